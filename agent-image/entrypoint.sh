@@ -1,12 +1,12 @@
 #!/bin/sh
-# Starts one single-mode HCP Terraform agent in an ECS task, and ends with it. README.md in this folder says what it promises.
-# POSIX sh. It may run as text (sh -c), so it doesn't know its own path.
+# Starts one single-mode HCP Terraform agent in an ECS task, and ends with it. README.md in this folder describes its guarantees.
+# POSIX sh. A task definition can contain the script as text (sh -c), so it doesn't know its own path.
 #
 #   agent -- stdout --> tee --> container's stdout    ticks, one per idle window
 #        \-- stderr --> tee --> container's stderr      |
 #                        \-- a copy of every line --> watch -- "idle", USR1 --> this shell -- TERM, once --> agent
 #
-# A helper ends when its input does. If a helper other than tee is killed, the agent continues.
+# A helper process ends when its input ends. If a helper other than tee is killed, the agent continues.
 # A job runs as the same user and can signal all of these processes, so no decision depends on a signal. USR1 only makes this
 # shell read a file to which only watch can write. README.md, "The exit code 75", says what a job can't forge.
 set -u
@@ -19,7 +19,7 @@ trap 'exit 130' INT
 trap 'exit 131' QUIT
 trap 'exit 129' HUP
 
-# -- The agent token: only the agent gets it. A file often ends with a newline, and one from Windows may begin with a byte order mark.
+# -- The agent token: only the agent gets it. Remove what files often add: a newline at the end, or Windows's byte order mark.
 secret=${AGENT_TOKEN_SECRET:-the secret of TFC_AGENT_TOKEN}
 token=${TFC_AGENT_TOKEN:-}
 unset TFC_AGENT_TOKEN
@@ -34,13 +34,13 @@ case $token in
 esac
 
 # -- Settings
-# ECS appends a task's command to the entry point. With -address in it, the agent would send its token there.
+# ECS appends a task's command to the entry point. If it contained -address, the agent would send its token to that address.
 pinned=
 case ${1:-} in https://*) pinned=$1; shift ;; esac
 [ "$#" -eq 0 ] || fail 78 "The container's command is '$*'; leave it out, and set TFC_AGENT_... variables instead."
 if [ -n "$pinned" ]; then
   [ "${TFC_ADDRESS:-$pinned}" = "$pinned" ] ||
-    fail 78 "TFC_ADDRESS is '$TFC_ADDRESS', but this task definition is for $pinned. The agent token is sent nowhere else."
+    fail 78 "TFC_ADDRESS is '$TFC_ADDRESS', but this task definition is for $pinned. The entrypoint sends the agent token to no other address."
   export "TFC_ADDRESS=$pinned"
 fi
 case ${GODEBUG:-} in
@@ -65,7 +65,7 @@ export TFC_AGENT_SINGLE=true "TFC_AGENT_AUTO_UPDATE=${TFC_AGENT_AUTO_UPDATE:-dis
 
 # -- Name: the ECS task's ID, by which the launcher matches tasks and agents
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
-# Five attempts in at most 14 s, never through a proxy or with a .curlrc.
+# Try five times in at most 14 s, without a proxy and without a .curlrc.
 task_id() {
   curl -q --noproxy '*' -fsS --max-time 2 "$ECS_CONTAINER_METADATA_URI_V4/task" |
     sed -n 's|.*"TaskARN" *: *"[^"]*/\([0-9A-Za-z-]*\)".*|\1|p' | head -n 1
@@ -73,7 +73,7 @@ task_id() {
 
 if [ -z "${TFC_AGENT_NAME:-}" ]; then
   [ -n "${ECS_CONTAINER_METADATA_URI_V4:-}" ] ||
-    fail 78 'ECS_CONTAINER_METADATA_URI_V4 is not set, so this is not an ECS task. Outside of ECS, set TFC_AGENT_NAME.'
+    fail 78 'ECS_CONTAINER_METADATA_URI_V4 is not set, so this is not an ECS task. Outside ECS, set TFC_AGENT_NAME.'
   for pause in 1 1 1 1 0; do
     TFC_AGENT_NAME=$(task_id)
     [ -z "$TFC_AGENT_NAME" ] || break
@@ -88,16 +88,16 @@ export TFC_AGENT_NAME
 # -- The agent's program
 program=/home/tfc-agent/bin/tfc-agent
 [ -x "$program" ] || program=$(command -v tfc-agent) ||
-  fail 127 'There is no tfc-agent in /home/tfc-agent/bin nor on PATH; use an image made from hashicorp/tfc-agent.'
+  fail 127 'There is no tfc-agent in /home/tfc-agent/bin or on PATH. Use an image that is built from hashicorp/tfc-agent.'
 [ ! -x /opt/agent-launcher/tee ] || [ ! -r "$program" ] ||
-  say "$program can be read, so a job may be able to read the agent token. HIDE_AGENT in the log of the image's build says why."
+  say "$program can be read, so a job may be able to read the agent token. The build log of the image shows the reason: look for HIDE_AGENT."
 unset AGENT_IDLE_SECONDS AGENT_TOKEN_SECRET # neither the agent nor Terraform needs them
 
 # -- Pipes: 3 the agent's stdout, 4 its stderr, 5 the watchdog's input, 6 held open by this shell, 7 held open by every helper
-# They are opened for reading and writing, so that no open waits. The file: 8 is for the watchdog to write, 9 for this shell to
-# read. All are unlinked before the agent starts.
+# Open them for reading and writing, so that no open waits. A file connects the watchdog to this shell: the watchdog writes to 8,
+# and the shell reads from 9. Unlink all of them before the agent starts.
 pipes=$(mktemp -d "${TMPDIR:-/tmp}/agent.XXXXXX") ||
-  fail 78 "The directory ${TMPDIR:-/tmp} is not writable; mount a volume there, or set TMPDIR to one that is."
+  fail 78 "The directory ${TMPDIR:-/tmp} is not writable; mount a volume there, or set TMPDIR to a writable directory."
 (cd "$pipes" && mkfifo 3 4 5 6 7 && : >found) || fail 78 "Could not make pipes in $pipes."
 exec 3<>"$pipes/3" 4<>"$pipes/4" 5<>"$pipes/5" 6<>"$pipes/6" 7<>"$pipes/7"
 exec 8>"$pipes/found"
@@ -113,7 +113,7 @@ copy() { # $1: pipe to copy to stdout and to the watchdog, byte by byte
   exec "$tee" /dev/fd/8
 }
 
-ticks() { # 6 ends with this shell, so that no timer is left behind
+ticks() { # pipe 6 closes when this shell ends, so no timer remains
   exec 8>/dev/fd/5 9</dev/fd/6 2>/dev/null 3>&- 4>&- 5>&- 6>&-
   while :; do
     timeout "$idle" cat <&9 >/dev/null 7>&- 8>&-
@@ -126,15 +126,15 @@ ticks() { # 6 ends with this shell, so that no timer is left behind
 
 # -- Idle watchdog
 # An agent is idle if the last message that it logged says that it waits. If it received a job, runs Terraform, or logged
-# something unknown or nothing at all, leave it alone. (Even if that were wrong, a job would finish after one SIGTERM:
+# something unknown or nothing at all, don't stop it. (Even if the watchdog were wrong, a job would finish after one SIGTERM:
 # https://developer.hashicorp.com/terraform/cloud-docs/agents/agents)
-# Exit code: 75 if the agent was idle and received no job even after that.
+# The watchdog exits with 75 if the agent was idle and received no job afterwards.
 watch() {
   exec </dev/fd/5 3>&- 4>&- 5>&- 6>&- 9<&-
   word=unknown
   while IFS= read -r line || [ -n "$line" ]; do
     case $line in
-      # The reader's exit code counts, so a job must not be able to trace it. tee without a file works like cat.
+      # This process's exit code matters, so a job must not be able to trace it. tee without a file works like cat.
       *'Job received'*) exec "$tee" >/dev/null 8>&- ;;
       *'Waiting for next job'*) [ "$word" = idle ] || word=waiting ;;
       "$tick") tock ;;
@@ -176,16 +176,16 @@ tells_nothing() { # $1: line that an idle agent may also log, such as a failed p
   esac
 }
 
-terraform_runs() { # among the agent's descendants; a line of stat: pid (name) state parent ...
+terraform_runs() { # whether a descendant of the agent is Terraform; a line of stat: pid (name) state parent ...
   cat /proc/[0-9]*/stat 2>/dev/null | awk -v agent="$agent" '
     { pid = $1; if (index($0, "(terraform")) runs[pid]; sub(/^.*\) . /, ""); parent[pid] = $1 }
     END { for (pid in runs) for (p = pid; p in parent; p = parent[p]) if (p == agent) found = 1; exit !found }'
 }
 
 # -- Start
-# The functions of traps decide by values, with `case`, and have no `return`. A signal during such a function runs the trap again.
-# dash and BusyBox then lose the exit status of the previous command, and the outer `return`.
-ask() { # $1: number of requests, counted in one step so that no signal comes in between, $2: reason
+# Functions that traps call must use `case` on values, and no exit statuses or `return`. A signal during such a function runs the
+# trap again. dash and BusyBox then lose the exit status of the previous command and the `return` of the interrupted function.
+ask() { # $1: number of requests so far (the caller counts in one step, so that no signal interrupts it), $2: reason
   woken=yes
   case $1 in
     1)
@@ -253,9 +253,9 @@ trap '' TERM INT QUIT HUP USR1
 exec 6>&-
 # Wait until the helpers have forwarded the last lines. A stray child may keep them open. (BusyBox's timeout needs SIGTERM in cat.)
 (trap - TERM; exec timeout 5 cat <&8 >/dev/null 2>&1) && drained=yes
-# By the code 75 (EX_TEMPFAIL in sysexits.h), the launcher recognizes an agent that had no job. It requires all of this: the
-# watchdog found the agent idle, that was the reason to leave, and every line of the agent was read without finding a job.
-[ "$code" -ne 75 ] || { say 'the agent ended with 75, which means here that it had no job; reported as 1.'; code=1; }
+# Exit code 75 (EX_TEMPFAIL in sysexits.h) tells the launcher that the agent had no job. Report it only if all of this is true: the
+# watchdog found the agent idle, the agent left for this reason, and the watchdog read every line of the agent and found no job.
+[ "$code" -ne 75 ] || { say 'the agent ended with exit code 75, which is reserved for agents without a job. The entrypoint exits with 1 instead.'; code=1; }
 if [ "${sent_away:-no}${drained:-no}" = yesyes ]; then
   wait "$watch"; watched=$?
   wait "$stdout"; watched=$watched-$?

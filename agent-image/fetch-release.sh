@@ -1,13 +1,13 @@
 #!/bin/sh
 # Fetches the release archive of tfc-agent or terraform, verifies its origin, and unpacks it. It unpacks nothing unless all of
-# this holds:
+# these conditions hold:
 #
-#   the key file has one public key, with the pinned primary fingerprint
-#   SHA256SUMS has one signature, which is valid today and made with that key or a signing subkey of it
+#   the key file contains exactly one public key, with the pinned primary fingerprint
+#   SHA256SUMS has exactly one signature; it is valid today, and that key or one of its signing subkeys made it
 #   SHA256SUMS lists the archive once, with the checksum that the archive has
 #   the archive contains the product's programs, for the right architecture
 #
-# POSIX sh. Needs curl, gpg, gpgv, sha256sum, od and unzip. To run the same as a build by hand:
+# POSIX sh. Needs curl, gpg, gpgv, sha256sum, od and unzip. You can run it without a build:
 #
 #   TFC_AGENT_VERSION=1.33.0 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
 #   RELEASE_PRODUCT=terraform TERRAFORM_VERSION=1.11.4 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
@@ -57,11 +57,11 @@ fetch "$key_url" key 1000000
 gpg --batch --quiet --with-colons --show-keys "$work/key" >"$work/keys" 2>/dev/null || fail "$key_url contains no OpenPGP key."
 found=$(awk -F: '$1 ~ /^(pub|sec)$/ { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }' "$work/keys" | tr '\n' ' ')
 [ "$found" = "$fingerprint " ] ||
-  fail "$key_url contains the key $found- expected is $fingerprint and no other. If HashiCorp changed its key, its security" \
-    'page says so. Compare the keys in another way before you pin a new one.'
+  fail "$key_url contains the key $found- but only the key $fingerprint is expected. If HashiCorp changed its key, its security" \
+    'page says so. Verify the new key through a different channel before you pin it.'
 gpg --batch --quiet --dearmor <"$work/key" >"$work/keyring" 2>/dev/null || cp "$work/key" "$work/keyring"
 
-# -- The signature: gpgv must accept exactly one, by that key (the last field of VALIDSIG is the primary key's fingerprint)
+# -- The signature: gpgv must accept exactly one signature by that key (the last field of VALIDSIG is the primary fingerprint)
 # https://github.com/gpg/gnupg/blob/master/doc/DETAILS
 fetch "$releases/$product/$version/$sums" sums 1000000
 fetch "$releases/$product/$version/$sums.sig" sums.sig 100000
@@ -86,7 +86,7 @@ sum=$(awk -v name="$archive" '
 [ -n "$sum" ] || fail "$sums does not list $archive exactly once, so there is no such release."
 fetch "$releases/$product/$version/$archive" archive.zip 1000000000
 got=$(sha256sum <"$work/archive.zip" | cut -d ' ' -f 1)
-[ "$got" = "$sum" ] || fail "$archive has the checksum $got, but $sums lists $sum: it is another file, or it is incomplete."
+[ "$got" = "$sum" ] || fail "$archive has the checksum $got, but $sums lists $sum: it is a different file or incomplete."
 
 mkdir "$work/files"
 unzip -q "$work/archive.zip" -d "$work/files" || fail "$archive cannot be unpacked."
@@ -98,7 +98,8 @@ for program in $programs; do
     7f454c46????????????????????????????"$machine") ;;
     *) fail "$program in $archive is not a program for $architecture." ;;
   esac
-  # The image hides the agent's programs from its user. A later change of the mode would store them twice.
+  # Set the final mode here, which hides the programs from the agent's user. If a later layer changed the mode, the image would
+  # store them twice.
   case $program in tfc-agent*) chmod 0711 "$work/files/$program" ;; *) chmod 0755 "$work/files/$program" ;; esac
 done
 

@@ -4,9 +4,10 @@
 //   node agent-image/make-sbom.mjs IMAGE FILE      the image must be in the engine: docker, or CONTAINER_ENGINE
 //   node agent-image/make-sbom.mjs --install       only installs the tool, for a later call without network
 //
-// sbom-tool/package-lock.json pins the tool and its dependencies by version and checksum (three optional packages for other
-// systems than Linux on x86-64 by version only: README.md). The first call installs them with npm into the user's cache (about
-// 340 MB), and nothing into the image. An SBOM by another version, without the agent or without any package is refused.
+// sbom-tool/package-lock.json pins the tool and its dependencies by version and checksum (three optional packages for systems other
+// than Linux on x86-64 are pinned by version only: README.md). The first call installs them with npm into the user's cache (about
+// 340 MB), and nothing into the image. The script refuses an SBOM from a different version of the tool, without the agent or
+// without any package.
 // https://cdxgen.github.io/cdxgen
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -89,9 +90,11 @@ function check(file) {
     ({ type, purl }) => type === 'library' && /^pkg:(deb|rpm|apk)\//.test(purl),
   ).length;
   if (packages === 0)
-    throw new Refusal("the SBOM has no package of the base: the base's package database was not found.");
+    throw new Refusal(
+      "the SBOM has no package of the base image: cdxgen did not find the base image's package database.",
+    );
   const isAgent = ({ type, properties }) => type === 'file' && properties?.some(({ value }) => value === AGENT);
-  if (!components.some(isAgent)) throw new Refusal(`the SBOM has no ${AGENT}: this is not an image of the agent.`);
+  if (!components.some(isAgent)) throw new Refusal(`the SBOM has no ${AGENT}: the image does not contain the agent.`);
   return { packages };
 }
 

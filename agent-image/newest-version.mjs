@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Reports how far an agent's version is behind the newest release. Exit code 0: up to date, 1: behind, 2: could not find out.
+// Reports how far an agent's version is behind the newest release. Exit codes: 0 up to date, 1 behind, 2 could not find out.
 //
 //   node agent-image/newest-version.mjs [VERSION]     default: the version that the Dockerfile builds from
 //

@@ -6,8 +6,8 @@ export LC_ALL=C
 
 fail() { printf 'prepare-image: %s\n' "$*" >&2; exit 1; }
 
-# -- One architecture per pool: HCP Terraform refuses the other one (Agent Requirements, Environment)
-# AGENT_ARCHITECTURE is empty in a build by hand, which is for the machine or for --platform.
+# -- Check the architecture, because HCP Terraform refuses agents of two architectures in one pool (Agent Requirements, Environment).
+# In a manual build, AGENT_ARCHITECTURE is empty: the build is for this machine or for --platform.
 case ${AGENT_ARCHITECTURE:-$(uname -m)} in
   amd64 | x86_64) architecture=amd64 machine=3e00 ;;
   arm64 | aarch64) architecture=arm64 machine=b700 ;;
@@ -23,7 +23,7 @@ for program in /bin/sh /home/tfc-agent/bin/tfc-agent /home/tfc-agent/bin/tfc-age
   esac
 done
 
-# -- The user is found by name, because HashiCorp documents no uid
+# -- Find the user by name, because HashiCorp doesn't document its uid
 [ "$(id -u tfc-agent)" -ne 0 ] || fail 'tfc-agent is root in the base image.'
 
 # -- The agent's user can execute but not read the shell that runs the entrypoint, and the tee that copies the agent's log. Linux
@@ -35,12 +35,13 @@ cp -L "$shell" /opt/agent-launcher/sh
 cp -L "$(command -v tee)" /opt/agent-launcher/tee
 chmod 0711 /opt/agent-launcher/sh /opt/agent-launcher/tee
 chmod 0755 /opt/agent-launcher /opt/agent-launcher/entrypoint.sh
-# bash runs functions from the environment, also as sh. With such variables, RunTask could print the token.
+# bash imports functions from environment variables, also if its name is sh. With such variables, a caller of RunTask could print
+# the token.
 ! env 'BASH_FUNC_probe%%=() { :; }' /opt/agent-launcher/sh -c 'command -v probe' >/dev/null ||
   fail "/bin/sh reads functions from environment variables, as bash does; install dash in the base image."
 
-# -- The agent's own programs, for the same reason. HashiCorp doesn't document whether they must read themselves, so run "version",
-# which runs both. If a version fails later, HIDE_AGENT=false turns this off.
+# -- Hide the agent's own programs, for the same reason. HashiCorp doesn't document whether they must read themselves. So the build
+# runs "version", which runs both programs. If an agent fails only later, HIDE_AGENT=false turns this off.
 as_agent() { # $@: command, run without PAM and without a login shell
   setpriv --reuid tfc-agent --regid "$(id -g tfc-agent)" --clear-groups env HOME=/tmp timeout 30 "$@" 2>&1 </dev/null
 }
@@ -73,8 +74,8 @@ case ${HIDE_AGENT:-true} in
             'WARNING: this agent does not run if it cannot read its own program. Jobs may be able to read the agent token.' \
             "With mode 0711: $hidden" "With mode 0755: $open" >&2
         fi ;;
-      # An emulator of another processor must read what it runs. The image's own processor needn't.
-      *) echo 'prepare-image: this machine cannot run programs that it cannot read, so the agent was not tried.' >&2 ;;
+      # An emulator of a different processor must read the program that it runs. The real processor doesn't need to.
+      *) echo 'prepare-image: this machine cannot run unreadable programs, so the build did not test the agent.' >&2 ;;
     esac ;;
   *) fail "HIDE_AGENT is '$HIDE_AGENT'; set true or false." ;;
 esac

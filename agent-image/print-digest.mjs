@@ -3,7 +3,7 @@
 //
 //   node agent-image/print-digest.mjs [REFERENCE]     default: hashicorp/tfc-agent:1.33.0
 //
-// The digest is computed from the registry's response, and must match the one that it reports. No image is pulled.
+// It computes the digest from the registry's response and compares it with the digest that the registry reports. It pulls no image.
 // https://distribution.github.io/distribution/spec/api/ and spec/auth/token/
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -71,13 +71,13 @@ async function look({ name, address }, repository, tag) {
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
   const said = answer.headers.get('docker-content-digest');
   if (said !== null && said !== digest)
-    throw new Refusal(`${name} reports ${said}, but its response has the digest ${digest}; pin neither.`);
+    throw new Refusal(`${name} reports ${said}, but its response has the digest ${digest}. Don't use either of them.`);
   const manifest = manifestIn(body, name);
   if (Array.isArray(manifest.manifests)) {
     const platforms = manifest.manifests.map(({ platform }) => platform).filter((platform) => platform?.os === 'linux');
     return { digest, architectures: platforms.map(({ architecture }) => `linux/${architecture}`) };
   }
-  // The configuration of a single image has the architecture.
+  // For a single image, only its configuration contains the architecture.
   const config = await ask(`${address}/v2/${repository}/blobs/${manifest.config?.digest}`, {
     ...headers,
     accept: '*/*',
@@ -94,7 +94,7 @@ function manifestIn(body, name) {
     const manifest = JSON.parse(body.toString());
     if (MANIFESTS.includes(manifest.mediaType) || manifest.schemaVersion === 2) return manifest;
   } catch {}
-  throw new Refusal(`${name} answered with no manifest.`);
+  throw new Refusal(`${name} did not return a manifest.`);
 }
 
 /** A token for anonymous reading, from the server in the registry's challenge. */
@@ -107,7 +107,7 @@ async function token(challenge, name) {
   const url = new URL(realm);
   for (const key of ['service', 'scope']) if (field(key) !== undefined) url.searchParams.set(key, field(key));
   const answer = await ask(url, {});
-  if (!answer.ok) throw new Refusal(`${url.host}, which has the tokens of ${name}, answered ${answer.status}.`);
+  if (!answer.ok) throw new Refusal(`${url.host}, the token server of ${name}, answered ${answer.status}.`);
   const { token, access_token } = await answer.json();
   return token ?? access_token;
 }

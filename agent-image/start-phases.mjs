@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Shows where your agents' start time goes. ECS keeps the times of each task for an hour after its end:
+// Shows how long each phase of your agents' startup takes. ECS keeps the times of each task for an hour after its end:
 //
 //   aws ecs list-tasks --cluster CLUSTER --desired-status STOPPED --no-paginate --output text --query 'taskArns[]' |
 //     xargs -r aws ecs describe-tasks --cluster CLUSTER --tasks | node agent-image/start-phases.mjs
@@ -44,7 +44,7 @@ function tasksIn(text) {
   }
 }
 
-/** Milliseconds. Version 1 of the CLI prints seconds since 1970, and version 2 prints ISO 8601. */
+/** A time in milliseconds. Version 1 of the CLI prints seconds since 1970, and version 2 prints ISO 8601. */
 function at(time) {
   return typeof time === 'number' ? time * 1000 : Date.parse(time);
 }

@@ -1,4 +1,4 @@
-/** The CDK app: reads the context of `cdk.json` and `-c` into settings, and makes one stack of them. */
+/** The CDK app: parses the settings from the context of `cdk.json` and `-c`, and creates a stack. */
 import { App } from 'aws-cdk-lib';
 import { AgentLauncherStack } from '../lib/agent-launcher-stack.ts';
 import { dockerNote } from '../lib/settings/docker-note.ts';

@@ -1,12 +1,12 @@
 /**
- * Builds the package into `dist/`, for apps that use the constructs: `npm run build`, which `npm pack` and `npm ci` run as well.
+ * Builds the package for apps that use the constructs, into `dist/`. `npm run build`, `npm pack` and `npm ci` run it.
  *
- *   dist/lib                 the constructs, with everything they import but the CDK, its licences, and their types
- *   dist/bundles/<name>      the finished bundle of each function, with the licences of what it contains
- *   dist/agent-image         what the agents' image is built from
+ *   dist/lib                 the constructs with their types, all imports except the CDK, and the imports' licences
+ *   dist/bundles/<name>      the finished bundle of each function, with the licences of its packages
+ *   dist/agent-image         the files that Docker builds the agents' image from
  *
- * Constructs find the other two relative to `lib/package-root.ts`, so all code of `dist/lib` is in one folder. The declarations
- * keep the folders of the sources.
+ * Constructs find the other two folders relative to `lib/package-root.ts`, so all code of `dist/lib` is in one folder. The type
+ * declarations keep the folders of the sources.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ types();
 bundles();
 cpSync(join(ROOT, 'agent-image'), join(DIST, 'agent-image'), { recursive: true });
 
-/** The package's exports: the source of each, and its built file in `dist/lib`, both without extension. */
+/** The package's exports. Each has its source file and its built file in `dist/lib`, both without extension. */
 function entries(): { readonly source: string; readonly built: string }[] {
   const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const { exports } = z
@@ -49,14 +49,14 @@ function constructs(): void {
     platform: 'node',
     target: 'node22',
     format: 'esm',
-    // An app must have one CDK alone: a construct of another copy is a different type.
+    // An app must have only one copy of the CDK, because constructs of two copies have different types.
     external: ['aws-cdk-lib', 'constructs'],
     logLevel: 'warning',
   });
   writeFileSync(join(DIST, 'lib', LICENSES_FILE), thirdPartyLicenses(Object.keys(metafile.inputs), ROOT));
 }
 
-/** Declarations of what the exports reach. The others would only mention packages that users don't have. */
+/** Writes the type declarations that the exports use. The other declarations would refer to packages that users don't have. */
 function types(): void {
   const all = mkdtempSync(join(tmpdir(), 'agent-launcher-types-'));
   try {
@@ -69,7 +69,7 @@ function types(): void {
     for (const file of queue) {
       if (reached.has(file)) continue;
       reached.add(file);
-      // TypeScript keeps the endings of the sources here, which compilers of older apps don't resolve.
+      // TypeScript keeps the file extension `.ts` in these imports, but older compilers don't resolve it.
       const text = readFileSync(file, 'utf8').replace(/(?<=(?:from |import\()['"]\.[^'"]+)\.ts(?=['"])/g, '.js');
       const imported = text.matchAll(/(?:from |import\()['"](\.[^'"]+)\.js['"]/g);
       queue.push(...[...imported].map(([, path = '']) => join(dirname(file), `${path}.d.ts`)));

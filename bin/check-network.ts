@@ -1,8 +1,8 @@
 /**
  * `npm run --silent check-network -- [-c name=value …]`: checks whether the existing VPC in the settings has what agents
- * need. It reads cdk.json and the overrides as the app does, asks AWS through the AWS CLI and changes nothing.
+ * need. It reads cdk.json and the overrides as the app does, and queries AWS with the AWS CLI. It changes nothing.
  *
- * Exit codes: {@link USAGE}.
+ * {@link USAGE} lists the exit codes.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ Exit codes: 0 nothing is missing, 1 something is missing, 2 the check could not 
 Example:
   npm run --silent check-network -- -c network='{"egress":"existing-vpc","vpcId":"vpc-...","subnetIds":["subnet-..."]}'`;
 
-/** The check could not run: the command was used wrongly, or AWS could not be asked. */
+/** Thrown if the check can't run: the command line is wrong, or a call of the AWS CLI failed. */
 class CannotLook extends Error {}
 
 try {
@@ -41,7 +41,7 @@ try {
     error instanceof SettingsError || error instanceof CannotLook
       ? `\n${error.message}\n`
       : error instanceof z.ZodError
-        ? `\nAWS answered in a form that this command does not know:\n${z.prettifyError(error)}\n`
+        ? `\nThis command does not understand the response of AWS:\n${z.prettifyError(error)}\n`
         : error,
   );
   process.exitCode = 2;
@@ -58,9 +58,7 @@ function check(): number {
   const settings = parseSettings({ ...context, ...overrides });
   const { network, pools, hostname } = settings;
   if (network.egress !== 'existing-vpc') {
-    console.log(
-      `network.egress is ${network.egress}: the stack makes the network itself, and there is nothing to check.`,
-    );
+    console.log(`network.egress is ${network.egress}: the stack creates the network, so there is nothing to check.`);
     return 0;
   }
   const needs = {
@@ -81,7 +79,7 @@ function check(): number {
   const gaps = findings.filter(({ level }) => level === 'missing').length;
   console.log(
     gaps === 0
-      ? `${needs.vpcId} has what agents need, as far as this command checks.`
+      ? `${needs.vpcId} has everything that agents need and that this command can check.`
       : `${gaps === 1 ? 'One thing is' : `${gaps} things are`} missing in ${needs.vpcId}.`,
   );
   console.log(`Not checked: ${NOT_CHECKED}.`);
@@ -114,7 +112,7 @@ function contextOf(file: string): Record<string, unknown> {
   }
 }
 
-/** `name=value`, as the CDK takes it. A name without a value is an error: it would undo what cdk.json says. */
+/** Parses `name=value`, as the CDK does. A name without a value is an error, because it would remove the setting of cdk.json. */
 function override(given: string): [string, string] {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(given) ?? [];
   if (name === undefined || value === undefined) {

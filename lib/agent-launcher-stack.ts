@@ -19,7 +19,7 @@ export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
 }
 
-/** Creates the constructs that the settings describe. */
+/** The stack of the app: creates the constructs that the settings describe. */
 export class AgentLauncherStack extends Stack {
   readonly launcher: AgentLauncher;
   private readonly secrets = new Map<string, ISecret>();
@@ -63,7 +63,7 @@ export class AgentLauncherStack extends Stack {
     this.launcher.addOutputs(this);
   }
 
-  /** A registry image, or a copy of it if the settings ask for one. */
+  /** A registry image. If the settings request a copy, agents run the copy. */
   private image(reference: string, settings: AgentImageSettings): AgentImage {
     if (!isCopied(reference, settings.copy)) return AgentImage.fromReference(reference);
     const { credentialsSecret } = settings;
@@ -96,7 +96,10 @@ export class AgentLauncherStack extends Stack {
     };
   }
 
-  /** Grants Terraform inside the tasks of a pool the permissions in the settings, and warns of broad or useless ones. */
+  /**
+   * Grants the pool's task roles the permissions in the settings, and warns about permissions that are too broad or have no
+   * effect.
+   */
   private grant(pool: PoolSettings, network: AllowedApis): void {
     const built = this.launcher.pool(pool.name);
     for (const jobs of pool.phases === undefined ? (['all'] as const) : PHASES) {
@@ -142,8 +145,8 @@ export class AgentLauncherStack extends Stack {
 }
 
 /**
- * CDK writes `--` in place of a slash, so `team/x` and `team--x` would get one id. Names of secrets and policies contain no
- * space.
+ * CDK replaces a slash in an ID with `--`, so `team/x` and `team--x` would get the same ID. Names of secrets and policies contain
+ * no space.
  */
 function constructId(name: string): string {
   return name.replaceAll('/', ' ');

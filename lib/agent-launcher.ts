@@ -37,7 +37,10 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly cluster: ecs.Cluster;
   /** Name of the cluster, without tokens, and prefix of every other name. */
   readonly name: string;
-  /** The resources of each pool, by the pool's name. Grant what Terraform needs to the pool, or to its `taskRoleOf` a phase. */
+  /**
+   * The resources of each pool, by the pool's name. Grant Terraform's permissions to the pool, or to the role that its
+   * `taskRoleOf(phase)` returns.
+   */
   readonly pools: ReadonlyMap<string, AgentPool>;
   readonly launcher: LauncherFunction;
   readonly monitoring: Monitoring;
@@ -64,7 +67,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       clusterName: name,
       vpc: props.vpc,
       containerInsightsV2: ecs.ContainerInsights.DISABLED,
-      // Also if no pool uses Spot: ECS refuses to remove a provider that has running tasks, so a deployment that turns Spot off
+      // Enabled even if no pool uses Spot. ECS refuses to remove a provider that has running tasks, so a deployment that turns
+      // Spot off
       // would fail. https://github.com/aws/containers-roadmap/issues/631
       enableFargateCapacityProviders: true,
     });
@@ -114,9 +118,9 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       logRetention,
     });
-    // The function starts agents as soon as it is created, and agents in a new network as soon as it is updated. Everything that
-    // serves or restricts an agent must exist by then: its roles' policies, its route, the firewall. CloudFormation deletes in
-    // reverse order, so the function is deleted first.
+    // The function starts agents as soon as it is created. After an update, it starts them in the new network. Everything that
+    // an agent needs, or that restricts it, must exist by then: its roles' policies, its route, the firewall. CloudFormation
+    // deletes in reverse order, so the function is deleted first.
     this.launcher.function.node.addDependency(
       this.cluster,
       ...served.flatMap(({ pool }) => [pool, ...pool.lanes.map(({ taskRole }) => taskRole)]),
@@ -156,7 +160,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
 
   /**
    * Adds stack outputs for what users look up after a deployment: cluster, function, log groups, dashboard, and the price of
-   * agents that wait without a job.
+   * agents that start without a queued job.
    *
    * @param scope of the outputs; if it is the stack, the output names have no suffix
    */
@@ -173,14 +177,18 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       [
         'LauncherLogGroup',
         launcher.logGroup.logGroupName,
-        'Log of the launcher: one line per tick with everything observed, decided and done',
+        'Log of the launcher: one line per tick with everything that it observed, decided and did',
       ],
       ['AgentLogGroups', agentLogs, 'Logs of the agents: one group per pool, one stream per task'],
       ['DashboardUrl', monitoring.dashboardUrl, 'Queued jobs, live tasks, start latency, failures'],
     ];
     const standing = this.standingCosts();
     if (standing.length > 0) {
-      outputs.push(['StandingAgents', standing.join('. '), 'Agents that wait without a job, and their price']);
+      outputs.push([
+        'StandingAgents',
+        standing.join('. '),
+        'Agents that start without a queued job (warm agents and sweeps), and their price',
+      ]);
     }
     for (const [id, value, description] of outputs) new CfnOutput(scope, id, { value, description });
   }
@@ -197,7 +205,7 @@ function taskSizeOf(pool: AgentPoolOptions, phase: Phase): Omit<JobSize, 'second
   };
 }
 
-/** Launchers of the same app with the same name, account and region. AWS would reject the second one. */
+/** Faults if the app has two launchers with the same name, account and region. AWS would reject the second launcher. */
 function sameNameFaults(launcher: AgentLauncher): string[] {
   const { account, region } = Stack.of(launcher);
   return launcher.node.root.node.findAll().flatMap((other) => {
@@ -206,12 +214,12 @@ function sameNameFaults(launcher: AgentLauncher): string[] {
     if (other.name.toLowerCase() !== launcher.name.toLowerCase()) return [];
     if (its.account !== account || its.region !== region) return [];
     return [
-      `The launcher at ${other.node.path} has the same name, ${launcher.name}. Set another \`name\` for one of them.`,
+      `The launcher at ${other.node.path} has the same name, ${launcher.name}. Set a different \`name\` for one of them.`,
     ];
   });
 }
 
-/** Images whose registry doesn't resolve in the launcher's `EgressNetwork`: no task could pull them. */
+/** Faults if the registry of an image doesn't resolve in the launcher's `EgressNetwork`, because no task could pull the image. */
 function unresolvedImageFaults({ pools }: AgentLauncher, vpc: ec2.IVpc): string[] {
   const network = vpc.node.scopes.find((scope) => scope instanceof EgressNetwork);
   if (network === undefined) return [];

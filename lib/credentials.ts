@@ -1,13 +1,13 @@
 /**
- * Recognizes credentials. Settings contain names of secrets, never credentials, because a value appears in a template, a task
- * definition, a shell history and a terminal.
+ * Recognizes credentials. Settings must contain names of secrets, never credentials, because the value of a setting appears in
+ * the template, the task definition, the shell history and the terminal.
  */
 
 interface Shape {
   readonly what: string;
   /** Matches a complete credential anywhere in a value. */
   readonly whole: RegExp;
-  /** Matches a beginning that only such a credential has, whatever its length. */
+  /** Matches a prefix that only this kind of credential has, whatever the length of the value. */
   readonly start?: RegExp;
 }
 
@@ -46,7 +46,7 @@ const SHAPES: readonly Shape[] = [
   { what: 'a private key', whole: /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/ },
 ];
 
-/** Which credential a value is or contains; `undefined` if it contains none that has a known shape. */
+/** The kind of credential that a value is or contains; `undefined` if it contains no known kind. */
 export function credentialIn(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   const text = value.trim();
@@ -58,7 +58,7 @@ export function looksLikeToken(value: unknown): boolean {
   return credentialIn(value) !== undefined;
 }
 
-/** A given value for a message: short, and never a token. */
+/** Formats a given value for a message: shortened, and never with a credential. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (looksLikeToken(value)) return '(looks like a credential, so it is not shown)';
@@ -66,7 +66,7 @@ export function shown(value: unknown): string {
   return json.length > 80 ? `${json.slice(0, 77)}…` : json;
 }
 
-/** In JavaScript, a construct can be passed anywhere: its JSON would never end. */
+/** JSON of a value. A JavaScript caller can pass a construct anywhere. It has cycles, so JSON.stringify throws. */
 function inJson(value: unknown): string {
   try {
     const json = JSON.stringify(value, (_key, inner: unknown) => (looksLikeToken(inner) ? '(credential)' : inner));

@@ -31,8 +31,8 @@ export const DEFAULT_ACTIVE_POLL_SECONDS = 10;
 export const DEFAULT_WARM_IDLE_MINUTES = 60;
 
 /**
- * Seconds after which an agent without a job exits. An agent asks for work every 30 s. If another agent gets the job, it waits
- * one more interval, so less than two intervals would end agents too early.
+ * Seconds after which an agent without a job exits. An agent asks for work every 30 s. If a different agent gets the job, the
+ * agent waits one more interval, so a window shorter than two intervals would end agents too early.
  */
 export const DEFAULT_IDLE_WINDOW_SECONDS = 300;
 
@@ -46,7 +46,7 @@ export const DEFAULT_VPC_CIDR = '10.90.0.0/20';
 export const DEFAULT_OLDEST_QUEUED_MINUTES = 15;
 
 /**
- * Maximum number of pools per launcher. The poll budget limits it (one request per pool and tick, of 24 per minute), and so do
- * AWS's limits for the size of a policy, a function's environment and the alarms on a dashboard.
+ * Maximum number of pools per launcher. It keeps the launcher within its request budget (one request per pool and tick, 24 per
+ * minute) and within AWS's limits for the size of a policy, a function's environment and the alarms on a dashboard.
  */
 export const MOST_POOLS = 20;

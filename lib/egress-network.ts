@@ -32,14 +32,14 @@ import { checkNetworkProps } from './properties/egress-network-checks.ts';
 
 export type { EgressNetworkProps };
 
-/** A VPC with the egress that the mode allows, and without ingress. */
+/** A VPC that allows the outbound traffic of its egress mode, and no inbound traffic. */
 export class EgressNetwork extends Construct {
   readonly vpc: ec2.IVpc;
   /** Subnets of the agents. */
   readonly taskSubnets: ec2.SubnetSelection;
   /** The agents' security group; see {@link taskSecurityGroup}. */
   readonly securityGroup: ec2.SecurityGroup;
-  /** Source addresses of all IPv4 traffic of the tasks, for IP allow-lists; empty if each task has its own. */
+  /** Source addresses of all IPv4 traffic of the tasks, for IP allow-lists. Empty if each task has its own address. */
   readonly addresses: readonly string[];
   /** Whether tasks need a public address. */
   readonly assignPublicIp: boolean;
@@ -113,7 +113,7 @@ export class EgressNetwork extends Construct {
     };
   }
 
-  /** Hosts that don't resolve, of those that pulling an image needs. Hosts that only CloudFormation knows aren't judged. */
+  /** The hosts that a pull of the image needs and that don't resolve. Ignores hosts that are known only at deployment. */
   unresolvedHostsOf(image: string): string[] {
     const place: Place = Stack.of(this);
     const isInEcr = ecrImage(image) !== undefined;

@@ -2,16 +2,16 @@
  * Names of the stack's resources.
  *
  * Most of them are in one namespace per account and region, and many contain two names that users choose: the launcher's and
- * a pool's. Two different pairs must never result in the same name. If two pools share a task definition family, one pool stops
- * the other's agents, and starts tasks with the other's agent token and role.
+ * a pool's. Two different pairs must never result in the same name. If two pools shared a task definition family, the launcher
+ * would stop one pool's agents for the other, and start tasks with the wrong agent token and role.
  *
- * So a separator is a character that the part before it can't contain: a launcher's name has neither `_`, `/` nor `:`.
+ * So each separator is a character that the part before it can't contain. A launcher's name can't contain `_`, `/` or `:`.
  */
 import type { Phase } from '../functions/launcher/contract.ts';
 
 /**
- * The launcher's name, which is also the name of the stack, cluster, schedule and dashboard. CloudFormation allows no `_` in a
- * stack's name either. Values with CDK tokens don't match.
+ * The launcher's name, which is also the name of the stack, cluster, schedule and dashboard. CloudFormation doesn't
+ * allow `_` in a stack's name either. Values with CDK tokens don't match.
  */
 export const LAUNCHER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,47}$/;
 
@@ -46,8 +46,8 @@ export function alarmName(launcher: string, heading: string, pool: string | unde
 }
 
 /**
- * Names that differ only in case from an earlier one, with the index of the earlier one. AWS doesn't document whether names of
- * families, log groups and dashboards are case-sensitive, so names must differ in more than case.
+ * Names that equal an earlier name or differ from it only in case, each with the index of the earlier name. AWS doesn't document
+ * whether names of families, log groups and dashboards are case-sensitive, so names must differ in more than case.
  */
 export function repeatedNames(names: readonly string[]): { index: number; name: string; first: number }[] {
   const lower = names.map((name) => name.toLowerCase());

@@ -10,7 +10,7 @@ import { ExistingVpc } from './network/existing-vpc.ts';
 import type { Settings } from './settings/parse.ts';
 import { imagesOf } from './settings/task-images.ts';
 
-/** The network that agents run in. As a construct, it is everything that serves or restricts agents. */
+/** The network that agents run in. Its construct contains every network resource that agents need or that restricts them. */
 export type AgentNetwork = EgressNetwork | ExistingVpc;
 
 export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork {
@@ -36,7 +36,7 @@ function proxiesOf({ pools }: Settings): { address: string | undefined; port: nu
   return proxiesToOpen(pools.map(({ environment }) => environment));
 }
 
-/** Outputs about the network: what may leave, and what it costs while nothing runs. */
+/** Outputs about the network: what can leave it, and what it costs while nothing runs. */
 export function* networkOutputs(
   settings: Settings,
   { addresses, idle }: AgentNetwork,
@@ -52,7 +52,7 @@ export function* networkOutputs(
   yield {
     id: 'EgressClaim',
     value: `${egress}: ${claim(settings)}`,
-    description: 'What may leave; see docs/network.md',
+    description: 'What can leave the network; see docs/network.md',
   };
   yield {
     id: 'EgressIdleCost',

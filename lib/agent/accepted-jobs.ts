@@ -2,11 +2,12 @@
 import type { Phase } from '../../functions/launcher/contract.ts';
 
 /**
- * Job types that no list of runs shows, so the launcher starts no agent for them. These only read and report: policy
- * evaluations, drift assessments, queries, and the steps of a Stack before it changes anything.
+ * Unlisted jobs that only read and report: policy evaluations, drift assessments, queries, and the steps of a Stack before it
+ * changes anything. HCP Terraform's list of runs doesn't include unlisted jobs, so the launcher can't start an agent for them.
  *
- * Names: the flag `-accept` at https://developer.hashicorp.com/terraform/cloud-docs/agents/agents. According to its changelog,
- * tfc-agent accepts `query` by default since 1.25.0, although the flag's documentation omits it. What each type does is unverified.
+ * The names are those of the flag `-accept`: https://developer.hashicorp.com/terraform/cloud-docs/agents/agents. According to its changelog,
+ * tfc-agent accepts `query` by default since 1.25.0, although the flag's documentation omits it. What each type does is
+ * unverified.
  */
 const READING = [
   'policy',
@@ -19,16 +20,16 @@ const READING = [
 ];
 
 /**
- * Job types that change infrastructure: a Stack's apply, and a module's tests. Tests create what they test, and an
- * interruption would leave it behind. So an agent with a plan's role, or on Spot, never accepts them.
+ * Unlisted jobs that change infrastructure: a Stack's apply, and a module's tests. Tests create the resources that they test, and
+ * an interrupted test would leave them behind. So agents for plans, which may run on Spot, never accept these jobs.
  */
 const WRITING = ['stack_apply', 'test'];
 
-/** Which tasks accept the jobs that no list shows. */
+/** Which tasks accept unlisted jobs. */
 export const UNLISTED_JOBS = ['plan', 'apply', 'none'] as const;
 export type UnlistedJobs = (typeof UNLISTED_JOBS)[number];
 
-/** @param unlisted `plan`: tasks for plans accept those that read, tasks for applies those that write. */
+/** @param unlisted with `plan`, tasks for plans accept the unlisted jobs that read, and tasks for applies those that write */
 export function acceptedJobs(phase: Phase, unlisted: UnlistedJobs): string {
   const also = {
     plan: unlisted === 'plan' ? READING : [],

@@ -7,7 +7,7 @@ export const AGENT_IMAGE_FOLDER = join(PACKAGE_ROOT, 'agent-image');
 
 /**
  * The entrypoint script for a task definition, without its comment lines. A template contains it once per task definition, and
- * CloudFormation accepts 1 MB at most.
+ * CloudFormation accepts templates of up to 1 MB.
  */
 export function entrypointText(): string {
   return readFileSync(join(AGENT_IMAGE_FOLDER, 'entrypoint.sh'), 'utf8')

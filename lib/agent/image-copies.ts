@@ -19,7 +19,7 @@ import { secretId } from './secret-id.ts';
 
 const ID = 'ImageCopies';
 
-/** Long enough for a large image; a layer of 1 GiB takes about a minute. */
+/** Maximum duration of a copy. A layer of 1 GiB takes about a minute. */
 const TIMEOUT = Duration.minutes(15);
 
 /**
@@ -84,7 +84,7 @@ export class ImageCopies extends Construct {
       logGroup,
       retryAttempts: 0,
     });
-    // The policy is a separate resource. Without this dependency, a copy may begin before the policy exists.
+    // The policy is a separate resource. Without this dependency, a copy could begin before the policy exists.
     this.function.node.addDependency(role);
   }
 
@@ -136,7 +136,7 @@ export function upstreamOf(reference: string): Pick<ImageCopyProperties, 'Regist
   const hub = ['docker.io', 'index.docker.io', 'registry.hub.docker.com'].includes(host);
   return {
     Registry: hub ? 'registry-1.docker.io' : port === 443 ? host : `${host}:${port}`,
-    // Docker Hub's official images have names of one part, and their repositories are below "library".
+    // The name of an official image on Docker Hub has one part, such as `ubuntu`. Its repository is `library/ubuntu`.
     Repository: hub && !repository.includes('/') ? `library/${repository}` : repository,
     Reference: digest ?? tag ?? '',
   };

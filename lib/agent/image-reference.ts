@@ -1,4 +1,4 @@
-/** What a reference to the agents' image may be. The settings and the construct check it by the same rule. */
+/** The rule for a reference to the agents' image. The settings and the construct both use it. */
 import * as z from 'zod';
 import { shown } from '../credentials.ts';
 import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
@@ -21,7 +21,7 @@ function imageExplanation(value: string) {
   return schemeExplanation(value) ?? (fault === undefined ? undefined : { remedy: `use a newer version. ${fault}` });
 }
 
-/** A reference that begins like a URL: of a registry, or of an image's page on Docker Hub. */
+/** The error for a reference that begins like a URL, such as the address of an image's page on Docker Hub. */
 export function schemeExplanation(image: string) {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(image) ?? [];
   if (scheme === undefined) return undefined;

@@ -12,7 +12,7 @@ import { ImageCopies } from './image-copies.ts';
 import { IMAGE, IMAGE_DOC } from './image-reference.ts';
 import { versionFault, versionOfImage, versionWarning } from './version.ts';
 
-/** The user that agents run as. It exists in the official image and in ours. */
+/** The user that agents run as. It exists in HashiCorp's image and in the image that this project builds. */
 export const AGENT_USER = 'tfc-agent';
 
 /** Folders that an agent can write to. Everything else is read-only. */
@@ -21,7 +21,10 @@ export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp
 /** What an {@link AgentImage} puts into a task definition. */
 export interface AgentImageBinding {
   readonly image: ecs.ContainerImage;
-  /** The container's entry point; the task definition appends the agent's address. If absent, the image's own is used, without an address. */
+  /**
+   * The container's entry point, to which the task definition appends the agent's address. If absent, the container uses the
+   * image's entry point without an address.
+   */
   readonly entryPoint?: string[] | undefined;
   /** Whether the image declares its writable folders as volumes of the agent's user. */
   readonly ownsVolumes: boolean;
@@ -29,8 +32,9 @@ export interface AgentImageBinding {
 
 interface BuildOptions {
   /**
-   * Whether the image's user can't read the agent's programs, so that jobs can't read the agent token. Turn it off only if an
-   * agent doesn't start. Default: true. If the agent must read itself, the build turns it off with a warning.
+   * Whether the image prevents its user from reading the agent's programs, so that jobs can't read the agent token. Turn it off
+   * only if an agent doesn't start. Default: true. If the agent can't start without read access to its programs, the build turns
+   * this off with a warning.
    */
   readonly hideAgent?: boolean | undefined;
   /** URL of the source code that the image is built from, as an image label. Default: no label. */
@@ -100,16 +104,16 @@ function refuseUnpinned(reference: string): void {
   );
 }
 
-/** References that can't be copied, though an image may have them. */
+/** Refuses references that are valid for an image but not for a copy. */
 function refuseUncopied(reference: string): void {
   if (Token.isUnresolved(reference)) {
     throw new Error(
-      'The image to copy is a value that only CloudFormation knows. The stack needs its registry and tag: use a reference in plain text, such as hashicorp/tfc-agent:1.33.0.',
+      'The reference of the image to copy is known only at deployment. The stack needs the registry and the tag at synthesis. Use a reference in plain text, such as hashicorp/tfc-agent:1.33.0.',
     );
   }
   if (ecrImage(reference) !== undefined) {
     throw new Error(
-      `The image ${shown(reference)} is in ECR already, so it isn't copied. Use AgentImage.fromReference: tasks pull it from there.`,
+      `The image ${shown(reference)} is in ECR already, so it isn't copied. Use AgentImage.fromReference: tasks pull the image from ECR.`,
     );
   }
 }
@@ -143,7 +147,7 @@ function built(version: string, buildArgs: Record<string, string>, file?: string
   };
 }
 
-/** An image that isn't built, by its reference. */
+/** An existing image, given by its reference. */
 function pulled(
   reference: string,
   imageIn: (scope: Construct, architecture: ecs.CpuArchitecture) => ecs.ContainerImage,
@@ -157,8 +161,8 @@ function pulled(
 }
 
 /**
- * The image that agents run in, and its entry point. All images run the same entrypoint script. It names the agent after its
- * task, ends an idle agent, and keeps the agent's exit code.
+ * The image that agents run in, and its entry point. All images run the same entrypoint script. The script names the agent
+ * after its task, ends an idle agent, and returns the agent's exit code.
  */
 export abstract class AgentImage {
   /**
@@ -206,8 +210,8 @@ export abstract class AgentImage {
   }
 
   /**
-   * Like {@link fromContainerImage}, for an image by its reference: `hashicorp/tfc-agent:1.33.0`, `…@sha256:…`, or an image in
-   * ECR of this or another account. For ECR, the task gets the permission to pull it.
+   * Like {@link fromContainerImage}, for an image given by its reference: `hashicorp/tfc-agent:1.33.0`, `…@sha256:…`, or an image
+   * in ECR of this or another account. For an image in ECR, the execution role gets the permission to pull it.
    */
   static fromReference(reference: string): AgentImage {
     refuseOld(versionOfImage(reference));
@@ -220,7 +224,7 @@ export abstract class AgentImage {
         repositoryName,
         repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
       });
-      // The CDK would replace the registry's host in the reference with one that it computes.
+      // The CDK would replace the registry's host in the reference with a host that it computes.
       return {
         bind: (_, container) => {
           repository.grantPull(container.taskDefinition.obtainExecutionRole());

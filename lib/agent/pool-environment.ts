@@ -1,6 +1,6 @@
 /**
- * A pool's lanes and its part of the function's environment. The settings measure this text, and the construct writes it, so it is
- * made from plain values and creates no construct.
+ * A pool's lanes and its part of the function's environment. The settings measure the length of this text, and the construct
+ * writes it. So this code uses plain values and creates no construct.
  */
 import { type Capacity, DAYS, PHASES, type Phase } from '../../functions/launcher/contract.ts';
 import type {
@@ -14,7 +14,7 @@ import { acceptedJobs, acceptsPolicies } from './accepted-jobs.ts';
 import type { AgentPoolOptions } from './pool-options.ts';
 import { minuteOf, sweepingPhase, type WarmAgentsOptions } from './warm-agents.ts';
 
-/** What decides about a pool's lanes. */
+/** The options that determine a pool's lanes. */
 type LaneOptions = Pick<AgentPoolOptions, 'name' | 'phases' | 'policySweeps'>;
 
 type PlainWarmAgents = Omit<WarmAgentsOptions, 'idleWindow'> & { readonly idleMinutes?: number | undefined };
@@ -33,13 +33,13 @@ export interface LanePlan {
   /** Family of the task definition. */
   readonly family: string;
   readonly capacity: Capacity;
-  /** Value of `TFC_AGENT_ACCEPT`; `undefined` if its agents accept every job. */
+  /** Value of `TFC_AGENT_ACCEPT`; `undefined` if the lane's agents accept every job. */
   readonly accepts: string | undefined;
-  /** Whether the launcher starts its tasks for runs in a post-plan status. */
+  /** Whether the launcher starts the lane's tasks for runs in a post-plan status. */
   readonly sweepsForRuns: boolean;
 }
 
-/** One lane for every phase, or one for plans and one for applies. */
+/** Without `phases`, one lane for all jobs. With `phases`, one lane for plans and one for applies. */
 export function lanesOf(launcher: string, { name, phases, policySweeps = true }: LaneOptions): LanePlan[] {
   if (phases === undefined) {
     const family = taskFamily(launcher, PHASES, name);
@@ -57,7 +57,7 @@ export function lanesOf(launcher: string, { name, phases, policySweeps = true }:
   });
 }
 
-/** What the function's environment says about a pool. */
+/** The pool's entry in the function's environment. */
 export function poolEnvironment(launcher: string, pool: PlainPool): AgentPoolEnvironment {
   const { name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS } = pool;
   const lanes = lanesOf(launcher, pool);

@@ -57,20 +57,20 @@ export interface AgentPoolOptions {
    */
   readonly ephemeralStorageGiB?: number | undefined;
   /**
-   * HCP Terraform refuses agents of two architectures in one pool.
+   * CPU architecture of the tasks. HCP Terraform refuses agents of two architectures in one pool.
    *
    * @default ecs.CpuArchitecture.X86_64
    */
   readonly cpuArchitecture?: ecs.CpuArchitecture | undefined;
   /**
-   * Additional environment variables of the agent, such as proxies. Every job sees them, and everyone who can read task
-   * definitions, so they must not contain secrets.
+   * Additional environment variables of the agent, such as proxies. Every job can read them, and so can everyone who can
+   * read task definitions. So they must not contain secrets.
    *
    * @default - none
    */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /**
-   * Role that Terraform has in AWS inside the task. With `phases`, the role of each phase that doesn't set one.
+   * AWS role of Terraform inside the task. With `phases`, it applies to each phase that doesn't set its own role.
    *
    * @default - a new role without permissions; grant it what your configurations need
    */
@@ -88,14 +88,16 @@ export interface AgentPoolOptions {
    */
   readonly warmAgents?: WarmAgentsOptions | undefined;
   /**
-   * Time between two sweeps. A sweep starts an agent that serves one job that no list of runs shows, or ends without one.
+   * Time between two sweeps. A sweep starts an agent although no job is listed. The agent takes one unlisted job, or ends without
+   * a job.
    *
    * @default - no sweeps
    */
   readonly sweepInterval?: Duration | undefined;
   /**
-   * Whether to start an agent for a run that has been in a post-plan status for more than two minutes: a policy set in agent
-   * mode waits there for an agent of the pool. Leave it on unless no such policy sets apply and run tasks often take longer.
+   * Whether to start an agent for a run that has been in a post-plan status for more than two minutes. In this status, the run
+   * can wait for an agent that evaluates its policy sets. Turn this off only if no policy set runs in agent mode and your run
+   * tasks often take longer than two minutes.
    *
    * @default true
    */
@@ -114,7 +116,7 @@ export interface AgentPoolOptions {
   readonly image?: AgentImage | undefined;
 }
 
-/** Options of the tasks of one phase. If one is absent, the pool's applies. */
+/** Options of the tasks of one phase. An absent option has the pool's value. */
 export interface PhaseOptions {
   /** CPU units of a task. */
   readonly cpu?: number | undefined;
@@ -123,7 +125,7 @@ export interface PhaseOptions {
   /** Ephemeral storage of a task in GiB, 21 to 200. */
   readonly ephemeralStorageGiB?: number | undefined;
   /**
-   * Role that Terraform has in AWS inside the tasks of this phase.
+   * AWS role of Terraform inside the tasks of this phase.
    *
    * @default - a new role without permissions
    */
@@ -132,9 +134,9 @@ export interface PhaseOptions {
 
 export interface PlanOptions extends PhaseOptions {
   /**
-   * `spot` is cheaper, but AWS can interrupt a task with two minutes' notice, and its run then fails. Without Spot capacity,
-   * the task runs on demand. Applies have no such option, because an interrupted apply leaves infrastructure and state half
-   * changed.
+   * Capacity of the tasks. `spot` is cheaper, but AWS can interrupt a task with two minutes' notice, and its run then fails. If
+   * Fargate has no Spot capacity, the task runs on demand. Applies have no such option, because an interrupted apply leaves
+   * infrastructure and state partly changed.
    *
    * @default 'on-demand'
    */
@@ -146,9 +148,9 @@ export interface PhasesOptions {
   readonly plan?: PlanOptions | undefined;
   readonly apply?: PhaseOptions | undefined;
   /**
-   * Which tasks accept jobs that no list of runs shows: assessments, policies, queries, module tests, stacks. `plan`: tasks
-   * for plans accept those that only read, tasks for applies accept `stack_apply` and `test`. `apply`: tasks for applies
-   * accept all of them. `none`: no task accepts them.
+   * Which tasks accept unlisted jobs: assessments, policies, queries, module tests, Stacks. With `plan`, tasks for plans accept
+   * the unlisted jobs that only read, and tasks for applies accept `stack_apply` and `test`. With `apply`, tasks for applies
+   * accept all unlisted jobs. With `none`, no task accepts them.
    *
    * @default 'plan'
    */

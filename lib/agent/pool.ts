@@ -23,7 +23,10 @@ import { proxyWarnings } from './proxies.ts';
 import { agentTaskDefinition } from './task-definition.ts';
 
 export interface AgentPoolProps extends AgentPoolOptions {
-  /** Name of the launcher that serves the pool, without tokens. The names of the task definitions and the log group begin with it. */
+  /**
+   * Name of the launcher that serves the pool, without CDK tokens. The names of the task definitions and the log group begin with
+   * it.
+   */
   readonly launcherName: string;
   /**
    * Hostname of HCP Terraform or Terraform Enterprise.
@@ -38,7 +41,7 @@ export interface AgentPoolProps extends AgentPoolOptions {
    */
   readonly idleWindow?: Duration | undefined;
   /**
-   * Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks: their execution role may then pull its image.
+   * Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. If true, the execution role can pull the sidecar's image.
    *
    * @default false
    */
@@ -55,27 +58,27 @@ export interface ServedPool {
 export interface AgentLane {
   readonly phases: readonly Phase[];
   readonly taskDefinition: ecs.FargateTaskDefinition;
-  /** Family of the task definition, without tokens. */
+  /** Family of the task definition, without CDK tokens. */
   readonly family: string;
-  /** Role of Terraform inside the task. */
+  /** AWS role of Terraform inside the task. */
   readonly taskRole: iam.IRole;
   readonly capacity: Capacity;
-  /** Whether the launcher starts its tasks for runs in a post-plan status. */
+  /** Whether the launcher starts the lane's tasks for runs in a post-plan status. */
   readonly sweepsForRuns: boolean;
 }
 
 /**
  * The resources of a pool's agents: task definitions, roles, log group. Only the launcher starts these tasks.
  *
- * The execution role reads this pool's agent token and no other secret, and Terraform never has that role. Terraform has the task
- * role, with only the permissions that you grant to it.
+ * The execution role can read this pool's agent token and no other secret. Terraform never gets the execution role. Terraform
+ * gets the task role, which has only the permissions that you grant to it.
  */
 export class AgentPool extends Construct implements iam.IGrantable {
   readonly poolName: string;
   readonly maxAgents: number;
-  /** Whether it has warm agents or sweeps. */
+  /** Whether the pool has warm agents or sweeps. */
   readonly hasStandingAgents: boolean;
-  /** One lane for every phase, or one for plans and one for applies. */
+  /** Without `phases`, one lane for all jobs. With `phases`, one lane for plans and one for applies. */
   readonly lanes: readonly AgentLane[];
   readonly logGroup: logs.LogGroup;
   /** Role with which ECS pulls the image, reads the agent token and writes the logs. */
@@ -109,7 +112,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
     acknowledge(this.executionRole, {
       id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
       reason:
-        "ecr:GetAuthorizationToken has no resource to name; it gives a login, and pulling is allowed only on the image's repository and, with GuardDuty, on its sidecar's.",
+        "ecr:GetAuthorizationToken supports no resource. It only returns a login; pulling is allowed only from the image's repository and, with GuardDuty, from the sidecar's.",
     });
     if (props.guardDuty === true) grantGuardDutyPull(this, this.executionRole);
 
@@ -144,19 +147,19 @@ export class AgentPool extends Construct implements iam.IGrantable {
     });
   }
 
-  /** Role of Terraform inside the tasks that serve this phase. */
+  /** AWS role of Terraform inside the tasks that serve this phase. */
   taskRoleOf(phase: Phase): iam.IRole {
     const lane = this.lanes.find(({ phases }) => phases.includes(phase));
     if (lane === undefined) throw new Error(`Agent pool ${this.poolName} has no tasks for the phase ${phase}.`);
     return lane.taskRole;
   }
 
-  /** Role of Terraform inside the task, if plans and applies have the same one. */
+  /** AWS role of Terraform inside the task. @throws if plans and applies have different roles */
   get taskRole(): iam.IRole {
     const [plan, apply] = [this.taskRoleOf('plan'), this.taskRoleOf('apply')];
     if (plan === apply) return plan;
     throw new Error(
-      `Agent pool ${this.poolName} has a role for plans and one for applies: grant to taskRoleOf('plan'), taskRoleOf('apply') or both.`,
+      `Agent pool ${this.poolName} has one role for plans and one for applies. Grant permissions to taskRoleOf('plan'), taskRoleOf('apply') or both.`,
     );
   }
 
@@ -169,7 +172,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
     return this.lanes.some(({ capacity }) => capacity === 'spot');
   }
 
-  /** The {@link taskRole}, as the principal that gets permissions. */
+  /** The principal of {@link taskRole}, so that `grant…` methods accept the pool. */
   get grantPrincipal(): iam.IPrincipal {
     return this.taskRole.grantPrincipal;
   }
@@ -180,7 +183,7 @@ const CONSTRUCT_PREFIX = { plan: 'Plan', apply: 'Apply' } as const;
 
 const ECS_TASKS = new iam.ServicePrincipal('ecs-tasks.amazonaws.com');
 
-/** Size and role of the tasks that serve these phases: those of the phase, or the pool's. */
+/** Size and role of the tasks that serve these phases. The phase's own values override the pool's. */
 export function taskOf(pool: AgentPoolOptions, [phase, ...others]: readonly Phase[]) {
   const own = phase === undefined || others.length > 0 ? undefined : pool.phases?.[phase];
   return {
@@ -201,7 +204,7 @@ function agentEnvironment(props: AgentPoolProps): Record<string, string> {
     TFC_AGENT_LOG_LEVEL: 'info',
     ...props.environment,
     TFC_AGENT_SINGLE: 'true',
-    // A container that lives for one job must not update itself first. The image decides the version.
+    // The image determines the version. A container that lives for one job must not spend its start on an update.
     TFC_AGENT_AUTO_UPDATE: 'disabled',
     ...(props.hostname !== undefined && props.hostname !== DEFAULT_HOSTNAME && { TFC_ADDRESS: addressOf(props) }),
     [IDLE_SECONDS_VARIABLE]: String(idleSeconds),

@@ -22,7 +22,10 @@ const PORTS: Readonly<Record<AgentProxy['scheme'], number>> = { http: 80, https:
 const isScheme = (scheme: string | undefined): scheme is AgentProxy['scheme'] =>
   scheme !== undefined && Object.hasOwn(PORTS, scheme);
 
-/** Variables that set a proxy. The proxy is `undefined` if the value is invalid. An empty value sets no proxy. */
+/**
+ * The variables that set a proxy, with the parsed proxy; `undefined` for an invalid value. A variable with an empty value sets no
+ * proxy.
+ */
 export function proxiesIn(environment: Readonly<Record<string, unknown>>): {
   readonly variable: string;
   readonly value: string;
@@ -66,7 +69,10 @@ export function isInTheTask({ host }: Pick<AgentProxy, 'host'>): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** What the agents' security group must allow for their proxies. All agents share the group, so each proxy is listed once. */
+/**
+ * Addresses and ports of the proxies, which the agents' security group must allow. All agents share the group, so each proxy is
+ * listed once.
+ */
 export function proxiesToOpen(
   environments: readonly Readonly<Record<string, unknown>>[],
 ): { address: string | undefined; port: number }[] {
@@ -79,7 +85,7 @@ export function proxiesToOpen(
 /** The address at which Terraform gets the task role's credentials: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html */
 export const TASK_CREDENTIALS = '169.254.170.2';
 
-/** Warnings about a pool's proxies. They aren't errors, because each configuration can be right. */
+/** Warnings about a pool's proxies. They aren't errors, because such a configuration can be intended. */
 export function* proxyWarnings(environment: Readonly<Record<string, string>>): Iterable<{ id: string; text: string }> {
   const proxies = proxiesIn(environment).flatMap(({ proxy }) => proxy ?? []);
   const withCredentials = proxies.filter(({ hasCredentials }) => hasCredentials).map(({ variable }) => variable);
@@ -89,7 +95,7 @@ export function* proxyWarnings(environment: Readonly<Record<string, string>>): I
       text: `${withCredentials.join(', ')} contains a user name and password. Everyone who can read the task definition or the template sees them, and so does every job. Use a proxy that accepts agents by their IP address.`,
     };
   }
-  // The credentials are at an http:// address, so HTTPS_PROXY alone doesn't affect them.
+  // Terraform gets the task role's credentials from an http:// address, so HTTPS_PROXY alone doesn't affect these requests.
   const plain = proxies.map(({ variable }) => variable).filter((variable) => variable.toLowerCase() === 'http_proxy');
   if (plain.length > 0 && !isExcepted(TASK_CREDENTIALS, environment)) {
     yield {

@@ -26,10 +26,10 @@ export interface AgentTaskProps {
   readonly logGroup: logs.ILogGroup;
 }
 
-/** Shell script: makes those of the given folders that its user owns writable for all users. */
+/** Shell script: makes the given folders writable for all users, and skips folders that its user doesn't own. */
 const OPEN_OWN_FOLDERS = 'for folder; do [ ! -O "$folder" ] || chmod 1777 "$folder" || exit; done';
 
-/** The task definition of an agent. @param prefix of the ids of its constructs */
+/** The task definition of an agent. @param prefix first part of the IDs of its constructs */
 export function agentTaskDefinition(
   scope: Construct,
   prefix: string,
@@ -54,8 +54,8 @@ export function agentTaskDefinition(
   const agent = taskDefinition.addContainer('Agent', {
     containerName: AGENT_CONTAINER,
     image: image.image,
-    // RunTask can override variables and the command, but not the entry point. With another TFC_ADDRESS, the agent would send its
-    // token to that address.
+    // A caller of RunTask can override variables and the command, but not the entry point. So the entry point contains the
+    // address. Otherwise a caller could set TFC_ADDRESS, and the agent would send its token to that address.
     ...(image.entryPoint !== undefined && { entryPoint: [...image.entryPoint, props.address] }),
     essential: true,
     user: AGENT_USER,
@@ -63,7 +63,7 @@ export function agentTaskDefinition(
     // No init process: it would run as the agent's user with the agent token in its environment, where every Terraform provider
     // could read it. The entrypoint reaps orphans.
     linuxParameters: unprivileged(scope, `${prefix}Agent`),
-    // Fargate's maximum. A busy agent has this time to end Terraform in an orderly way.
+    // Fargate's maximum. A busy agent has this time to stop Terraform cleanly.
     stopTimeout: Duration.seconds(120),
     environment: { ...props.environment, AGENT_TOKEN_SECRET: props.agentTokenSecret.secretName },
     secrets: { TFC_AGENT_TOKEN: ecs.Secret.fromSecretsManager(props.agentTokenSecret) },
@@ -87,9 +87,9 @@ export function agentTaskDefinition(
 }
 
 /**
- * If an image doesn't declare the writable folders as volumes, ECS creates them with root as the owner. The agent, which isn't
- * root, couldn't write to them. So a first container of the same image makes root's folders writable, and ends. As their owner
- * it needs no capability, and it never gets the agent token.
+ * If an image doesn't declare the writable folders as volumes, ECS creates them with root as the owner, and the agent can't write
+ * to them. So another container of the same image runs first as root, makes these folders writable, and ends. It needs no
+ * capability, because it owns the folders. It never gets the agent token.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
  */
 function openWritableFolders(
@@ -122,8 +122,9 @@ function unprivileged(scope: Construct, id: string): ecs.LinuxParameters {
 }
 
 /**
- * Non-blocking, and set explicitly because AWS changed the default. If CloudWatch can't accept the agent's log, lines are lost
- * and the job continues. In blocking mode, an apply would stop. Terraform's own output goes to HCP Terraform separately.
+ * The mode is set explicitly because AWS changed the default. In non-blocking mode, if CloudWatch can't accept the agent's log,
+ * lines are lost and the job continues. In blocking mode, an apply would stop. Terraform's output doesn't use this log: the agent
+ * sends it to HCP Terraform.
  */
 function logging(logGroup: logs.ILogGroup, streamPrefix: string): ecs.LogDriver {
   return ecs.LogDrivers.awsLogs({

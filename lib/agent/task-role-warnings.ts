@@ -1,4 +1,7 @@
-/** Warnings about task roles with more permissions than a job needs. A job is Terraform code, so its author has them. */
+/**
+ * Warnings about task roles with more permissions than a job needs. A job runs Terraform code, so the code's author gets these
+ * permissions.
+ */
 import type { Phase } from '../../functions/launcher/contract.ts';
 import { DUAL_STACK_DOMAINS, HOST_DOMAINS } from '../aws/partitions.ts';
 
@@ -22,7 +25,7 @@ const BROAD_POLICIES: Readonly<Record<string, string>> = {
   IAMFullAccess: 'full control of IAM, and so of the account',
 };
 
-/** With each of these, a role can get the permissions of other roles, up to those of an administrator. */
+/** Actions that each let a role get the permissions of other roles, up to those of an administrator. */
 const ESCALATIONS = [
   'iam:AttachRolePolicy',
   'iam:PutRolePolicy',
@@ -34,9 +37,9 @@ const ESCALATIONS = [
 ];
 
 /**
- * Warnings, because a pool that manages a whole account is legitimate.
+ * Warns about broad permissions. They aren't errors, because a pool that manages a whole account is legitimate.
  *
- * @param jobs that the role serves; any code that somebody can plan has the role of plans
+ * @param jobs kinds of jobs that have the role
  */
 export function* taskRoleWarnings(
   pool: string,
@@ -55,7 +58,7 @@ export function* taskRoleWarnings(
   }
 }
 
-/** What of the network decides whether jobs reach AWS. */
+/** The network settings that determine whether jobs can reach AWS APIs. */
 export interface AllowedApis {
   readonly egress: string;
   readonly dnsFirewall?: boolean | undefined;
@@ -63,7 +66,7 @@ export interface AllowedApis {
   readonly allowedPresets?: readonly string[] | undefined;
 }
 
-/** A warning if jobs of a pool have permissions in AWS, but none of AWS's domains resolves for them. */
+/** Warns if a pool's jobs have permissions in AWS but can't resolve any AWS domain. */
 export function* unreachableApiWarning(
   pool: string,
   { taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
@@ -75,7 +78,7 @@ export function* unreachableApiWarning(
   if (!granted || !limited || allowed) return;
   yield {
     id: 'agent-launcher:awsApisBlocked',
-    text: `Agent pool ${pool}: its jobs have permissions in AWS, but AWS's APIs don't resolve for them. Add aws-apis to network.allowedPresets (with hcp-terraform, if you set no other presets), and set network.awsApiServices and network.awsApiRegions.`,
+    text: `Agent pool ${pool}: its jobs have permissions in AWS, but can't resolve the hostnames of AWS APIs. Add aws-apis to network.allowedPresets (and also hcp-terraform, if you set no other presets), and set network.awsApiServices and network.awsApiRegions.`,
   };
 }
 
@@ -86,17 +89,17 @@ function isAwsDomain(name: string): boolean {
 const JOBS = { plan: 'plans', apply: 'applies', all: 'plans and applies' } as const;
 
 const ANYONE_WHO_PLANS =
-  'Anyone who can queue a plan in a workspace of this pool has it, including through a pull request where speculative plans are on.';
+  'Anyone who can queue a plan in a workspace of this pool has this access. If speculative plans are on, so has anyone who can open a pull request.';
 const HOLDERS = {
   plan: ANYONE_WHO_PLANS,
-  apply: 'Anyone who can apply in a workspace of this pool has it.',
+  apply: 'Anyone who can apply in a workspace of this pool has this access.',
   all: ANYONE_WHO_PLANS,
 } as const;
 
 const NARROWER = {
   plan: 'A plan only reads: allow only what your providers read.',
   apply: 'Allow only what your configurations manage.',
-  all: 'Set phases, with a role for plans that only reads, and allow only what your configurations manage.',
+  all: 'Set phases, give plans a role that only reads, and allow applies only what your configurations manage.',
 } as const;
 
 function nameOf(arn: string): string | undefined {
@@ -119,7 +122,7 @@ function broadStatement({ Effect, Action, Resource }: RoleStatement): string[] {
     }
     const escalates = ESCALATIONS.some((one) => matches(action, one)) && resources.some(isEveryRole);
     return escalates
-      ? `Action "${action}" on every role: it can get the permissions of other roles, up to those of an administrator`
+      ? `Action "${action}" on every role: with it, a job can get the permissions of other roles, up to those of an administrator`
       : [];
   });
 }

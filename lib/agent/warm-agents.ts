@@ -12,7 +12,7 @@ export interface WarmSchedule {
   readonly from: string;
   /** `HH:MM`, later than `from`; `24:00` is the end of the day. */
   readonly to: string;
-  /** IANA name of a time zone. Its daylight saving time applies. */
+  /** IANA name of the time zone of `from` and `to`. Daylight saving time is applied. */
   readonly timeZone: string;
 }
 
@@ -21,7 +21,7 @@ export interface WarmAgentsOptions {
   /** Number of agents. They count in `maxAgents` and `agentsCeiling` like any other agent. */
   readonly agents: number;
   /**
-   * Jobs that they take in a pool with `phases`.
+   * Kind of job that the warm agents accept in a pool with `phases`.
    *
    * @default 'plan'
    */
@@ -36,7 +36,7 @@ export interface WarmAgentsOptions {
   readonly schedule?: WarmSchedule | undefined;
 }
 
-/** Duration of a sweep without a job: the agent's wait plus its startup. */
+/** Duration of a sweep that gets no job: the agent's startup plus its idle window. */
 const SWEEP_SECONDS = 150;
 
 /** Minutes since midnight of `HH:MM`. */
@@ -56,15 +56,15 @@ function warmHoursAWeek(schedule: WarmSchedule | undefined): number {
   return ((schedule.days ?? DAYS).length * (minuteOf(schedule.to) - minuteOf(schedule.from))) / 60;
 }
 
-/** The phase whose tasks sweep for jobs that no list shows, in a pool with `phases`. */
+/** In a pool with `phases`, the phase whose tasks run as sweeps. */
 export function sweepingPhase(unlistedJobs: UnlistedJobs | undefined): Phase {
   return unlistedJobs === 'apply' ? 'apply' : 'plan';
 }
 
 /**
- * Monthly cost without a single job, for an output.
+ * Monthly cost of warm agents and sweeps if no job ever runs, as text for a stack output.
  *
- * @param size of the warm tasks and of the tasks that sweep
+ * @param size task sizes of warm agents and of sweeps
  */
 export function standingCost(
   { warmAgents, sweepInterval }: StandingOptions,
@@ -82,5 +82,7 @@ export function standingCost(
     const usd = sweeps * jobCost({ ...size.sweep, seconds: SWEEP_SECONDS });
     lines.push(`a sweep every ${sweepInterval.toMinutes()} minutes: ${dollars(usd)}`);
   }
-  return lines.length === 0 ? undefined : `${lines.join('; ')} per month without a job, On-Demand in us-east-1`;
+  return lines.length === 0
+    ? undefined
+    : `${lines.join('; ')} per month if no job runs, at On-Demand prices of us-east-1`;
 }

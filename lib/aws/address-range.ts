@@ -32,7 +32,7 @@ export function contains(outer: AddressRange, inner: AddressRange): boolean {
   return outer.first <= inner.first && inner.last <= outer.last;
 }
 
-/** The same for ranges in CIDR notation. A text that isn't a range contains nothing, and is in nothing. */
+/** Whether a range contains another one, both in CIDR notation. False if one of them isn't a range. */
 export function holds(outer: string, inner: string): boolean {
   const [a, b] = [parseRange(outer), parseRange(inner)];
   return a !== undefined && b !== undefined && contains(a, b);
@@ -41,10 +41,10 @@ export function holds(outer: string, inner: string): boolean {
 /** Ranges that private networks may use. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html */
 export const PRIVATE_RANGES = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
 
-/** Whether a range is inside one that private networks may use. */
+/** Whether a range is inside one of {@link PRIVATE_RANGES}. */
 export function isPrivate(cidr: string): boolean {
   return PRIVATE_RANGES.some((outer) => holds(outer, cidr));
 }
 
-/** Ranges that AWS services use outside a VPC: the bridge of container engines, in Cloud9 and SageMaker. */
+/** Private ranges that a VPC must not use: container engines use this one for their bridge, also in Cloud9 and SageMaker. */
 export const TAKEN_RANGES = ['172.17.0.0/16'];

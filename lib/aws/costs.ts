@@ -1,6 +1,6 @@
 /**
- * What a deployment costs. The stack's outputs and the documents use the same numbers: On-Demand list prices of us-east-1 in US
- * dollars, for a month of 730 hours, without the free tier. These are estimates for comparison, not an offer.
+ * Calculates what a deployment costs. The stack's outputs and the documents use the same numbers: On-Demand list prices of
+ * us-east-1 in US dollars, for a month of 730 hours, without the free tier. These are estimates for comparison, not an offer.
  */
 import { PRICES, type Price } from './prices.ts';
 
@@ -24,7 +24,7 @@ export interface IdleNetwork {
 }
 
 /**
- * The parts of a network's monthly price while nothing runs, in US dollars. Empty if nothing costs anything.
+ * Monthly price of a network while nothing runs, in US dollars, as one line per item. Empty if the network costs nothing.
  *
  * AWS waives one NAT gateway hour for every hour of a firewall endpoint
  * (https://aws.amazon.com/network-firewall/pricing/, quoted in https://github.com/infracost/infracost/pull/1469). We infer that

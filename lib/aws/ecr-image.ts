@@ -7,7 +7,7 @@ export interface EcrImage {
   readonly region: string;
   /** The end of the host: `amazonaws.com`, or the domain of another partition. */
   readonly domain: string;
-  /** For a dual-stack host, its domain: `aws` of `on.aws`. */
+  /** Domain of a dual-stack host without `on.`: `aws` if the host ends in `on.aws`. `undefined` for other hosts. */
   readonly dualStack: string | undefined;
   readonly repository: string;
 }
@@ -17,8 +17,8 @@ const REFERENCE = new RegExp(
 );
 
 /**
- * Parses a reference of either form: `….dkr.ecr.<region>.amazonaws.com/…`, or the dual-stack `….dkr-ecr.<region>.on.aws/…`,
- * both also with `ecr-fips`. https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
+ * Parses a reference to an image in ECR: `….dkr.ecr.<region>.amazonaws.com/…`, or the dual-stack form
+ * `….dkr-ecr.<region>.on.aws/…`. Both forms can also have `ecr-fips`. https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
  *
  * @returns `undefined` for an image of another registry
  */

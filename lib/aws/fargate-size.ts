@@ -16,7 +16,10 @@ const QUARTER_VCPU = { cpu: 256, memoryMiB: [512, 1024, 2048] } as const;
 /** Every CPU value that Fargate offers, in CPU units. */
 export const FARGATE_CPU: readonly number[] = [QUARTER_VCPU.cpu, ...MEMORY_MIB.keys()];
 
-/** GiB of ephemeral storage that a task definition may request. A task without a request has 20 GiB, but you can't request 20. */
+/**
+ * GiB of ephemeral storage that a task definition may request. A task that requests nothing has 20 GiB, but ECS refuses a request
+ * for 20.
+ */
 export const FARGATE_EPHEMERAL_STORAGE_GIB = { from: 21, to: 200 } as const;
 
 /** Memory values in MiB for a CPU value, ascending; empty for a CPU value that Fargate doesn't offer. */
@@ -29,7 +32,7 @@ export function fargateMemoryMiB(cpu: number): readonly number[] {
   return values;
 }
 
-/** Allowed memory for a CPU value, for a message; or the allowed CPU values, if the CPU value is wrong. */
+/** Message text: the allowed memory for a CPU value, or the allowed CPU values if the CPU value is invalid. */
 export function fargateMemoryInWords(cpu: number): string {
   if (cpu === QUARTER_VCPU.cpu) return `with cpu ${cpu}: ${QUARTER_VCPU.memoryMiB.join(', ')} MiB`;
   const range = MEMORY_MIB.get(cpu);

@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html; for GovCloud
  * https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-guardduty.html
  *
- * A region that AWS adds later needs a new row: nothing in AWS answers this question when a stack is deployed.
+ * If AWS adds a region, add a row here: no AWS API returns this account.
  */
 export const GUARDDUTY_ACCOUNTS: Readonly<Record<string, string>> = {
   'af-south-1': '197869348890',
@@ -43,18 +43,18 @@ export const GUARDDUTY_ACCOUNTS: Readonly<Record<string, string>> = {
   'us-west-2': '733349766148',
 };
 
-/** The service of the interface endpoint that the sidecar sends to. */
+/** Service of the interface endpoint to which the sidecar sends its findings. */
 export const GUARDDUTY_SERVICE = 'guardduty-data';
 
 /** What to do in a region without a row. */
 export const GUARDDUTY_REGION_REMEDY =
   'turn GuardDuty off for this launcher (network.guardDuty, or the construct property guardDuty), or add the region to lib/aws/guardduty.ts';
 
-/** What is wrong with a region; `undefined` if the region's GuardDuty account is known. */
+/** The fault of a region without a row; `undefined` if the region has a row. */
 export function guardDutyRegionFault(region: string): { readonly fault: string; readonly remedy: string } | undefined {
   if (Object.hasOwn(GUARDDUTY_ACCOUNTS, region)) return undefined;
   return {
-    fault: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't have the region ${region}`,
+    fault: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't include the region ${region}`,
     remedy: GUARDDUTY_REGION_REMEDY,
   };
 }

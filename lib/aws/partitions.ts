@@ -9,14 +9,14 @@ const REGION_FORM = '[a-z]{2,4}(?:-[a-z]+)+-\\d';
 
 export const REGION = new RegExp(`^${REGION_FORM}$`);
 
-/** Domains of regions' hosts, one per partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
+/** Domains of AWS hosts, one per partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
 export const HOST_DOMAINS: readonly string[] = [
   ...new Set(RegionInfo.regions.flatMap(({ domainSuffix }) => domainSuffix ?? [])),
 ];
 
 /**
- * Domains of dual-stack hosts. Below `on` are customers' hosts, below `api` the APIs. The partition metadata of AWS's SDKs
- * has them as `dualStackDnsSuffix`.
+ * Domains of dual-stack hosts. Hosts of customers are below `on.<domain>`, and APIs below `api.<domain>`. In the partition
+ * metadata of AWS's SDKs, this value is `dualStackDnsSuffix`.
  */
 export const DUAL_STACK_DOMAINS: readonly string[] = ['aws', 'amazonwebservices.com.cn', 'amazonwebservices.eu'];
 
@@ -30,7 +30,7 @@ export const REGION_PATTERN = `(?:${REGION_FORM})`;
 export const HOST_DOMAIN_PATTERN = `(?:${HOST_DOMAINS.map(escaped).join('|')})`;
 export const DUAL_STACK_PATTERN = `(?:${DUAL_STACK_DOMAINS.map(escaped).join('|')})`;
 
-/** The domain of a region's hosts, or `otherwise` if the region is known only at deployment. */
+/** The domain of a region's hosts, or `otherwise` if the CDK doesn't know the region, for example because it is a token. */
 export function suffixOf(region: string, otherwise: string): string {
   return (AWS_REGIONS.includes(region) ? RegionInfo.get(region).domainSuffix : undefined) ?? otherwise;
 }
@@ -41,7 +41,7 @@ export function partitionOf(region: string): string {
 }
 
 /**
- * The service of an endpoint: `ecr.api` of `com.amazonaws.eu-central-1.ecr.api`. The part before the region differs:
+ * The service in an endpoint's name: `ecr.api` in `com.amazonaws.eu-central-1.ecr.api`. The part before the region varies:
  * `cn.com.amazonaws` in China, `eu.amazonaws` in the European Sovereign Cloud, `aws.api` and others for some services.
  */
 export function endpointService(name: string): string {

@@ -4,7 +4,7 @@ export interface Price {
   readonly usd: number;
   readonly per: string;
   readonly what: string;
-  /** AWS's page, the third party that quotes it (if any) and the date; or "unverified". */
+  /** AWS's page, the third party that quotes it (if any), and the date. Unconfirmed prices say "unverified". */
   readonly source: string;
 }
 

@@ -1,7 +1,9 @@
-/** S3 hostnames among the allowed domains. For S3, the endpoint's policy decides in addition to the domain. */
+/** S3 hostnames among the allowed domains. A request to S3 must pass both the domain check and the endpoint's policy. */
 import { HOST_DOMAIN_PATTERN, REGION_PATTERN } from './partitions.ts';
 
-/** Maximum number of buckets allowed by hostname: the endpoint's policy can have 20,480 characters. */
+/**
+ * Maximum number of buckets among the allowed domains. The limit follows from the endpoint policy's maximum of 20,480 characters.
+ */
 export const MAX_BUCKETS = 50;
 
 const KINDS = `s3|s3-fips|s3-accesspoint|s3-accesspoint-fips|s3-control|s3-${REGION_PATTERN}`;

@@ -7,12 +7,17 @@ type Names = (region: string, suffix: string) => string[];
 const everywhere =
   (service: string): Names =>
   (_, suffix) => [`${service}.${suffix}`];
-/** A service that each partition has in one region only. A partition without an entry has it in the requested region. */
+/**
+ * A service with one host per partition, in the region `home` or `homes[partition]`. In other partitions, the host is in the
+ * requested region.
+ */
 const onlyIn =
   (home: string, service: string, homes: Readonly<Record<string, string>> = {}): Names =>
   (region, suffix) => [`${service}.${{ aws: home, ...homes }[partitionOf(region)] ?? region}.${suffix}`];
 
-/** A global service, whose host differs by partition. A partition without an entry has a host in the requested region. */
+/**
+ * A global service with a different host in each partition. In a partition without an entry, the host is in the requested region.
+ */
 const global =
   (names: Readonly<Record<string, string>> & { readonly aws: string; readonly other: string }): Names =>
   (region, suffix) => {
@@ -33,7 +38,7 @@ const AWS_NAMES: Readonly<Record<string, Names>> = {
   cloudfront: (region, suffix) => [`cloudfront${partitionOf(region) === 'aws-cn' ? '.cn-northwest-1' : ''}.${suffix}`],
   cur: onlyIn('us-east-1', 'cur', CN_NORTHWEST),
   ecr: (region, suffix) => [`api.ecr.${region}.${suffix}`, `*.dkr.ecr.${region}.${suffix}`],
-  // It exists in the standard partition only.
+  // ECR Public exists in the standard partition only.
   'ecr-public': () => ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws'],
   globalaccelerator: onlyIn('us-west-2', 'globalaccelerator'),
   iam: global({ aws: 'iam', 'aws-cn': 'iam.cn-north-1', 'aws-us-gov': 'iam.us-gov', other: 'iam' }),
@@ -52,13 +57,13 @@ const AWS_NAMES: Readonly<Record<string, Names>> = {
   sagemaker: (region, suffix) => [`api.sagemaker.${region}.${suffix}`],
   savingsplans: (region, suffix) => [`savingsplans${partitionOf(region) === 'aws-cn' ? `.${region}` : ''}.${suffix}`],
   shield: onlyIn('us-east-1', 'shield'),
-  // By default, the provider uses the global host. Other partitions have none.
+  // In the standard partition, Terraform's provider uses the global host by default. Other partitions have no global host.
   sts: (region, suffix) => [`sts.${region}.${suffix}`, ...(partitionOf(region) === 'aws' ? [`sts.${suffix}`] : [])],
   support: onlyIn('us-east-1', 'support', { 'aws-cn': 'cn-north-1', ...GOV_WEST }),
   waf: everywhere('waf'),
 };
 
-/** Common names of services, and the names of their endpoints. */
+/** Names that users give to services, and the names that the services' endpoints have. */
 const AWS_MISNOMERS: Readonly<Record<string, string>> = {
   alb: 'elasticloadbalancing',
   amp: 'aps',
@@ -89,8 +94,8 @@ const AWS_MISNOMERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What is wrong with the name of a service, and what to do. A well-formed name that no service has goes unnoticed, because
- * the CDK has no list of AWS endpoints.
+ * What is wrong with the name of a service, and what to do. The CDK has no list of AWS endpoints, so this check doesn't
+ * notice a well-formed name that no service has.
  */
 export function serviceFault(service: string): { readonly fault: string; readonly remedy: string } | undefined {
   const meant = AWS_MISNOMERS[service];
@@ -111,7 +116,10 @@ export function serviceFault(service: string): { readonly fault: string; readonl
     };
   }
   if (labels.some((label) => AWS_REGIONS.includes(label))) {
-    return { fault: 'it has a region', remedy: 'use the service only, and put the region into network.awsApiRegions' };
+    return {
+      fault: 'it contains a region',
+      remedy: 'use only the name of the service, and put the region into network.awsApiRegions',
+    };
   }
   if (!labels.every((label) => /^(?!-)[a-z0-9-]{1,63}(?<!-)$/.test(label))) {
     return {
@@ -123,8 +131,8 @@ export function serviceFault(service: string): { readonly fault: string; readonl
 }
 
 /**
- * Whether the service has different hosts in some partition, beyond the region and the domain. A template that doesn't know
- * its region can't contain them.
+ * Whether the service's hostnames differ between partitions in more than the region and the domain. If the stack's region is
+ * known only at deployment, the template can't contain such hostnames.
  */
 export function dependsOnPartition(service: string): boolean {
   const names = AWS_NAMES[service];

@@ -13,16 +13,16 @@ import { LICENSES_FILE, thirdPartyLicenses } from './third-party-licenses.ts';
 const REQUIRE_FOR_COMMONJS =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
-/** Options that a function with a {@link lambdaBundle} must have in its environment. */
+/** Environment variables that a function with a {@link lambdaBundle} needs. */
 export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as const;
 
 /**
- * Code of a Lambda function, whose `handler` is the export of `functions/<name>/handler.ts`: one minified ES module, `index.mjs`,
- * with its source map and the licences of its packages. It includes the AWS SDK, so that the bytes that were tested are the bytes that run.
+ * Bundles `functions/<name>/handler.ts` into one minified ES module (`index.mjs`), with a source map and the licences of its
+ * packages. The bundle includes the AWS SDK, so that the tested code is the code that runs.
  *
- * The package contains the bundle, so an app that uses the construct needs neither esbuild nor the function's dependencies.
- * In a clone, esbuild makes the bundle in this process during synthesis, without Docker or network. The bytes, and so the asset's
- * hash, are the same in both cases.
+ * The built package contains the bundle, so an app that uses the construct needs neither esbuild nor the function's dependencies.
+ * In a clone, esbuild creates the bundle during synthesis, without Docker or network. Both bundles are identical, and so are
+ * their asset hashes.
  */
 export function lambdaBundle(name: string): lambda.Code {
   const finished = join(PACKAGE_ROOT, 'bundles', name);
@@ -42,10 +42,10 @@ export function lambdaBundle(name: string): lambda.Code {
 }
 
 /**
- * Bundles `functions/<name>` of the sources into a folder.
+ * Bundles the function in `functions/<name>` into a folder.
  *
  * Paths in a source map are relative to the bundle, so the asset's hash would depend on the output folder. To avoid that, esbuild
- * makes the bundle in memory with a fixed path, and this function writes it.
+ * creates the bundle in memory with a fixed path, and this function writes it to the folder.
  */
 export function writeBundle(name: string, outputFolder: string): void {
   // The built package must not import esbuild, which its users don't install.

@@ -1,8 +1,8 @@
-/** Licences of the packages in a bundle: most of them ask that their text goes wherever the code goes. */
+/** Collects the licences of the packages in a bundle, because most licences require that their text accompanies the code. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** File that lies next to a bundle. */
+/** Name of the file with the licences, next to the bundle. */
 export const LICENSES_FILE = 'THIRD-PARTY-LICENSES.txt';
 
 const LICENSE_FILE = /^(?:licen[sc]e|copying|notice)(?:[.-]|$)/i;
@@ -18,7 +18,7 @@ interface PackageManifest {
  * The text of the file: each licence once, with the packages that it applies to.
  *
  * @param inputs files of the bundle, as esbuild's metafile lists them
- * @param root folder that they are relative to
+ * @param root folder that the paths in `inputs` are relative to
  */
 export function thirdPartyLicenses(inputs: readonly string[], root: string): string {
   const folders = new Set(
@@ -31,7 +31,7 @@ export function thirdPartyLicenses(inputs: readonly string[], root: string): str
   return `This bundle contains the following packages.${line}${sections.join(line)}\n`;
 }
 
-/** @throws if a package says nothing about its licence */
+/** @throws if a package has no licence information */
 function readPackage(folder: string): { readonly title: string; readonly text: string } {
   const { name, version, license, homepage }: PackageManifest = JSON.parse(
     readFileSync(join(folder, 'package.json'), 'utf8'),
@@ -41,7 +41,7 @@ function readPackage(folder: string): { readonly title: string; readonly text: s
     .sort();
   const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim());
   if (license === undefined && texts.length === 0) {
-    throw new Error(`The package ${name} ${version} says nothing about its licence, so it can't be bundled.`);
+    throw new Error(`The package ${name} ${version} has no licence information, so it can't be bundled.`);
   }
   const place = homepage === undefined ? '' : `; see ${homepage}`;
   return {

@@ -20,7 +20,7 @@ import { launcherFunction, launcherLogGroup } from '../names.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements } from './permissions.ts';
 
 export interface LauncherFunctionProps {
-  /** Name of the cluster, and prefix of the names of the function, its schedule and other resources, without tokens. */
+  /** Name of the cluster, without CDK tokens. The names of the function, its schedule and other resources begin with it. */
   readonly name: string;
   readonly hostname: string;
   readonly organization: string;
@@ -30,9 +30,9 @@ export interface LauncherFunctionProps {
   readonly cluster: ecs.Cluster;
   readonly subnets: readonly ec2.ISubnet[];
   readonly securityGroups: readonly ec2.ISecurityGroup[];
-  /** Whether a task gets a public address. Only public subnets without NAT need it. */
+  /** Whether a task gets a public address. Only tasks in public subnets without NAT need one. */
   readonly assignPublicIp: boolean;
-  /** Period of the schedule, in minutes without a fraction. */
+  /** Period of the schedule, in whole minutes. */
   readonly schedule: Duration;
   /** Time between polls within an invocation while a pool has queued jobs or live tasks. */
   readonly activePoll: Duration;
@@ -53,10 +53,13 @@ export interface LauncherFunctionProps {
   readonly logRetention: logs.RetentionDays;
 }
 
-/** With the shortest schedule, an invocation ends before the next one begins. */
+/** Timeout of the function. Even with the shortest schedule, an invocation ends before the next one begins. */
 const TIMEOUT = Duration.seconds(55);
 
-/** A tick that waits longer is useless, because the next one has begun. This is the minimum of EventBridge Scheduler. */
+/**
+ * Maximum age of an event. An older invocation is useless, because the next one has begun. This is EventBridge Scheduler's
+ * minimum.
+ */
 const MAX_EVENT_AGE = Duration.seconds(60);
 
 /** The launcher: a Lambda function outside any VPC, the schedule that invokes it, and its permissions. */
@@ -92,14 +95,14 @@ export class LauncherFunction extends Construct {
       environment: {
         ...environment(props),
         ...BUNDLE_ENVIRONMENT,
-        // The `service` of log lines and metrics, so that metrics of two launchers in one account stay separate.
+        // The `service` of log lines and metrics. It keeps the metrics of two launchers in one account separate.
         POWERTOOLS_SERVICE_NAME: props.name,
       },
       logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
       systemLogLevelV2: lambda.SystemLogLevel.INFO,
-      // The next tick is the retry. By default, Lambda keeps a throttled invocation for six hours.
+      // The next scheduled invocation serves as the retry. By default, Lambda keeps a throttled invocation for six hours.
       retryAttempts: 0,
       maxEventAge: MAX_EVENT_AGE,
       ...(props.reservedConcurrentExecutions !== undefined && {
@@ -141,12 +144,12 @@ export class LauncherFunction extends Construct {
         maxEventAge: MAX_EVENT_AGE,
       }),
     });
-    // The role's policy is a separate resource, and the schedule doesn't refer to it.
+    // The role's policy is a separate resource to which the schedule doesn't refer, so CloudFormation needs the dependency.
     schedule.node.addDependency(role);
   }
 }
 
-/** Exactly the variables of the contract. The pools are plain text, so that people can read them in the console. */
+/** Exactly the variables that the function expects. The pools are plain JSON, so that people can read them in the console. */
 function environment(props: LauncherFunctionProps): Record<string, string> {
   return {
     [ENV.hostname]: props.hostname,
@@ -163,10 +166,10 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
   };
 }
 
-/** The pools' variable. Each pool is parsed as the function will parse it. */
+/** Value of the variable with the pools. Parses each pool with the function's own parser. */
 function poolsText({ cluster, name, pools }: LauncherFunctionProps): string {
   const environments = pools.map(({ options }) => poolEnvironment(name, plain(options)));
-  // CloudFormation fills in tokens, so they can't be judged.
+  // Values with CDK tokens are known only at deployment, so they can't be checked here.
   const issues = agentPoolsEnvironment.safeParse(environments, { reportInput: true }).error?.issues ?? [];
   const known = issues.filter(({ input }) => !Token.isUnresolved(input));
   if (known.length > 0) {

@@ -10,22 +10,22 @@ import { alarmName } from '../names.ts';
 type MonitoredPool = Pick<AgentPool, 'poolName' | 'maxAgents' | 'usesSpot' | 'hasStandingAgents' | 'sweepsForRuns'>;
 
 export interface MonitoringProps {
-  /** Name of the dashboard, beginning of every alarm's name, and the `service` that the launcher's metrics carry. */
+  /** Name of the dashboard, prefix of every alarm's name, and value of the metrics' dimension `service`. */
   readonly name: string;
   readonly pools: readonly MonitoredPool[];
   /** Period of the launcher's schedule. */
   readonly schedule: Duration;
-  /** A job may wait this long for an agent before an alarm. */
+  /** How long a job can wait for an agent before an alarm fires. */
   readonly oldestQueued: Duration;
   /**
-   * Where alarms are sent to.
+   * Topic that alarms notify.
    *
-   * @default - alarms are seen in CloudWatch only
+   * @default - alarms are visible in CloudWatch only
    */
   readonly alarmTopic?: ITopic | undefined;
 }
 
-/** Every alarm, by the heading that `docs/runbook.md` has for it. */
+/** The alarms, each with its heading in `docs/runbook.md`. */
 export const RUNBOOK_HEADINGS = {
   failedTicks: 'Ticks fail',
   apiTokenRejected: 'API token rejected',
@@ -41,10 +41,10 @@ const MINUTE = Duration.minutes(1);
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
 const ALARMS_A_WIDGET = 100;
 
-/** By then a run has had three agents started for it: after 2, 6 and 14 minutes. */
+/** By this time, the launcher has started three agents for the run: after 2, 6 and 14 minutes. */
 const AFTER_PLAN_ALARM = Duration.minutes(20);
 
-/** Metrics to alarms to dashboard. The launcher writes the metrics; their names come from the contract. */
+/** Alarms and a dashboard for the metrics that the launcher writes. `contract.ts` has the metrics' names. */
 export class Monitoring extends Construct {
   readonly dashboard: cloudwatch.Dashboard;
   readonly alarms: readonly cloudwatch.Alarm[];
@@ -68,12 +68,12 @@ export class Monitoring extends Construct {
     });
   }
 
-  /** Where the dashboard is looked at. */
+  /** Console address of the dashboard. */
   get dashboardUrl(): string {
     return `https://console.aws.amazon.com/cloudwatch/home?region=${Stack.of(this).region}#dashboards/dashboard/${this.props.name}`;
   }
 
-  /** A metric of the launcher, by its name in the contract; of one pool when the contract says so. */
+  /** A metric of the launcher, by its name in the contract. Some metrics have a value for each pool. */
   metric(name: keyof typeof METRICS, options: cloudwatch.MetricOptions & { readonly pool?: string } = {}) {
     const { pool, ...metricOptions } = options;
     return new cloudwatch.Metric({
@@ -91,18 +91,18 @@ export class Monitoring extends Construct {
     const silentMinutes = Math.max(5, 3 * this.props.schedule.toMinutes());
     return [
       this.alarm('failedTicks', undefined, {
-        what: 'In three of the last five periods of the schedule a tick could not see or do all it had to: HCP Terraform, ECS or Secrets Manager did not answer as agreed.',
+        what: 'In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS or Secrets Manager failed, or returned an unexpected response.',
         metric: this.metric('failedTicks', sum),
         evaluationPeriods: 5,
         datapointsToAlarm: 3,
       }),
       this.alarm('apiTokenRejected', undefined, {
-        what: 'HCP Terraform rejected an API token, also after the secret was read again. No job is served with it until the secret holds a valid one.',
+        what: 'HCP Terraform rejected an API token, even after the launcher read the secret again. The pools that use this token get no agents until the secret contains a valid API token.',
         metric: this.metric('apiTokenRejected', sum),
         evaluationPeriods: 2,
         datapointsToAlarm: 2,
       }),
-      // The dead man's switch: every tick counts its requests, so no count means no tick, whatever the cause.
+      // Every tick writes this metric, so missing data means that no tick ran, whatever the cause.
       this.alarm('launcherSilent', undefined, {
         what: `No tick has reported for ${silentMinutes} minutes: the schedule is off, or the function does not start.`,
         metric: this.metric('runListRequests', {
@@ -126,20 +126,21 @@ export class Monitoring extends Construct {
         evaluationPeriods: 3,
       }),
       this.alarm('startFailures', pool, {
-        what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and none has started well since, or ECS refuses to start some or all of them (quota, capacity, permissions).`,
-        // The metric counts consecutive failures. After a good start it is 0 again within three minutes, so five periods mean a lasting fault.
+        what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and no task has started successfully since, or ECS refuses to start tasks (quota, capacity, permissions).`,
+        // The metric counts consecutive failures. It returns to 0 within three minutes after a successful start, so five periods
+        // mean a lasting fault.
         metric: this.metric('startFailures', { pool, period }),
         evaluationPeriods: 5,
       }),
       this.alarm('outOfMemory', pool, {
-        what: `A task of pool ${pool} was killed for its memory while it had a job. The launcher's log names run, size and setting.`,
+        what: `A task of pool ${pool} ran out of memory during a job. The launcher's log shows the run, the task size and the setting to raise.`,
         metric: this.metric('outOfMemory', { pool, statistic: cloudwatch.Stats.SUM, period }),
         evaluationPeriods: 1,
       }),
     ];
     if (!sweepsForRuns) return ofAllPools;
     const afterPlan = this.alarm('afterPlan', pool, {
-      what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes: it may wait for an agent that evaluates its policy sets.`,
+      what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes. It may be waiting for an agent that evaluates its policy sets.`,
       metric: this.metric('longestAfterPlanSeconds', { pool, period }),
       threshold: AFTER_PLAN_ALARM.toSeconds(),
       evaluationPeriods: 3,
@@ -147,7 +148,7 @@ export class Monitoring extends Construct {
     return [...ofAllPools, afterPlan];
   }
 
-  /** @param options with a threshold of 1 by default */
+  /** @param options options of the alarm; the default threshold is 1 */
   private alarm(
     kind: keyof typeof RUNBOOK_HEADINGS,
     pool: string | undefined,

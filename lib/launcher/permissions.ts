@@ -7,13 +7,13 @@ import type { Acknowledgement } from '../acknowledgement.ts';
 import type { ServedPool } from '../agent/pool.ts';
 import { secretId } from '../agent/secret-id.ts';
 
-/** What the launcher's permissions depend on. */
+/** The resources that the launcher's permissions refer to. */
 export interface PermissionsInput {
   readonly stack: Stack;
   readonly pools: readonly ServedPool[];
   readonly apiTokenSecret: ISecret;
   readonly cluster: ecs.Cluster;
-  /** Name of the cluster, without tokens. */
+  /** Name of the cluster, without CDK tokens. */
   readonly name: string;
   readonly logGroup: logs.ILogGroup;
 }
@@ -29,7 +29,7 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
 
   return [
     new iam.PolicyStatement({
-      // The families of the pools, in this cluster only, and never with `aws ecs execute-command` enabled.
+      // Starts tasks of the pools' families, in this cluster only, and never with `aws ecs execute-command` enabled.
       // `:*` means all revisions. ECS resolves the revision before it asks IAM, so a permission for one revision would deny
       // every launch after a new revision is registered. The condition on execute-command is negative because it must
       // also hold if a request doesn't contain this parameter.
@@ -41,8 +41,8 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
       conditions: { ...inThisCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
     }),
     new iam.PolicyStatement({
-      // Tags that say which run a task is for. Only at launch, so the launcher can't change the tags of a running task.
-      // A task has a random id, so the resource ends in `/*`.
+      // Tags each task with the run that it was started for. Only at launch, so the launcher can't change the tags of a running
+      // task. A task has a random id, so the resource ends in `/*`.
       sid: 'TagAgentsAtLaunch',
       actions: ['ecs:TagResource'],
       resources: [tasksOfThisCluster],
@@ -59,7 +59,7 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
       conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
     }),
     new iam.PolicyStatement({
-      // Tasks of this cluster. Their ids are random, so the resource ends in `/*`. The cluster contains only agents.
+      // Describes and stops tasks of this cluster, which contains only agents. Task IDs are random, so the resource ends in `/*`.
       sid: 'SeeAndStopAgents',
       actions: ['ecs:DescribeTasks', 'ecs:StopTask'],
       resources: [tasksOfThisCluster],
@@ -75,14 +75,14 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
       conditions: inThisCluster,
     }),
     new iam.PolicyStatement({
-      // The API tokens that it polls with, but not the agent tokens. (Anyone holding this role can still start a pool's task
-      // with other variables, and so obtain its agent token: IAM has no condition for RunTask's overrides.)
+      // Reads the API tokens that it polls with, but not the agent tokens. (Anyone holding this role can still start a pool's
+      // task with different variables, and so obtain its agent token: IAM has no condition for RunTask's overrides.)
       sid: 'ReadApiTokens',
       actions: ['secretsmanager:GetSecretValue'],
       resources: apiTokenSecrets(input).map(secretArnInPolicies),
     }),
     new iam.PolicyStatement({
-      // Its own log group, which the stack creates. It can't create log groups.
+      // Writes to its own log group, which the stack creates. It can't create log groups.
       sid: 'WriteItsLog',
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
       resources: [input.logGroup.logGroupArn],
@@ -90,7 +90,7 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
   ];
 }
 
-/** Each wildcard in {@link launcherStatements}, so that cdk-nag reports a new one. */
+/** Lists each wildcard of {@link launcherStatements}. cdk-nag reports a wildcard that isn't listed. */
 export function acknowledgedWildcards(input: PermissionsInput): Acknowledgement[] {
   const { stack, name } = input;
   const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
@@ -124,8 +124,8 @@ export function apiTokenSecrets(input: Pick<PermissionsInput, 'apiTokenSecret' |
 }
 
 /**
- * A secret's ARN ends in six random characters. They are unknown if the secret is configured by name, but IAM compares with the
- * complete ARN. Six question marks match exactly these characters.
+ * A secret's ARN ends in six random characters. They are unknown if the secret is configured by name, but IAM compares the
+ * complete ARN. So the ARN in the policy ends in six question marks, which match exactly these characters.
  * https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
  */
 function secretArnInPolicies(secret: ISecret): string {

@@ -1,4 +1,4 @@
-/** Finds out from the facts about an existing VPC what it lacks for agents. */
+/** Compares the facts about an existing VPC with what agents need, and reports what is missing. */
 import { parseRange } from '../aws/address-range.ts';
 import { dnsFindings } from './dns.ts';
 import { endpointFindings } from './endpoints.ts';
@@ -7,11 +7,11 @@ import { LONGEST_DEFAULT_PREFIX } from './internet-routes.ts';
 import { passes } from './network-acl.ts';
 import { securityGroupFindings } from './security-groups.ts';
 
-/** What the facts don't show, so no finding covers it. */
+/** Parts of a network that this check can't see, so the user must check them. */
 export const NOT_CHECKED =
   'what is behind the default route (NAT, firewalls, transit gateways, proxies), prefix lists, the policies of endpoints, resolver rules, quotas';
 
-/** All findings. What prevents agents from starting comes first. */
+/** All findings. Those that prevent agents from starting come first. */
 export function findingsIn(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
   const all = [
     ...subnetFindings(facts, needs),
@@ -37,7 +37,10 @@ function* subnetFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<VpcFinding>
 function* findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds): Iterable<VpcFinding> {
   const { id, vpcId, range, outpost } = subnet;
   if (vpcId !== needs.vpcId) {
-    yield missing(`subnet ${id} is in ${vpcId}`, `use subnets of ${needs.vpcId} in network.subnetIds`);
+    yield missing(
+      `subnet ${id} belongs to ${vpcId}, a different VPC`,
+      `use subnets of ${needs.vpcId} in network.subnetIds`,
+    );
     return;
   }
   if (outpost !== undefined) {
@@ -49,7 +52,7 @@ function* findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds): Ite
   if (range === undefined) {
     yield missing(
       `subnet ${id} has no IPv4 range, which agents and this command need`,
-      'use subnets with IPv4, or with IPv4 and IPv6, in network.subnetIds',
+      'use subnets with an IPv4 range in network.subnetIds',
     );
   }
   if (outpost !== undefined || range === undefined) return;
@@ -94,24 +97,25 @@ function* routeFindings(
   }
   if (nowhere.length > 0) {
     yield note(
-      `subnet ${id} has routes whose target was deleted (${nowhere.join(', ')})`,
-      'check that HCP Terraform, the registries and AWS are not in these ranges, or repair the routes',
+      `some routes of subnet ${id} lead to a deleted target (${nowhere.join(', ')})`,
+      'repair the routes, or check that these ranges contain no address of HCP Terraform, the registries and AWS',
     );
   }
   if (layers) {
     yield note(
-      `subnet ${id} has no gateway endpoint for S3, so image layers come through ${targets.join(' and ')}`,
-      'add one to its route table; it is free',
+      `subnet ${id} has no gateway endpoint for S3, so downloads of image layers use ${targets.join(' and ')}`,
+      'add a gateway endpoint for S3 to its route table; it is free',
     );
   }
 }
 
-/** Ports that Linux uses for its end of a connection. Answers arrive there. */
+/** Ports that Linux uses as the source ports of connections. Responses arrive at these ports. */
 const ANSWERS = { from: 32_768, to: 60_999 };
 
 /**
- * Network ACLs are stateless: they must allow the outbound traffic and also its answers. They don't see queries to the VPC's
- * resolver. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
+ * Network ACLs are stateless: they must allow the outbound traffic and also the inbound responses. They don't filter queries to
+ * the
+ * VPC's resolver. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
  */
 function* aclFindings({ id, acl }: SubnetFacts, { ports, proxyPorts = [] }: VpcNeeds): Iterable<VpcFinding> {
   if (acl === undefined) {
@@ -122,20 +126,20 @@ function* aclFindings({ id, acl }: SubnetFacts, { ports, proxyPorts = [] }: VpcN
   for (const port of new Set([...ports, ...proxyPorts])) {
     yield* aclFinding(place, `outbound TCP ${port}`, passes(acl, 'out', { from: port, to: port }));
   }
-  yield* aclFinding(place, `inbound answers (TCP ${ANSWERS.from} to ${ANSWERS.to})`, passes(acl, 'in', ANSWERS));
+  yield* aclFinding(place, `inbound responses (TCP ${ANSWERS.from} to ${ANSWERS.to})`, passes(acl, 'in', ANSWERS));
 }
 
 function* aclFinding(place: string, what: string, passed: ReturnType<typeof passes>): Iterable<VpcFinding> {
   if (passed === 'none') {
     yield missing(
       `${place} does not allow ${what}`,
-      'add rules: outbound TCP 443, and inbound TCP 1024 to 65535 for the answers',
+      'add rules: outbound TCP 443, and inbound TCP 1024 to 65535 for the responses',
     );
   }
   if (passed === 'some') {
     yield note(
       `${place} allows ${what} for some addresses or ports only`,
-      'check that HCP Terraform and AWS are among them',
+      'check that these include HCP Terraform and AWS',
     );
   }
 }

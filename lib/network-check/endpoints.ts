@@ -1,9 +1,12 @@
-/** What an existing VPC's endpoints mean for agents: they replace the egress path, even if they block agents. */
+/**
+ * Findings about an existing VPC's endpoints. Traffic to a service uses its endpoint instead of the egress path, even if the
+ * endpoint blocks agents.
+ */
 import { holds } from '../aws/address-range.ts';
 import { GUARDDUTY_SERVICE } from '../aws/guardduty.ts';
 import { type EndpointFacts, lets, missing, note, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
 
-/** What decides whether agents reach an endpoint: their subnets and their security groups. */
+/** The parts of the network that determine whether agents can reach an endpoint: the agents' subnets and security groups. */
 interface Agents {
   readonly subnets: readonly { readonly id: string; readonly range: string }[];
   readonly groups: readonly string[];
@@ -18,11 +21,11 @@ export function* endpointFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<Vp
     if (privateDns) continue;
     yield note(
       `the endpoint for ${service} has no private DNS, so tasks use the public hostname`,
-      'turn private DNS on, or allow the public hostname in your firewall',
+      'turn on private DNS for the endpoint, or allow the public hostname in your firewall',
     );
   }
   const used = facts.endpoints.filter(({ service }) => needs.services.includes(service));
-  // Without private DNS, it isn't used.
+  // Tasks don't use an endpoint without private DNS.
   for (const endpoint of used.filter(({ privateDns }) => privateDns)) yield* blocked(endpoint, agents);
   for (const { service, hasCustomPolicy } of used) if (hasCustomPolicy) yield policy(service, 'a task start');
   if (needs.guardDuty === true) yield* guardDutyFindings(facts, agents);
@@ -31,7 +34,7 @@ export function* endpointFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<Vp
   }
 }
 
-/** Agents start without GuardDuty, so these findings are notes. */
+/** Findings about GuardDuty's endpoint. They are notes, because agents also start without GuardDuty. */
 function* guardDutyFindings({ endpoints }: VpcFacts, agents: Agents): Iterable<VpcFinding> {
   const its = endpoints.filter(({ service, privateDns }) => service === GUARDDUTY_SERVICE && privateDns);
   for (const endpoint of its) for (const { what, remedy } of blocked(endpoint, agents)) yield note(what, remedy);
@@ -49,7 +52,7 @@ function policy(service: string, what: string): VpcFinding {
   );
 }
 
-/** The finding for an endpoint whose security groups don't admit agents. */
+/** The finding for an endpoint with security groups that block agents. */
 function* blocked({ service, groups }: EndpointFacts, agents: Agents): Iterable<VpcFinding> {
   const rules = groups.flatMap(({ inbound }) => inbound).filter((rule) => lets(rule, 443));
   if (rules.some(({ peer }) => agents.groups.includes(peer))) return;
@@ -61,10 +64,10 @@ function* blocked({ service, groups }: EndpointFacts, agents: Agents): Iterable<
   yield lists.length > 0
     ? note(
         `${what} admits ${from} only through ${lists.join(', ')}`,
-        'check that these prefix lists have the ranges of the subnets',
+        'check that these prefix lists include the ranges of the subnets',
       )
     : missing(
-        `${what} does not allow inbound TCP 443 from ${from}, and its hostname leads nowhere else`,
+        `${what} does not allow inbound TCP 443 from ${from}, and its hostname resolves only to this endpoint`,
         `add an inbound rule for ${out.map(({ range }) => range).join(', ')}${agents.groups.length === 0 ? '' : `, or for ${agents.groups.join(' or ')}`}`,
       );
 }

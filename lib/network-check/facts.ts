@@ -179,7 +179,7 @@ const everything = z.strictObject({
 
 const policyOfOne = z.object({ Statement: z.union([everything, z.tuple([everything])]) });
 
-/** Whether a policy is the default policy of an endpoint. A person must read any other policy. */
+/** Whether a policy is the default policy of an endpoint. This check doesn't evaluate other policies. */
 function allowsEverything(policy: string | undefined): boolean {
   if (policy === undefined) return true;
   try {
@@ -224,7 +224,7 @@ function subnetFacts(
   };
 }
 
-/** A route that isn't active (`blackhole`) leads nowhere, but still applies to its range. */
+/** A route that isn't active (`blackhole`) drops the traffic to its range. */
 function targetOf(route: z.infer<typeof routeSchema>): string | undefined {
   if (route.State !== 'active') return undefined;
   return (

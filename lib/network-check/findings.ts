@@ -1,10 +1,10 @@
-/** The facts about an existing VPC, what agents need from it, and the findings about it. */
+/** Types of the network check: the facts about an existing VPC, the agents' needs, and the findings. */
 import type { InternetRoutes } from './internet-routes.ts';
 import type { AclFacts } from './network-acl.ts';
 
 /** Facts about a VPC: the parts of the EC2 and Route 53 Resolver answers that the check uses. */
 export interface VpcFacts {
-  /** Its first IPv4 range. The VPC's resolver has the third address in it. */
+  /** The VPC's first IPv4 range. Its third address is the VPC's resolver. */
   readonly range: string;
   readonly dnsSupport: boolean;
   readonly dnsHostnames: boolean;
@@ -29,19 +29,19 @@ export interface SubnetFacts extends InternetRoutes {
   readonly freeAddresses: number;
   /** Absent if the subnet has IPv6 only. */
   readonly range?: string;
-  /** The Outpost that it is on. */
+  /** ARN of the subnet's Outpost, if the subnet is on one. */
   readonly outpost?: string;
-  /** Whether its route table leads to a gateway endpoint for S3. */
+  /** Whether the subnet's route table has a route to a gateway endpoint for S3. */
   readonly s3Endpoint: boolean;
-  /** Absent if this account can't see it, as in a VPC that another account shares. */
+  /** The subnet's network ACL. Absent if this account can't see it, for example in a shared VPC of a different account. */
   readonly acl?: AclFacts;
 }
 
 export interface EndpointFacts {
-  /** As in {@link VpcNeeds.services}. */
+  /** Name of the service, as in {@link VpcNeeds.services}. */
   readonly service: string;
   readonly privateDns: boolean;
-  /** Whether its policy differs from the default, which allows everything. */
+  /** Whether the endpoint's policy differs from the default policy, which allows everything. */
   readonly hasCustomPolicy: boolean;
   readonly groups: readonly SecurityGroupFacts[];
 }
@@ -70,21 +70,21 @@ export interface VpcNeeds {
   readonly agents: number;
   readonly ports: readonly number[];
   readonly proxyPorts?: readonly number[];
-  /** Services without which no task starts, by their endpoint name: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
+  /** Services that a task needs to start, by their endpoint name: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
   readonly services: readonly string[];
   readonly dnsFirewall: boolean;
   /** Whether the tasks have GuardDuty's sidecar. */
   readonly guardDuty?: boolean;
 }
 
-/** Something that is missing, or that the user should know. */
+/** A finding: something is missing, or the user should know something. */
 export interface VpcFinding {
   readonly level: 'missing' | 'note';
   readonly what: string;
   readonly remedy: string;
 }
 
-/** Something without which agents don't start or don't reach HCP Terraform. */
+/** A finding that prevents agents from starting or from reaching HCP Terraform. */
 export const missing = (what: string, remedy: string): VpcFinding => ({ level: 'missing', what, remedy });
 export const note = (what: string, remedy: string): VpcFinding => ({ level: 'note', what, remedy });
 

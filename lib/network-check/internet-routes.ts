@@ -1,10 +1,10 @@
-/** Where a subnet's route table sends traffic to the internet. */
+/** Finds out where a subnet's route table sends traffic to the internet. */
 import { type AddressRange, contains, dotted, PRIVATE_RANGES, parseRange } from '../aws/address-range.ts';
 
 /** An IPv4 route. */
 export interface Route {
   readonly range: string;
-  /** Absent if it leads nowhere, such as the route to a deleted gateway. */
+  /** The route's target. Absent if the target was deleted. */
   readonly target?: string;
 }
 
@@ -18,15 +18,15 @@ export interface InternetRoutes {
   readonly nowhere: readonly string[];
 }
 
-/** Longest prefix of a default route or a part of one. Narrower routes lead to particular networks. */
+/** Maximum prefix length of a route that counts as a part of the default route. Narrower routes lead to particular networks. */
 export const LONGEST_DEFAULT_PREFIX = 8;
 
 /** Ranges without internet hosts. https://www.iana.org/assignments/iana-ipv4-special-registry/ */
 const NOT_PUBLIC = [...PRIVATE_RANGES, '0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].flatMap(ranges);
 
 /**
- * Reads routes as AWS does: for each address, the narrowest route decides, even if it leads nowhere. So firewalls and VPNs
- * may split a default route into halves or quarters, and a default route doesn't replace a dead half.
+ * Evaluates routes as AWS does: for each address, the narrowest route applies, even if its target was deleted. Firewalls and VPNs
+ * often split a default route into halves or quarters. If one half is dead, a default route doesn't replace it.
  * https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html
  */
 export function internetRoutes(given: readonly Route[]): InternetRoutes {

@@ -1,4 +1,4 @@
-/** What a network ACL of a VPC allows, as far as this can be decided without an address. */
+/** Evaluates a network ACL without knowing the destination address. */
 
 export interface AclFacts {
   readonly id: string;
@@ -18,14 +18,14 @@ export interface AclRule {
   readonly ports?: Ports;
 }
 
-/** Both ends included. */
+/** A range of ports, including both ends. */
 export interface Ports {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * Whether TCP over IPv4 passes on all given ports: for all addresses, for none, or for some.
+ * Whether the ACL allows TCP over IPv4 on all given ports: for all addresses, for none, or for some.
  *
  * https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html
  */

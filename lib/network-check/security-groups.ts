@@ -1,4 +1,4 @@
-/** What the agents' security groups lack. */
+/** Findings about the agents' security groups. */
 import { isPrivate } from '../aws/address-range.ts';
 import {
   type GroupRule,
@@ -18,7 +18,8 @@ export function* securityGroupFindings(
   const rules = groups.flatMap(({ outbound }) => outbound);
   const isOpen = (port: number): boolean => rules.some((rule) => lets(rule, port));
   for (const { id, vpcId: other } of groups) {
-    if (other !== vpcId) yield missing(`security group ${id} is in ${other}`, `use groups of ${vpcId}`);
+    if (other !== vpcId)
+      yield missing(`security group ${id} belongs to ${other}, a different VPC`, `use groups of ${vpcId}`);
   }
   for (const port of ports.filter(isOpen)) yield* restricted(rules, port, hostname);
   for (const port of new Set([...ports, ...proxyPorts])) {
@@ -32,7 +33,7 @@ export function* securityGroupFindings(
     if (inbound.length === 0) continue;
     yield note(
       `security group ${id} allows inbound traffic: ${inbound.map(inWords).join(', ')}`,
-      'agents need no inbound traffic; use a group without inbound rules',
+      'use a group without inbound rules, because agents need no inbound traffic',
     );
   }
   if (rules.some(({ protocol, peer }) => protocol === '-1' && peer === '0.0.0.0/0')) {
@@ -48,10 +49,10 @@ function* restricted(rules: readonly GroupRule[], port: number, hostname: string
   const inside = peers.every((peer) => peer.startsWith('sg-') || peer.includes(':') || isPrivate(peer));
   yield /(?:^|\.)terraform\.io(?::|$)/.test(hostname) && inside
     ? missing(
-        `${what}, but HCP Terraform has public IPv4 addresses`,
-        'add an outbound rule to 0.0.0.0/0, or remove network.securityGroupIds. Behind a proxy this is correct: set HTTPS_PROXY in the environment of the pools',
+        `${what}, but the addresses of HCP Terraform are public`,
+        'add an outbound rule to 0.0.0.0/0, or remove network.securityGroupIds. If agents use a proxy, this is correct: set HTTPS_PROXY in the environment of the pools',
       )
-    : note(what, `check that ${hostname}, the registries and AWS APIs are among them`);
+    : note(what, `check that these include ${hostname}, the registries and AWS APIs`);
 }
 
 function inWords({ protocol, from, peer }: GroupRule): string {

@@ -1,4 +1,4 @@
-/** Which domains agents may reach: the defaults for a host, presets, and what a Fargate task needs before it runs. */
+/** The domains that agents can reach: the defaults for a host, presets, and what a Fargate task needs before it runs. */
 import { ecrImage } from '../aws/ecr-image.ts';
 import { suffixOf } from '../aws/partitions.ts';
 import { bucketsIn } from '../aws/s3-names.ts';
@@ -35,7 +35,7 @@ export function defaultNames(hostname: string): string[] {
 }
 
 /**
- * The domains for `https://github.com/…/releases/download/…`, which redirects to one of two download hosts.
+ * The domains for release downloads. `https://github.com/…/releases/download/…` redirects to one of two download hosts.
  * https://docs.github.com/en/repositories/releasing-projects-on-github/about-releases
  */
 export const GITHUB_RELEASES = [
@@ -46,7 +46,7 @@ export const GITHUB_RELEASES = [
   'release-assets.githubusercontent.com',
 ];
 
-/** Where the stack is, as text or as CloudFormation references. */
+/** The stack's account and region, as text or as CloudFormation references. */
 export interface Place {
   readonly account: string;
   readonly region: string;
@@ -56,19 +56,19 @@ export interface Place {
 
 /** The domains that a Fargate task needs before its container runs, by the path of the traffic. */
 export interface TaskStartNames {
-  /** APIs, for which the stack can have interface endpoints. */
+  /** AWS APIs. The stack can have interface endpoints for them. */
   readonly apis: string[];
-  /** Image layers of this region's ECR, which come through the S3 gateway endpoint. */
+  /** Hosts of the image layers in this region's ECR. Tasks reach them through the S3 gateway endpoint. */
   readonly layers: string[];
-  /** Registries other than this region's ECR. */
+  /** Hosts of registries other than this region's ECR. */
   readonly registries: string[];
-  /** The host that GuardDuty's sidecar reports to. GuardDuty creates an endpoint for it in the VPC. */
+  /** The host that GuardDuty's sidecar sends its findings to. GuardDuty creates an endpoint for this host in the VPC. */
   readonly monitoring: string[];
 }
 
 /**
- * On platform version 1.4.0, the image, the secrets and the logs use the task's own network interface, so the network must
- * allow them. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
+ * On platform version 1.4.0, Fargate pulls the image, reads the secrets and sends the logs through the task's own network
+ * interface, so the network must allow this traffic. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
  *
  * @param images references of the tasks' images; `undefined` is the image that the stack builds
  * @param guardDuty account that hosts the image of GuardDuty's sidecar, if tasks have one
@@ -88,7 +88,7 @@ export function taskStartNames(
     else if (ecr === null) for (const name of registryNames(image)) registries.add(name);
     else {
       fromEcr = true;
-      // In the stack's region, some of these are also below. In another region, they aren't.
+      // For the stack's region, the list below repeats some of these hosts. For other regions, it doesn't.
       for (const name of ecr) registries.add(name);
     }
   }
@@ -105,13 +105,13 @@ export function taskStartNames(
   };
 }
 
-/** The services without which no task of these images starts, by their endpoint name. */
+/** The services that a task with these images needs to start, by their endpoint name. */
 export function taskStartServices(images: readonly (string | undefined)[]): string[] {
   const fromEcr = images.some((image) => image === undefined || ecrRegistry(image) !== null);
   return [...(fromEcr ? ['ecr.api', 'ecr.dkr'] : []), 'logs', 'secretsmanager'];
 }
 
-/** Number of interface endpoints of a task start. Each costs money in every zone. */
+/** Number of interface endpoints that a task needs to start. AWS bills each of them per zone. */
 export const TASK_START_ENDPOINTS = taskStartServices([undefined]).length;
 
 /** The bucket in which a region's ECR stores layers. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms */
@@ -120,8 +120,8 @@ export const layerBucket = (region: string): string => `prod-${region}-starport-
 const layerBucketName = (region: string, suffix: string): string => `${layerBucket(region)}.s3.${region}.${suffix}`;
 
 /**
- * The hosts that a pull from an ECR registry needs. It is unverified which hosts Fargate uses, in addition to the registry,
- * if the registry's host is dual-stack. So both forms of the API and layer hosts are included.
+ * The hosts that a pull from an ECR registry needs. If the registry's host is dual-stack, it is unverified which other hosts
+ * Fargate uses. So the list includes both forms of the API and layer hosts.
  */
 function ecrRegistry(image: string): string[] | null {
   const ecr = ecrImage(image);
@@ -135,7 +135,7 @@ function ecrRegistry(image: string): string[] | null {
 }
 
 /**
- * Registries that serve layers from other hosts than the one in the reference, as of 2026-11-28. The registries change
+ * Registries that serve layers from hosts that aren't in the reference, as of 2026-11-28. The registries change
  * these hosts without notice, so the stack copies such images into ECR (`agentImage.copy`). The hosts matter only if a
  * user turns the copy off.
  */
@@ -154,7 +154,7 @@ const REGISTRIES: Readonly<Record<string, readonly string[]>> = {
   'quay.io': ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io'],
 };
 
-/** Other hosts that mean Docker Hub in a reference. */
+/** Hosts in a reference that mean Docker Hub. */
 const DOCKER_HUB = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
 
 /** Buckets of registries other than ECR that serve these images' layers. */
@@ -163,7 +163,7 @@ export function registryBuckets(images: readonly (string | undefined)[]): string
   return bucketsIn(foreign.flatMap((image) => registryNames(image ?? '')));
 }
 
-/** Whether the image's registry serves layers from hosts that it changes without notice. */
+/** Whether the image's registry serves layers from hosts that can change without notice. */
 export function hasChangingHosts(image: string): boolean {
   return ecrImage(image) === undefined && registryNames(image).length > 1;
 }
@@ -184,10 +184,10 @@ export function registryOf(image: string): { readonly host: string; readonly por
   return { host: 'name' in parsed ? parsed.name : host, port: Number(port) };
 }
 
-/** The domains that agents may reach, in addition to the hostname and to what a task startup needs. */
+/** Options for the domains that agents can reach. The hostname and the domains of task startup are always allowed. */
 export interface AllowedDomainOptions {
   /**
-   * Domains instead of the default ones.
+   * Domains that replace the default domains.
    *
    * @default - the domains that the hostname needs
    */
@@ -208,7 +208,7 @@ export interface AllowedNamesInput extends AllowedDomainOptions {
   readonly hostname: string;
 }
 
-/** Every domain that jobs may reach, normalized, without what a task start needs. */
+/** Every domain that jobs can reach, normalized, without the domains of task startup. */
 export function jobNames(input: AllowedNamesInput, place: Place): string[] {
   const { hostname, allowedDomains, allowedPresets = [], awsApiServices = [], awsApiRegions } = input;
   const own = hostname.split(':')[0] ?? hostname;
@@ -221,7 +221,7 @@ export function jobNames(input: AllowedNamesInput, place: Place): string[] {
   return normalised([own, ...given, ...presets]);
 }
 
-/** Every domain that resolves if domains are limited: those of jobs, and those of a task start. */
+/** Every domain that resolves if domains are limited: the domains of jobs and of task startup. */
 export function resolvingNames(
   input: AllowedNamesInput,
   images: readonly (string | undefined)[],

@@ -1,4 +1,4 @@
-/** What an egress mode promises, in sentences that the outputs and the documents share. */
+/** Describes what an egress mode blocks and allows. The stack outputs and the documents use these sentences. */
 import type { EgressMode } from './egress.ts';
 import type { TaskSecurityGroupProps } from './security-group.ts';
 
@@ -30,7 +30,7 @@ export interface ClaimOptions extends Pick<TaskSecurityGroupProps, 'proxies'> {
   readonly ownGroups?: boolean;
 }
 
-/** The claim for a network with these options. It never promises more than the template does. */
+/** The description of a network with these options. It must not promise more than the template enforces. */
 export function claimOf(options: ClaimOptions): string {
   const { egress, port = 443, ipv6 = false, ownGroups = false } = options;
   const ports = port === 443 ? 'only port 443 goes out' : `only ports 443 and ${port} go out`;

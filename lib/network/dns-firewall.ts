@@ -6,7 +6,10 @@ import { vendedLogGroup } from './vended-log-group.ts';
 
 export interface DnsFirewallProps {
   readonly vpcId: string;
-  /** Domains that resolve, at most {@link MAX_DOMAINS}; `*.` includes every domain below. All others get NXDOMAIN. */
+  /**
+   * Domains that resolve, at most {@link MAX_DOMAINS}. `*.` at the beginning includes every subdomain. All other domains get
+   * NXDOMAIN.
+   */
   readonly names: readonly string[];
   /**
    * Retention of a log of every query.
@@ -21,7 +24,8 @@ export interface DnsFirewallProps {
  * VPC's resolver, not connections, so it doesn't stop a job that knows an IP address.
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall.html
  *
- * When DNS Firewall can't decide, nothing resolves. This is AWS's default ("By default, the failure mode is closed",
+ * If DNS Firewall can't evaluate a query, the domain doesn't resolve. This is AWS's default ("By default, the failure mode is
+ * closed",
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-vpc-configuration.html), so the stack
  * has no `AWS::Route53Resolver::FirewallConfig`: a region or partition without that type would reject the template.
  */
@@ -41,8 +45,8 @@ export class DnsFirewall extends Construct {
           priority: 100,
           action: 'ALLOW',
           firewallDomainListId: allowed.attrId,
-          // HCP Terraform and the registries are aliases of CDN hosts, which change without notice. Only redirections that
-          // begin at an allowed domain are trusted. A direct query for a CDN host doesn't resolve.
+          // The hostnames of HCP Terraform and the registries are aliases of CDN hosts that change without notice. So DNS
+          // Firewall trusts the aliases of an allowed domain. A direct query for a CDN host doesn't resolve.
           firewallDomainRedirectionAction: 'TRUST_REDIRECTION_DOMAIN',
         },
         { priority: 200, action: 'BLOCK', blockResponse: 'NXDOMAIN', firewallDomainListId: everything.attrId },
@@ -61,7 +65,7 @@ export class DnsFirewall extends Construct {
     const config = new resolver.CfnResolverQueryLoggingConfig(this, 'QueryLog', {
       destinationArn: logGroup.logGroupArn,
     });
-    // The type's tags are newer than the type, and not every region supports them yet.
+    // No tags, because not every region supports tags on this resource type.
     config.addPropertyDeletionOverride('Tags');
     new resolver.CfnResolverQueryLoggingConfigAssociation(this, 'QueryLogAssociation', {
       resolverQueryLogConfigId: config.attrId,

@@ -1,9 +1,9 @@
-/** Domain names that agents may reach, as users write them and as firewalls expect them. */
+/** Parses the domain names that users allow, and normalizes them for the firewalls. */
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { isShared } from './shared-domains.ts';
 
-/** A well-formed domain name, or what is wrong with it and what to do. */
+/** The result of parsing: a well-formed domain name, or its fault and remedy. */
 export type ParsedName = { readonly name: string } | { readonly fault: string; readonly remedy: string };
 
 /**
@@ -16,7 +16,7 @@ export type ParsedName = { readonly name: string } | { readonly fault: string; r
 export function parseName(given: string): ParsedName {
   const text = given.trim();
   const refuse = (fault: string, remedy: string): ParsedName => ({ fault, remedy });
-  // The mapping to ASCII would drop these characters, and so allow a different name than the user sees.
+  // The mapping to ASCII would drop these characters, so the allowed name would differ from what the user sees.
   if (/[\s\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(text)) {
     return refuse('it has a space or an invisible character', 'retype it using visible characters only');
   }
@@ -26,20 +26,18 @@ export function parseName(given: string): ParsedName {
     return refuse('it is an IP address', 'use the hostname: TLS and DNS are checked by name');
   }
   if (text.includes(':')) {
-    return refuse(
-      'it has a port',
-      'remove the port: only 443 is allowed, and the port of `hostname` if it has another one',
-    );
+    return refuse('it has a port', 'remove the port: only port 443 and the port of `hostname` are allowed');
   }
   if (text.startsWith('.')) return refuse('it begins with a dot', `use *${text} to allow every domain below it`);
 
   const wildcard = text.startsWith('*.');
   const rest = wildcard ? text.slice(2) : text;
-  if (rest.includes('*')) return refuse('it has a * inside', 'use * only as the complete first label: *.example.com');
+  if (rest.includes('*'))
+    return refuse('it has a * in a wrong place', 'use * only as the complete first label: *.example.com');
   const ascii = domainToASCII(rest).replace(/\.$/, '');
   const labels = ascii.split('.');
   if (ascii === '' || ascii.length > 253 || !labels.every((label) => /^(?!-)[a-z0-9-]{1,63}(?<!-)$/.test(label))) {
-    return refuse('it is not a hostname', 'use labels of letters, digits and -, with dots between them');
+    return refuse('it is not a hostname', 'use letters, digits and -, with dots between the labels');
   }
   if (labels.length < 2) {
     return refuse(wildcard ? 'it allows a whole top-level domain' : 'it has no dot', 'use a fully qualified hostname');
@@ -51,13 +49,13 @@ export function parseName(given: string): ParsedName {
   return { name: wildcard ? `*.${ascii}` : ascii };
 }
 
-/** Whether an allowed name covers another one: it is the same, or a wildcard above it. */
+/** Whether an allowed name covers another name: both are the same, or the allowed name is a wildcard above the other name. */
 export function covers(allowed: string, name: string): boolean {
   if (allowed === name) return true;
   return allowed.startsWith('*.') && name.replace(/^\*\./, '').endsWith(allowed.slice(1));
 }
 
-/** Removes duplicates and names that another one covers, and sorts by domain. */
+/** Removes duplicates and names that a wildcard covers, and sorts by domain. */
 export function normalised(names: readonly string[]): string[] {
   const once = new Set(names);
   return [...once]

@@ -1,10 +1,10 @@
-/** The egress modes, and the options of those that create a VPC. */
+/** The egress modes, and the options of the modes that create a VPC. */
 import type { AllowedDomainOptions } from './allowed-domains.ts';
 
 export const EGRESS_MODES = ['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip'] as const;
 export type EgressMode = (typeof EGRESS_MODES)[number];
 
-/** What the modes that create a VPC share. */
+/** Options that all modes with a new VPC share. */
 export interface OwnVpcOptions extends AllowedDomainOptions {
   /**
    * Address range of the VPC, `/16` to `/22`.
@@ -19,8 +19,8 @@ export interface OwnVpcOptions extends AllowedDomainOptions {
    */
   readonly otherCidrs?: readonly string[] | undefined;
   /**
-   * Names of the VPC's Availability Zones: two, or one with `network-firewall` and `natGateways: 'one'`. Some zones
-   * have no Fargate: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+   * Names of the VPC's Availability Zones: two, or one with `network-firewall` and `natGateways: 'one'`. Fargate isn't
+   * available in some zones: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
    *
    * @default - the first zones that AWS lists for the account
    */
@@ -38,8 +38,8 @@ export interface OwnVpcOptions extends AllowedDomainOptions {
    */
   readonly dnsQueryLogRetentionDays?: number | undefined;
   /**
-   * Whether the tasks have GuardDuty's sidecar: its image and what it sends are allowed. GuardDuty creates the endpoint that
-   * it sends to; the stack doesn't.
+   * Whether the tasks have GuardDuty's sidecar. If true, the network allows the pull of its image and the traffic that it sends.
+   * GuardDuty, not the stack, creates the endpoint that receives this traffic.
    *
    * @default false
    */
@@ -58,7 +58,7 @@ export interface NatGatewayNetwork extends OwnVpcOptions {
   /** @default 'none' */
   readonly vpcEndpoints?: 'none' | 'task-start' | undefined;
   /**
-   * Whether IPv6 is also used, through an egress-only internet gateway.
+   * Whether agents can also use IPv6, through an egress-only internet gateway.
    *
    * @default false
    */
@@ -75,7 +75,7 @@ export interface NatGatewayNetwork extends OwnVpcOptions {
 export interface NetworkFirewallNetwork extends OwnVpcOptions {
   readonly egress: 'network-firewall';
   /**
-   * Everything in one zone, or in two zones that each have a firewall and a NAT gateway.
+   * `one` puts everything into one zone. `all` creates two zones, each with a firewall and a NAT gateway.
    *
    * @default 'one'
    */
@@ -109,5 +109,5 @@ export interface PublicIpNetwork extends OwnVpcOptions {
   readonly dnsFirewall?: boolean | undefined;
 }
 
-/** A VPC that only the agents use, with an egress mode and the options of that mode. */
+/** The options of a VPC that only the agents use: an egress mode and its options. */
 export type OwnNetwork = NatGatewayNetwork | NetworkFirewallNetwork | PublicIpNetwork;

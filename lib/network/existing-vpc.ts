@@ -28,13 +28,13 @@ export interface ExistingVpcProps extends AllowedNamesInput, Pick<TaskSecurityGr
   readonly guardDuty?: boolean;
 }
 
-/** The network in a user's VPC. The stack creates only a security group in it, and none if the user provides groups. */
+/** The network in a user's VPC. The stack creates only a security group, or nothing if the user provides security groups. */
 export class ExistingVpc extends Construct {
   readonly vpc: ec2.IVpc;
   readonly taskSubnets: ec2.SubnetSelection;
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   readonly assignPublicIp = false;
-  /** The egress path of the VPC decides about them. */
+  /** Empty, because the source addresses depend on the VPC's egress path. */
   readonly addresses: readonly string[] = [];
   readonly idle: IdleNetwork;
   /** Every domain that resolves; empty if DNS Firewall is off. */
@@ -46,7 +46,10 @@ export class ExistingVpc extends Construct {
     this.vpc = ec2.Vpc.fromVpcAttributes(this, 'Vpc', { vpcId: props.vpcId, availabilityZones: ['unknown'] });
     const subnets = props.subnetIds.map((subnetId) => ec2.Subnet.fromSubnetId(this, subnetId, subnetId));
     for (const subnet of subnets) {
-      Annotations.of(subnet).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId', 'No route is made or read.');
+      Annotations.of(subnet).acknowledgeWarning(
+        '@aws-cdk/aws-ec2:noSubnetRouteTableId',
+        'The stack neither creates nor reads routes of this subnet.',
+      );
     }
     this.taskSubnets = { subnets };
     this.securityGroups = props.securityGroupIds?.map((groupId) =>

@@ -1,27 +1,26 @@
 /**
- * What GuardDuty Runtime Monitoring needs of the agents' tasks and their network.
+ * Permissions and network access that GuardDuty Runtime Monitoring needs in the agents' tasks.
  *
  * With automated agent configuration, GuardDuty adds a sidecar to every new Fargate task. The task pulls the sidecar's image
- * with its execution role, from a repository in an account of AWS that differs by region. The sidecar then sends what it saw to
- * `guardduty-data`.
+ * with its execution role, from a repository in an AWS account that depends on the region. The sidecar then sends its
+ * observations to the service `guardduty-data`.
  *
- * GuardDuty creates an interface endpoint for `guardduty-data` in the VPC, with private DNS and a security group that lets the
- * VPC's addresses in, and doesn't charge for it. So the stack doesn't create one: a second endpoint with the same private name
- * can't exist in a VPC. https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html
+ * GuardDuty creates a free interface endpoint for `guardduty-data` in the VPC, with private DNS and a security group that admits
+ * the VPC's addresses. So the stack doesn't create an endpoint: a VPC can't have two endpoints with the same private name. https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html
  */
 import { Aws, CfnMapping, CfnRule, Fn, Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { GUARDDUTY_ACCOUNTS, GUARDDUTY_REGION_REMEDY, guardDutyRegionFault } from '../aws/guardduty.ts';
 
-/** Repository of the sidecar's image; the same name in every account. */
+/** Repository of the sidecar's image. It has the same name in every account. */
 export const GUARDDUTY_REPOSITORY = 'aws-guardduty-agent-fargate';
 
 const MAPPING = 'GuardDutyAccounts';
 
 /**
- * The account that hosts the sidecar's image in the stack's region. If the region is only known at deployment, CloudFormation
- * looks the account up, and refuses the stack in other regions.
+ * The account that hosts the sidecar's image in the stack's region. If the region is known only at deployment, CloudFormation
+ * looks up the account, and refuses the stack in regions without one.
  *
  * @throws if the stack's region is known and has no such account
  */
@@ -36,7 +35,7 @@ export function guardDutyAccount(scope: Construct): string {
   return mappingOf(stack).findInMap(Aws.REGION, 'Account');
 }
 
-/** One mapping and one rule in each stack. */
+/** Adds the mapping and the rule to the stack once. */
 function mappingOf(stack: Stack): CfnMapping {
   const known = stack.node.tryFindChild(MAPPING);
   if (known instanceof CfnMapping) return known;
@@ -44,7 +43,7 @@ function mappingOf(stack: Stack): CfnMapping {
     assertions: [
       {
         assert: Fn.conditionContains(Object.keys(GUARDDUTY_ACCOUNTS), Aws.REGION),
-        assertDescription: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't have this region: ${GUARDDUTY_REGION_REMEDY}`,
+        assertDescription: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't include this region: ${GUARDDUTY_REGION_REMEDY}`,
       },
     ],
   });

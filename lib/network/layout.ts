@@ -1,4 +1,4 @@
-/** The layout of a VPC that the stack creates, as a part of its resources' names. */
+/** Identifies the layout of a VPC that the stack creates. The layout is a part of its resources' names. */
 import { DEFAULT_VPC_CIDR } from '../defaults.ts';
 import type { OwnNetwork } from './egress.ts';
 
@@ -13,12 +13,12 @@ export interface Layout {
 }
 
 /**
- * ID of the construct that contains the VPC and its resources. It differs for every layout. The default layout has none.
+ * ID of the construct that contains the VPC and its resources. Every layout has a different ID; the default layout has no ID.
  *
  * CloudFormation creates new resources before it deletes old ones, so two layouts must not share a resource. A subnet can't
  * change its range or be replaced by an overlapping one. A route table can't have two default routes. An Elastic IP serves one
- * NAT gateway. A firewall's name is in use while the old firewall exists. With different names, the new VPC is complete
- * before the old one is deleted.
+ * NAT gateway. A firewall's name is in use while the old firewall exists. Different names let CloudFormation complete the
+ * new VPC before it deletes the old one.
  */
 export function layoutId({ egress, zones, cidr, availabilityZones = [] }: Layout): string | undefined {
   if (egress === 'nat-gateway' && cidr === DEFAULT_VPC_CIDR && availabilityZones.length === 0) return undefined;
@@ -26,17 +26,17 @@ export function layoutId({ egress, zones, cidr, availabilityZones = [] }: Layout
   return [egress, zones, cidr.replace('/', '-'), ...availabilityZones].join('-');
 }
 
-/** Number of zones that the tasks are in. */
+/** Number of zones with subnets for tasks. */
 export function zonesOf(network: { readonly egress?: string | undefined; readonly natGateways?: unknown }): 1 | 2 {
   return network.egress === 'network-firewall' && network.natGateways !== 'all' ? 1 : 2;
 }
 
-/** Prefix length of a zone's subnet of tasks, in a VPC with a given prefix length. */
+/** Prefix length of each task subnet in a VPC with a given prefix length. */
 export function taskMask(vpcMask: number, zones: 1 | 2): number {
   return vpcMask + (zones === 1 ? 1 : 2);
 }
 
-/** Number of tasks that fit into such a subnet: AWS reserves five addresses, and each interface endpoint uses one. */
+/** Number of tasks that fit into a task subnet. AWS reserves five addresses, and each interface endpoint uses one. */
 export function taskCapacity(vpcMask: number, zones: 1 | 2, interfaceEndpoints: number): number {
   return 2 ** (32 - taskMask(vpcMask, zones)) - 5 - interfaceEndpoints;
 }

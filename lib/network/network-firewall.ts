@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import { ruleCapacity } from './suricata-rules.ts';
 import { vendedLogGroup } from './vended-log-group.ts';
 
-/** The subnets of one zone, in the order of outbound traffic. */
+/** The subnets of one zone, in the order in which outbound traffic passes them. */
 interface FirewallZone {
   readonly tasks: ec2.ISubnet;
   readonly firewall: ec2.ISubnet;
@@ -15,18 +15,20 @@ interface FirewallZone {
 
 export interface NetworkFirewallProps {
   readonly vpc: ec2.Vpc;
-  /** Scope of the firewalls and routes. It is the VPC's, so that they are created and deleted with the VPC. */
+  /**
+   * Scope of the firewalls and routes: the VPC's scope, so that CloudFormation creates and deletes them together with the VPC.
+   */
   readonly ground: Construct;
   /** Suricata rules in strict order. */
   readonly rules: string;
-  /** Retention of alerts and flows. */
+  /** Retention of the alert and flow logs. */
   readonly logRetention: logs.RetentionDays;
 }
 
 /**
  * AWS Network Firewall between the agents and the NAT gateway. Outbound traffic goes to the firewall endpoint of its zone, then
- * to the NAT gateway of that zone. Return traffic takes the same endpoint, because a firewall that sees only one half of a
- * connection drops it.
+ * to the NAT gateway of that zone. Return traffic takes the same endpoint, because a firewall drops a connection if it sees
+ * only one direction of it.
  * https://docs.aws.amazon.com/network-firewall/latest/developerguide/route-tables.html
  *
  * Each zone has its own firewall with a shared policy, instead of one firewall with an endpoint per zone. CloudFormation
@@ -47,7 +49,8 @@ export class NetworkFirewall extends Construct {
   private policy(rules: string): nfw.CfnFirewallPolicy {
     const capacity = ruleCapacity(rules);
     const group = new nfw.CfnRuleGroup(this, 'Rules', {
-      // If the capacity changes, CloudFormation replaces the group. Both groups exist for a while and need different names.
+      // If the capacity changes, CloudFormation replaces the group. Both groups then exist for a while, so their names must
+      // differ.
       ruleGroupName: nameIn(this, `rules-${capacity}`),
       description: 'TLS to the allowed names, and nothing else',
       type: 'STATEFUL',
@@ -59,10 +62,10 @@ export class NetworkFirewall extends Construct {
     });
     return new nfw.CfnFirewallPolicy(this, 'Policy', {
       firewallPolicyName: nameIn(this, 'policy'),
-      description: 'Strict order; what no rule passes is dropped',
+      description: 'Strict order; drops traffic that no rule passes',
       firewallPolicy: {
-        // The stateful rules decide about everything, including UDP fragments. Network Firewall silently drops fragments of
-        // other protocols before, whatever the settings are.
+        // Forward everything to the stateful rules, including UDP fragments. Network Firewall silently drops fragments of other
+        // protocols before this stage, whatever the settings are.
         // https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html
         statelessDefaultActions: ['aws:forward_to_sfe'],
         statelessFragmentDefaultActions: ['aws:forward_to_sfe'],
@@ -70,8 +73,8 @@ export class NetworkFirewall extends Construct {
         statefulRuleGroupReferences: [{ priority: 1, resourceArn: group.attrRuleGroupArn }],
         // `app_layer`: waits until the protocol is known. Plain `aws:drop_established` drops the first segment of a client
         // hello that fills two segments, before the server name can be read.
-        // `to_server`: AWS's default for new policies since June 2026. The other form also drops a server's window updates,
-        // keep-alives and resets. Our rules decide about early data from a server.
+        // `to_server`: AWS's default for new policies since June 2026. Without it, the default action also drops a server's
+        // window updates, keep-alives and resets. Our rules drop early data from a server.
         // https://docs.aws.amazon.com/network-firewall/latest/developerguide/suricata-rule-evaluation-order.html
         // https://aws.amazon.com/about-aws/whats-new/2026/06/aws-network-firewall-updates-default-drop-action
         statefulDefaultActions: [
@@ -94,7 +97,7 @@ export class NetworkFirewall extends Construct {
       firewallPolicyArn: policy.attrFirewallPolicyArn,
       vpcId: vpc.vpcId,
       subnetMappings: [{ subnetId: zone.firewall.subnetId }],
-      // With protection, `cdk destroy` fails.
+      // With delete protection, `cdk destroy` would fail.
       deleteProtection: false,
       subnetChangeProtection: false,
       firewallPolicyChangeProtection: false,
@@ -116,7 +119,7 @@ export class NetworkFirewall extends Construct {
         ],
       },
     });
-    // `["eu-central-1a:vpce-…"]`: one endpoint, because the firewall has one subnet.
+    // The list has one endpoint, because the firewall has one subnet: `["eu-central-1a:vpce-…"]`.
     const vpcEndpointId = Fn.select(1, Fn.split(':', Fn.select(0, firewall.attrEndpointIds)));
     new ec2.CfnRoute(ground, `Out${id}`, {
       routeTableId: zone.tasks.routeTable.routeTableId,
@@ -139,7 +142,7 @@ function zonesIn(vpc: ec2.Vpc): FirewallZone[] {
   });
 }
 
-/** Network Firewall doesn't generate names, and with a fixed name the account couldn't have a second stack. */
+/** A unique name. Network Firewall doesn't generate names, and a fixed name would prevent a second stack in the account. */
 function nameIn(scope: Construct, part: string): string {
   return `${Names.uniqueResourceName(scope, { maxLength: 100, separator: '-', allowedSpecialCharacters: '-' })}-${part}`;
 }

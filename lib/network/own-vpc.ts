@@ -6,16 +6,16 @@ import { type OwnEgress, taskMask, zonesOf } from './layout.ts';
 /** A VPC that contains only agents. */
 export interface OwnVpc {
   readonly vpc: ec2.Vpc;
-  /** Source addresses of the tasks' traffic; empty if every task has its own address. */
+  /** Source addresses of the tasks' traffic. Empty if every task has its own address. */
   readonly addresses: readonly string[];
 }
 
 export interface OwnVpcProps {
   readonly egress: OwnEgress;
   readonly cidr: string;
-  /** Names of the zones, as many as the mode uses. Default: the first ones that AWS lists. */
+  /** Names of the zones. The egress mode determines their number. Default: the first zones that AWS lists. */
   readonly availabilityZones?: readonly string[] | undefined;
-  /** Default: one. The mode `public-ip` has none. */
+  /** Number of NAT gateways. Default: one. The mode `public-ip` has no NAT gateway. */
   readonly natGateways?: 'one' | 'all' | undefined;
   readonly ipv6?: boolean;
 }
@@ -33,7 +33,7 @@ const FIREWALL = { name: 'Firewall', subnetType: ec2.SubnetType.PRIVATE_WITH_EGR
  *   no agent starts while the gateway's zone is down.
  * - `network-firewall`: the tasks have no route to NAT, and the firewall's endpoint has one. Zones are independent: none sends
  *   traffic through another.
- * - `public-ip`: the subnets cost nothing while no task runs, and no NAT gateway is between a task and the internet.
+ * - `public-ip`: the subnets cost nothing while no task runs, because tasks reach the internet without a NAT gateway.
  */
 const SUBNETS: Readonly<Record<OwnEgress, { tasks: ec2.SubnetType; others: readonly ec2.SubnetConfiguration[] }>> = {
   'nat-gateway': { tasks: ec2.SubnetType.PRIVATE_WITH_EGRESS, others: [NAT] },
@@ -57,7 +57,7 @@ export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
   const zones = zonesOf(props);
   const { tasks, others } = SUBNETS[egress];
   const natGateways = egress === 'public-ip' ? 0 : props.natGateways === 'all' ? 2 : 1;
-  // Explicit Elastic IPs, because a gateway's automatic one changes whenever the gateway is replaced.
+  // Explicit Elastic IPs stay the same if a gateway is replaced. A gateway's automatic Elastic IP would change.
   const addresses = Array.from(
     { length: natGateways },
     (_, index) => new ec2.CfnEIP(scope, index === 0 ? 'NatAddress' : `NatAddress${index + 1}`, { domain: 'vpc' }),
@@ -77,13 +77,13 @@ export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
         name: 'Tasks',
         subnetType: tasks,
         cidrMask: taskMask(mask, zones),
-        // RunTask requests a public address if the mode needs one. Nothing else in the subnet gets one.
+        // The subnet assigns no public addresses. If the mode needs them, RunTask requests one for each task.
         ...(tasks === ec2.SubnetType.PUBLIC && { mapPublicIpOnLaunch: false }),
       },
       ...others,
     ],
-    // To empty the default security group, the CDK would add a Lambda function with permissions on security groups.
-    // Nothing uses that group: every RunTask call sets ours.
+    // Leave the default security group unchanged. To empty it, the CDK would add a Lambda function with permissions on security
+    // groups. Nothing uses the group, because every RunTask call sets the stack's own group.
     restrictDefaultSecurityGroup: false,
   });
   return { vpc, addresses: addresses.map(({ attrPublicIp }) => attrPublicIp) };

@@ -3,7 +3,7 @@ import type { Construct } from 'constructs';
 
 export interface TaskSecurityGroupProps {
   readonly vpc: ec2.IVpc;
-  /** Ports of Terraform Enterprise hosts other than 443. */
+  /** Outbound ports to open in addition to 443, such as the port of a Terraform Enterprise host. */
   readonly extraPorts?: readonly number[];
   /**
    * Proxies of the agents. A rule opens each proxy's port to its address, or to every address if only its hostname is known.
@@ -27,8 +27,8 @@ export function taskSecurityGroup(scope: Construct, props: TaskSecurityGroupProp
   });
   const everywhere = new Set([443, ...(props.extraPorts ?? [])]);
   for (const port of everywhere) {
-    // An address range instead of a prefix list or group makes the rule inline. A group without an inline rule is created
-    // open, and closed a moment later.
+    // With an address range as the peer, the CDK puts the rule inside the group. A group without such a rule would allow all
+    // outbound traffic until its separate rules exist.
     const why = 'HCP Terraform, registries, AWS APIs';
     securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), why);
     if (props.ipv6 === true) securityGroup.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.tcp(port), why);

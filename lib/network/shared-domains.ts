@@ -1,9 +1,10 @@
 /**
- * Domains below which anyone can register a name. A wildcard for one of them allows everyone's hosts.
+ * Domains below which anyone can register a name. A wildcard for such a domain would allow everyone's hosts.
  *
- * The Public Suffix List (https://publicsuffix.org/list/), which `tldts` contains, decides: it has what registries sell, and in its
- * private part what companies give to their customers. It isn't complete, so a wildcard that it accepts may still be too wide:
- * see docs/decisions/0024-public-suffix-list.md. For AWS, the rule is stricter, from the CDK's facts about its partitions.
+ * The package `tldts` contains the Public Suffix List (https://publicsuffix.org/list/). Its first part has the domains below which
+ * registries sell names, and its private part has the domains below which companies give names to their customers. The list isn't
+ * complete, so a wildcard can pass this check and still be too wide: see docs/decisions/0024-public-suffix-list.md. For AWS
+ * domains, a stricter rule uses the CDK's facts about partitions.
  */
 import { getPublicSuffix } from 'tldts';
 import { DUAL_STACK_DOMAINS, HOST_DOMAINS } from '../aws/partitions.ts';
@@ -20,7 +21,7 @@ function isAtOrBelow(domain: string, other: string): boolean {
   return domain === other || domain.endsWith(`.${other}`);
 }
 
-/** Whether the Public Suffix List has a domain, or every name directly below it (`*.run.app`). It doesn't show deeper levels. */
+/** Whether the Public Suffix List contains a domain, or a wildcard for the names directly below it (`*.run.app`). */
 function isPublicSuffix(domain: string): boolean {
   const below = `below.${domain}`;
   const suffix = getPublicSuffix(below, { allowPrivateDomains: true, extractHostname: false });

@@ -1,6 +1,6 @@
-/** Firewall rules for the allowed domains, in Suricata's language and in the strict order of AWS Network Firewall. */
+/** Generates Suricata rules for the allowed domains, for the strict rule order of AWS Network Firewall. */
 
-/** Number of the first rule. Private rules begin at one million. https://docs.suricata.io/en/suricata-7.0.10/rules/meta.html#sid-signature-id */
+/** Number of the first rule (`sid`). Private rules begin at one million. https://docs.suricata.io/en/suricata-7.0.10/rules/meta.html#sid-signature-id */
 const FIRST_SID = 1_000_000;
 
 /** A host with a port other than 443. */
@@ -13,11 +13,11 @@ export interface OtherPort {
 const TLS_BEGUN = 'agent-launcher.tls';
 
 /**
- * Maximum bytes of a client hello. So many bytes can leave on a connection before the rules decide about it.
+ * Maximum size of a client hello in bytes. This many bytes can leave on a connection before the rules check the server name.
  *
  * With a post-quantum key share, OpenSSL's client hello has about 1,540 bytes, and 1,810 when it resumes a session
- * (https://www.mail-archive.com/tls@ietf.org/msg21753.html); the longest hostname adds 250. We chose twice that. A client with
- * more extensions, such as large tickets, is refused.
+ * (https://www.mail-archive.com/tls@ietf.org/msg21753.html); the longest hostname adds 250. We chose about twice that sum. The rules drop
+ * a longer client hello, for example with large session tickets.
  */
 export const LONGEST_CLIENT_HELLO = 4_096;
 
@@ -27,12 +27,12 @@ export const LONGEST_CLIENT_HELLO = 4_096;
  * 2. pass every allowed server name on port 443, and every host on another port;
  * 3. drop everything else, and log its kind.
  *
- * The policy's default action alone wouldn't be enough: it applies to established connections only, so a first UDP datagram
- * would leave. TLS must not be dropped before its server name can be read, and today's client hello with a post-quantum
- * key share fills two segments. So the rules decide about TLS when the client hello is complete (`ssl_state`), and about
- * everything else at its first byte, in either direction.
+ * The policy's default action alone wouldn't be enough: it applies only to established connections, so the first UDP datagram
+ * would leave. The rules must not drop TLS before they can read its server name, and a client hello with a post-quantum key
+ * share fills two segments. So the rules check TLS when the client hello is complete (`ssl_state`), and everything else at
+ * its first byte, in either direction.
  *
- * @param names allowed domains; `*.` includes every domain below; parts may be CloudFormation tokens
+ * @param names allowed domains; `*.` at the beginning includes every subdomain; parts can be CDK tokens
  */
 export function suricataRules(names: readonly string[], otherPorts: readonly OtherPort[] = []): string {
   const ports = [443, ...new Set(otherPorts.map(({ port }) => port))];
@@ -46,7 +46,7 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
       'TLS begins',
       `${toServer} content:"|16 03|"; startswith; flowbits:set,${TLS_BEGUN}; flowbits:noalert;`,
     ],
-    // A host on another port has its own rule, even if a wildcard covers it.
+    // A host with a port other than 443 has its own rule, even if a wildcard covers its name.
     ...[...names.map((name) => ({ name, port: 443 })), ...otherPorts].map(
       ({ name, port }): [string, string, string] => [
         `pass tls $HOME_NET any -> any ${port}`,
@@ -65,10 +65,10 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
     [
       `drop tcp ${everywhere}`,
       'answer to no client hello',
-      // A TLS server sends nothing before the client hello, and after that the rules above have decided.
+      // A TLS server sends nothing before the client hello. After a complete client hello, one of the rules above has matched.
       'flow:established,to_client; dsize:>0;',
     ],
-    // By connection state, not by flags: `flags:S` matches SYN exactly, but a SYN that offers ECN has two more flags.
+    // This rule checks the connection state, not TCP flags: `flags:S` matches exactly SYN, but a SYN with ECN has two more flags.
     // https://docs.suricata.io/en/suricata-7.0.10/rules/header-keywords.html#tcp-flags
     [`drop tcp ${everywhere}`, 'data before the connection', 'flow:not_established; dsize:>0;'],
     [`drop tcp any any -> any !${portList}`, 'TCP port not allowed', 'flow:to_server;'],
@@ -96,7 +96,7 @@ function sniMatch(name: string): string {
     : `tls.sni; content:"${name}"; startswith; nocase; endswith;`;
 }
 
-/** Capacity of the rule group, with space to grow: it can't change after the group is created. */
+/** Capacity of the rule group. It leaves space for more rules, because it can't change after the group is created. */
 export function ruleCapacity(rules: string): number {
   const needed = rules.split('\n').length;
   return Math.max(100, Math.ceil((needed * 2) / 100) * 100);

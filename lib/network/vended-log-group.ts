@@ -9,7 +9,7 @@ import type { Construct } from 'constructs';
  * resource policy, which is limited to 5,120 characters. If the policy is full, the deployment fails.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
  *
- * The rest of the name is made from the construct's path, so that two stacks of one account never share a group.
+ * The rest of the name comes from the construct's path, so that two stacks of one account never share a group.
  *
  * @param retention retention of log events; the group is deleted with the stack.
  */

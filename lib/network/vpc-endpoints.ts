@@ -4,7 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { layerBucket } from './allowed-domains.ts';
 
-/** The ECR actions of a pull; both endpoints of ECR may receive any of them. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html */
+/** The ECR actions of a pull. Both ECR endpoints allow all of them, because either can receive any of them. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html */
 const PULL = [
   'ecr:BatchCheckLayerAvailability',
   'ecr:BatchGetImage',
@@ -14,7 +14,7 @@ const PULL = [
 
 const { ECR, ECR_DOCKER, CLOUDWATCH_LOGS, SECRETS_MANAGER } = ec2.InterfaceVpcEndpointAwsService;
 
-/** Interface endpoints of a task start. The fifth endpoint, S3, is a gateway endpoint and free. */
+/** Interface endpoints that a task needs to start. It also needs S3, which has a free gateway endpoint. */
 const INTERFACES = {
   EcrApi: { api: 'ecr', service: ECR, actions: PULL },
   EcrDocker: { api: 'ecr', service: ECR_DOCKER, actions: PULL },
@@ -26,21 +26,21 @@ export interface EndpointsProps {
   readonly vpc: ec2.Vpc;
   /** Subnets of the tasks. */
   readonly subnets: ec2.SubnetSelection;
-  /** Services that jobs may use. */
+  /** AWS services that jobs can use. */
   readonly awsApiServices: readonly string[];
 }
 
 export interface LayerEndpointProps extends EndpointsProps {
-  /** Buckets that jobs may reach because their hostname is allowed. */
+  /** Buckets that jobs can reach because the allowed domains include their hostnames. */
   readonly buckets: readonly string[];
   /** Buckets of registries other than ECR that serve the tasks' images. */
   readonly registryBuckets: readonly string[];
 }
 
 /**
- * Gateway endpoint for S3, where ECR stores image layers. Its traffic bypasses NAT and the firewall, so its policy is a separate
- * control. It allows reading the layers' bucket, and all actions on buckets whose hostname is allowed, because a hostname
- * doesn't limit methods. If jobs may use S3, it also allows buckets of this account.
+ * Gateway endpoint for S3, where ECR stores image layers. Its traffic bypasses NAT and the firewall, so the endpoint has its own
+ * policy. The policy allows reads from the layers' bucket. It allows all actions on buckets with an allowed hostname, because an
+ * allowed hostname doesn't limit actions either. If jobs can use S3, it also allows all buckets of this account.
  */
 export function layerEndpoint(scope: Construct, props: LayerEndpointProps): void {
   const { vpc, subnets, awsApiServices, buckets, registryBuckets } = props;
@@ -63,8 +63,9 @@ export interface TaskEndpointsProps extends EndpointsProps {
 }
 
 /**
- * The interface endpoints of a task start, so that images, logs and secrets stay inside AWS's network. Each allows the actions
- * of a task start, for principals of this account. If jobs may use the service, the endpoint allows all its actions.
+ * The interface endpoints that a task needs to start. They keep the traffic of images, logs and secrets inside AWS's network.
+ * Each endpoint allows the actions of a task start, for principals of this account. If jobs can use the service, the endpoint
+ * allows all of the service's actions.
  */
 export function taskEndpoints(scope: Construct, props: TaskEndpointsProps): void {
   const { account } = Stack.of(scope);
@@ -88,7 +89,7 @@ export function taskEndpoints(scope: Construct, props: TaskEndpointsProps): void
   }
 }
 
-/** A statement of an endpoint's policy, for every principal on which the condition is true. */
+/** A statement of an endpoint's policy. It applies to every principal that meets the condition. */
 function allow(
   sid: string,
   actions: string[],

@@ -1,9 +1,9 @@
 /**
- * The properties of the construct, judged by the rules of the settings.
+ * Checks the properties of the construct with the rules of the settings.
  *
- * Both ways of deploying share one set of rules, so the properties are written as settings first: a secret as its name, a
- * `Duration` as a number. Each fault is then reported at the property that it belongs to. Values that CloudFormation fills in
- * can't be judged and are left out. The network belongs to the app, so its rules don't apply.
+ * Both ways of deploying share one set of rules. So this file first converts the properties to settings: a secret to its name,
+ * and a `Duration` to a number. It then reports each fault under the name of the matching property. Values that are known only at
+ * deployment aren't checked. The rules for networks don't apply, because the app provides the network.
  */
 import { Duration, Stack, Token } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
@@ -103,13 +103,13 @@ const LAUNCHER: Table<AgentLauncherProps> = {
   alarmTopic: NO_SETTING,
 };
 
-/** @throws {Error} with every fault of the properties at once: where, given, allowed, to do. */
+/** @throws {Error} with all faults of the properties: where, given, allowed, to do */
 export function checkLauncherProps(scope: Construct, defaultName: () => string, props: unknown): void {
   const ofApp = isRecord(props) ? props : {};
   const given: Given = { ...ofApp, name: ofApp['name'] ?? defaultName() };
   const settings = asSettings(given, LAUNCHER);
   const { value, issues } = readSettings(settings);
-  // The network belongs to the app. The stack's own rules for proxies apply where the construct makes the security group.
+  // The app provides the network. If the construct creates the security group, the rules for proxies still apply.
   const network = {
     egress: 'existing-vpc',
     ...(given['securityGroups'] !== undefined && { securityGroupIds: [] }),
@@ -130,7 +130,7 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
   refuse(`the launcher ${scope.node.path}`, faults);
 }
 
-/** Secrets of another region or account than the stack's, as far as the app sets these. */
+/** Faults of secrets in a different region or account than the stack, if these are known. */
 function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): Iterable<SettingsFault> {
   const { account, region } = Stack.of(scope);
   const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
@@ -156,19 +156,19 @@ function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): Itera
   });
 }
 
-/** A secret's ARN, complete or not, where the app knows all of it. */
+/** A secret's ARN, complete or without its random suffix; `undefined` if it is known only at deployment. */
 function knownArn(secret: unknown): string | undefined {
   return isSecret(secret) && !Token.isUnresolved(secret.secretArn) ? secret.secretArn : undefined;
 }
 
-/** The organization of the guide's sample, with what to do in an app of one's own. */
+/** Faults of a placeholder organization from the documentation, with a remedy for an app that uses the construct. */
 function* exampleFaults(scope: Construct, settings: ReadableSettings): Iterable<SettingsFault> {
   if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return;
   const remedy = `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`;
   for (const fault of placeholderFaults(settings)) yield { ...fault, remedy };
 }
 
-/** Properties as settings. Anything may be given, since JavaScript has no types. */
+/** Converts properties to settings. The properties can have any type, because JavaScript doesn't check types. */
 function asSettings(given: unknown, table: Readonly<Record<string, Counterpart>>): unknown {
   if (Array.isArray(given)) return given.map((item: unknown) => asSettings(item, table));
   if (!isRecord(given)) return given;
@@ -181,7 +181,10 @@ function asSettings(given: unknown, table: Readonly<Record<string, Counterpart>>
   );
 }
 
-/** A construct where text belongs, such as a parameter without `.valueAsString`, as its path: it is a cycle of objects. */
+/**
+ * Replaces each construct in a value by its path, because a construct is a cycle of objects. A user can pass a construct instead
+ * of text by mistake, such as a parameter without `.valueAsString`.
+ */
 function withoutConstructs(given: unknown): unknown {
   if (Construct.isConstruct(given)) return { construct: given.node.path };
   if (Array.isArray(given)) return given.map(withoutConstructs);
@@ -189,7 +192,7 @@ function withoutConstructs(given: unknown): unknown {
   return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, withoutConstructs(value)]));
 }
 
-/** A secret as its complete ARN or name; as its place in the app, where only CloudFormation knows these. */
+/** Converts a secret to its complete ARN or name. If both are known only at deployment, uses the path of the construct. */
 function secretName(given: unknown): unknown {
   if (!isSecret(given)) return withoutConstructs(given);
   const { secretFullArn, node } = given;
@@ -199,7 +202,8 @@ function secretName(given: unknown): unknown {
 }
 
 function* schemaFaults(issue: z.core.$ZodIssue, settings: unknown): Iterable<SettingsFault> {
-  // Only CloudFormation knows a token. Names that other names begin with must be plain text.
+  // The value of a CDK token is known only at deployment, so it isn't checked. But names that are prefixes of other names must be
+  // plain text.
   const isName = /^(?:name|stackName)$/.test(String(issue.path.at(-1)));
   if (Token.isUnresolved(valueAt(settings, issue.path)) && !isName) return;
   const isPools = issue.path.join('.') === 'pools';
@@ -209,7 +213,7 @@ function* schemaFaults(issue: z.core.$ZodIssue, settings: unknown): Iterable<Set
   });
 }
 
-/** A fault of a setting, at the property that stands for it and with the value that the property has. */
+/** Converts a fault of a setting to a fault of the matching property, with the value of the property. */
 function atProperty(fault: SettingsFault, given: Given): SettingsFault {
   let table: Readonly<Record<string, Counterpart>> = LAUNCHER;
   let unit: Counterpart['unit'];

@@ -1,4 +1,4 @@
-/** The public properties of AgentLauncher. They are apart from it because their checks need them, too. */
+/** The public properties of AgentLauncher. They are in their own file because AgentLauncher and the checks import them. */
 import type { Duration } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
@@ -24,9 +24,9 @@ export interface AgentLauncherProps {
    */
   readonly vpcSubnets?: ec2.SubnetSelection | undefined;
   /**
-   * Security groups of the agents, one to five. Agents need no ingress, and egress on TCP 443.
+   * Security groups of the agents, one to five. Agents need outbound TCP 443 and no inbound traffic.
    *
-   * @default - a new group: no ingress; egress on TCP 443, the port of `hostname` and the ports of the pools' proxies
+   * @default - a new group without inbound rules. It allows outbound TCP 443, the port of `hostname` and the ports of the proxies
    */
   readonly securityGroups?: readonly ec2.ISecurityGroup[] | undefined;
   /**
@@ -36,21 +36,22 @@ export interface AgentLauncherProps {
    */
   readonly assignPublicIp?: boolean | undefined;
   /**
-   * What the agents' network needs in addition to `vpc`, its subnets' routes to the internet and `securityGroups`: firewalls,
-   * endpoints, your own routes. CloudFormation creates these before the first agent starts, and deletes them after the launcher.
+   * Other resources that agents depend on, such as firewalls, endpoints or your own routes. CloudFormation creates them before
+   * the first agent starts, and deletes them after the launcher. You don't need to list `vpc`, `securityGroups` and the subnets'
+   * routes to the internet.
    *
    * @default - nothing
    */
   readonly startAfter?: readonly IDependable[] | undefined;
   /**
-   * Whether GuardDuty Runtime Monitoring adds its sidecar to the agents' tasks: the agents' execution roles may then pull its
-   * image. Their network must let `guardduty-data` and the sidecar's registry through.
+   * Whether GuardDuty Runtime Monitoring adds its sidecar to the agents' tasks. If true, the execution roles can pull the
+   * sidecar's image. The agents' network must allow traffic to `guardduty-data` and to the sidecar's registry.
    *
    * @default false
    */
   readonly guardDuty?: boolean | undefined;
   /**
-   * Name of the cluster, and prefix of other names: up to 48 letters, digits and `-`, without tokens.
+   * Name of the cluster, and prefix of other names: up to 48 letters, digits and `-`, without CDK tokens.
    *
    * @default - made from the construct's path
    */
@@ -74,13 +75,14 @@ export interface AgentLauncherProps {
    */
   readonly agentsCeiling?: number | undefined;
   /**
-   * Time between two invocations of the launcher, in minutes without a fraction.
+   * Time between two invocations of the launcher, in whole minutes.
    *
    * @default Duration.minutes(1)
    */
   readonly schedule?: Duration | undefined;
   /**
-   * Time between polls within an invocation while a pool has queued jobs or live tasks. Zero: one poll per invocation.
+   * Time between polls within an invocation while a pool has queued jobs or live tasks. With zero, the launcher polls once per
+   * invocation.
    *
    * @default Duration.seconds(10)
    */

@@ -1,4 +1,4 @@
-/** Properties of the launcher that no setting stands for: constructs, roles, images. */
+/** Checks the properties of the launcher that have no matching setting: constructs, roles, images. */
 import { Token } from 'aws-cdk-lib';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -14,7 +14,7 @@ export function isSecret(given: unknown): given is ISecret {
   return typeof given === 'object' && given !== null && 'secretArn' in given && 'secretName' in given;
 }
 
-/** What a property without a setting must be. */
+/** The rule for a property without a matching setting. */
 interface Kind {
   readonly fits: (value: unknown) => boolean;
   readonly allowed: string;
@@ -45,9 +45,10 @@ const GROUPS: Kind = {
     Array.isArray(value) &&
     value.length >= 1 &&
     value.length <= 5,
-  allowed: "a list of 1 to 5 security groups of aws-cdk-lib/aws-ec2: without any, ECS uses the VPC's default group",
+  allowed:
+    "a list of 1 to 5 security groups of aws-cdk-lib/aws-ec2. With an empty list, ECS would use the VPC's default group",
   remedy:
-    'leave the property out, and the construct creates a group: nothing in, HTTPS out. For an id, use SecurityGroup.fromSecurityGroupId',
+    'leave the property out, and the construct creates a group that allows only outbound HTTPS. If you have an ID, use SecurityGroup.fromSecurityGroupId',
 };
 const FLAG: Kind = {
   fits: (value) => typeof value === 'boolean',
@@ -60,7 +61,7 @@ const DEPENDABLES: Kind = {
   remedy: 'put the constructs themselves into the list, not their names',
 };
 const IMAGE: Kind = {
-  // Every function has a `bind`, too.
+  // A plain function isn't an AgentImage, although every function has a method `bind`.
   fits: (value) => isRecord(value) && typeof value['bind'] === 'function',
   allowed: 'an AgentImage of agent-launcher/agent-image',
   remedy: 'use AgentImage.copyOf, fromReference, fromVersion or fromRelease',
@@ -69,8 +70,8 @@ const RETENTION: Kind = {
   fits: (value) =>
     Token.isUnresolved(value) ||
     (typeof value === 'number' && [...RETENTION_DAYS, RetentionDays.INFINITE].includes(value)),
-  allowed: `RetentionDays of aws-cdk-lib/aws-logs, which are these days: ${RETENTION_DOC.allowed}`,
-  remedy: 'use one of RetentionDays, such as RetentionDays.ONE_MONTH',
+  allowed: `a value of RetentionDays of aws-cdk-lib/aws-logs, for one of these numbers of days: ${RETENTION_DOC.allowed}`,
+  remedy: 'use a value of RetentionDays, such as RetentionDays.ONE_MONTH',
 };
 const TOPIC: Kind = {
   fits: (value) => isRecord(value) && 'topicArn' in value,
@@ -88,7 +89,7 @@ const ROLE: Kind = {
   remedy: "use Role.fromRoleArn(this, 'TaskRole', '…'), or leave it out for a new role",
 };
 
-/** Constructs that are missing, or have a name or an id in their place, and other values that no setting stands for. */
+/** Faults of properties that have no matching setting, such as a missing construct, or a name instead of a construct. */
 export function constructFaults(given: Given): SettingsFault[] {
   const fault = (path: string, { fits, allowed, remedy }: Kind, required = false): SettingsFault[] => {
     const value = valueAt(given, path.split('.'));

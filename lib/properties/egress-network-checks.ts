@@ -1,6 +1,6 @@
 /**
- * The properties of `EgressNetwork`. They are network settings, so the schema of the settings reads them and fills in the defaults.
- * Values that CloudFormation fills in can't be judged.
+ * Checks the properties of `EgressNetwork`. They are network settings, so the schema of the settings parses them and adds
+ * defaults. Values that are known only at deployment aren't checked.
  */
 import { Token } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -17,19 +17,19 @@ import { isRecord, valueAt } from '../settings/records.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
 import { type Given, refuse, unknownFault } from './faults.ts';
 
-/** The properties without a fault, with defaults. */
+/** The valid properties, with defaults. */
 export type CheckedNetworkProps = OwnNetworkSettings & {
   readonly hostname: string;
   readonly images: readonly (string | undefined)[];
 };
 
-/** @throws {Error} with every fault of the properties at once: where, given, allowed, to do. */
+/** @throws {Error} with all faults of the properties: where, given, allowed, to do */
 export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetworkProps {
   const given = isRecord(props) ? props : {};
   const { hostname: givenHostname, images = [undefined], ...options } = given;
   const { data: hostname = givenHostname, error } = settingsSchema.shape.hostname.safeParse(givenHostname);
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  // The settings have no retention without an end, so the checks see the longest one.
+  // The settings have no infinite retention, so the checks get the longest finite one instead.
   const infinite = entries.filter(([key, value]) => key.endsWith('RetentionDays') && value === RetentionDays.INFINITE);
   const network: Given = Object.fromEntries([...entries, ...infinite.map(([key]) => [key, RETENTION_DAYS.at(-1)])]);
   const { value, unchecked, issues } = readWith(ownNetworkSettings, network);
@@ -54,7 +54,7 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
     `the network ${scope.node.path}`,
     faults.filter(({ path }) => !Token.isUnresolved(valueAt(given, path.split('.')))),
   );
-  // What the schema still refuses are values that CloudFormation fills in.
+  // All other faults were reported. So the schema can now refuse only values that are known only at deployment.
   return {
     ...(unchecked as OwnNetworkSettings),
     ...Object.fromEntries(infinite),
@@ -73,7 +73,9 @@ function schemaFault(issue: Pick<z.core.$ZodIssue, 'path' | 'code'>, settings: G
   return atProperty(faultOf(issue, settings, ({ doc }) => doc?.remedy ?? 'correct this property'));
 }
 
-/** A property of another mode, or one that doesn't exist: JavaScript would ignore it. */
+/**
+ * The fault of a property that belongs to a different mode or doesn't exist. Without it, JavaScript would ignore the property.
+ */
 function foreignFault(key: string, network: Given): SettingsFault {
   const foreign = foreignOption(key, network);
   if (foreign !== undefined && !['vpcId', 'subnetIds', 'securityGroupIds'].includes(key)) {
@@ -96,12 +98,15 @@ function egressFault(value: unknown): SettingsFault {
     allowed: known.join(', '),
     remedy:
       meant === undefined
-        ? 'set one of these. For a VPC that you have, use AgentLauncher without EgressNetwork'
+        ? 'set one of these. For an existing VPC, use AgentLauncher without EgressNetwork'
         : `did you mean ${meant}?`,
   };
 }
 
-/** The settings have a default range. An app that has other networks must choose one. */
+/**
+ * Faults of missing properties. The settings have a default for `cidr`, but the construct doesn't, because an app can have other
+ * networks.
+ */
 function* missingFaults({ cidr }: Given): Iterable<SettingsFault> {
   if (cidr !== undefined) return;
   yield {
@@ -124,24 +129,24 @@ function* imageFaults(images: unknown): Iterable<SettingsFault> {
       path: `images.${index}`,
       given: shown(image),
       allowed:
-        'the reference of an image, such as hashicorp/tfc-agent:1.33.0; undefined for an image in ECR of this stack',
+        "an image reference such as hashicorp/tfc-agent:1.33.0; undefined if the image is in the stack's own ECR repository",
       remedy: 'use the string that you pass to AgentImage.fromReference',
     };
   }
 }
 
-/** A fault of a setting, at its property. */
+/** Converts a fault of a setting to a fault of the matching property. */
 function atProperty(fault: SettingsFault): SettingsFault {
   const image = /^pools\.(\d+)\.image$/.exec(fault.path)?.[1];
   if (image === undefined) return inProperties({ ...fault, path: fault.path.replace(/^network\./, '') });
-  // The construct can't open other ports, and the settings suggest another egress mode for that.
+  // For a registry on another port, the settings suggest the egress mode existing-vpc, which this construct doesn't have.
   const remedy = fault.remedy.includes('existing-vpc')
     ? 'let the registry listen on 443, or use AgentImage.copyOf, so that tasks pull from ECR'
     : fault.remedy;
   return inProperties({ ...fault, path: `images.${image}`, remedy });
 }
 
-/** Texts of settings name the properties of the construct. */
+/** Replaces names of settings in a fault's texts with names of the construct's properties. */
 function inProperties({ path, given, allowed, remedy }: SettingsFault): SettingsFault {
   const inText = (text: string) => text.replaceAll(/\bnetwork\.(\w+)/g, '$1');
   return { path, given: inText(given), allowed: inText(allowed), remedy: inText(remedy) };

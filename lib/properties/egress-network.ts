@@ -1,4 +1,4 @@
-/** The public properties of EgressNetwork. They are apart from it because their checks need them, too. */
+/** The public properties of EgressNetwork. They are in their own file because EgressNetwork and the checks import them. */
 import type { OwnNetwork } from '../network/egress.ts';
 
 /** The egress mode and its options, as in the settings of the app. The default mode is `nat-gateway`. */
@@ -12,8 +12,9 @@ export type EgressNetworkProps = OwnNetwork & {
    */
   readonly hostname?: string | undefined;
   /**
-   * References of the images that tasks pull directly: those of `AgentImage.fromReference`. Their registries resolve.
-   * `undefined` means an image in the stack's own account: one that is built with the stack, or a copy (`AgentImage.copyOf`).
+   * References of the images that tasks pull directly (`AgentImage.fromReference`). The network allows the domains of their
+   * registries. `undefined` means an image in the stack's own account: either built with the stack, or copied
+   * (`AgentImage.copyOf`).
    *
    * @default - an image in the stack's own account
    */

@@ -1,25 +1,30 @@
-/** What the checks of construct properties share: which properties exist, and how their faults are reported. */
+/** Shared by the checks of construct properties: the tables of known properties, and the error with all faults. */
 import { didYouMean, faultInWords, onePerPath, type SettingsFault } from '../settings/errors.ts';
 import { isRecord } from '../settings/records.ts';
 
 export type Given = Readonly<Record<string, unknown>>;
 
-/** How a property is written as a setting. */
+/** How to convert a property to a setting. */
 export interface Counterpart {
-  /** Name of the setting, where it isn't the property's. */
+  /** Name of the setting, if it differs from the property's name. */
   readonly setting?: string;
-  /** The setting's value. Without it and without `inside`, the property has no setting. */
+  /** Converts the property's value to the setting's value. A property without `value` and `inside` has no matching setting. */
   readonly value?: (given: unknown) => unknown;
-  /** Properties of the object, or of each object of the list. */
+  /** Inner properties, if the property is an object or a list of objects. */
   readonly inside?: Readonly<Record<string, Counterpart>>;
-  /** What the setting counts. */
+  /** Unit of the setting, if the property is a `Duration`. */
   readonly unit?: 'seconds' | 'minutes';
 }
 
-/** Every property of an interface: the compiler asks for a new one here. */
+/** An entry for every property of an interface. If an interface gets a new property, the compiler requires its entry. */
 export type Table<T> = { readonly [Name in keyof Required<T>]: Counterpart };
 
-/** @throws {Error} with every fault at once, if there is any. @param what is wrong: `the launcher Platform/Agents` */
+/**
+ * Reports faults, if there are any.
+ *
+ * @param what the construct, such as `the launcher Platform/Agents`
+ * @throws {Error} with all faults
+ */
 export function refuse(what: string, faults: readonly SettingsFault[]): void {
   const blocks = onePerPath(faults).map(faultInWords);
   if (blocks.length === 0) return;
@@ -27,7 +32,7 @@ export function refuse(what: string, faults: readonly SettingsFault[]): void {
   throw new Error(`${count} wrong in ${what}; nothing was synthesized.\n\n${blocks.join('\n\n')}`);
 }
 
-/** Properties that don't exist, such as misspelled ones: JavaScript would ignore them. */
+/** Faults of unknown properties, such as misspelled ones. Without these faults, JavaScript would ignore the properties. */
 export function* unknownFaults(
   given: unknown,
   table: Readonly<Record<string, Counterpart>>,
@@ -46,7 +51,7 @@ export function* unknownFaults(
   }
 }
 
-/** A property that doesn't exist. @param meant the property that it stands for, if this is known */
+/** The fault of an unknown property. @param meant the property that the user probably meant, if this is known */
 export function unknownFault(
   path: readonly (string | number)[],
   meant: string | undefined,

@@ -32,9 +32,9 @@ export const agentImage = z.strictObject({
       .optional(),
     {
       description:
-        'Digest that hashicorp/tfc-agent of this version must have; `agent-image/print-digest.mjs` prints it.',
+        'Required digest of the image hashicorp/tfc-agent with this version. `agent-image/print-digest.mjs` prints it.',
       allowed: 'sha256: and 64 hexadecimal digits; only with `source` official',
-      absent: 'not checked: the image that has the tag of the version when it is built',
+      absent: 'the digest is not checked: the build uses the image that has the tag of the version at that time',
     },
   ),
   base: setting(IMAGE.optional(), {
@@ -59,7 +59,7 @@ export const agentImage = z.strictObject({
       'Whether the deployment copies registry images (including `pools[].image`) into an ECR repository of the stack. Agents then pull from ECR only.',
     allowed: 'true or false; only if the registry image is not in ECR',
     absent: 'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries',
-    remedy: 'remove it: images that are built are already in ECR',
+    remedy: 'remove it: an image that the deployment builds is already in ECR',
   }),
   credentialsSecret: setting(SECRET.refine(isUnambiguous).optional(), {
     description:

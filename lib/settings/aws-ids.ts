@@ -1,7 +1,7 @@
 /** IDs of AWS resources in the settings. */
 import { shown } from '../credentials.ts';
 
-/** Ids have 17 hexadecimal digits, and 8 if they are from before 2018. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html */
+/** IDs have 17 hexadecimal digits. IDs from before 2018 have 8. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html */
 export const ID = {
   vpc: /^vpc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
   subnet: /^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
@@ -25,7 +25,7 @@ function idDoc(prefix: keyof typeof ID, command: string) {
       if (digits === '') return undefined;
       const wrong = /^[0-9a-f]*$/.test(digits)
         ? `has ${digits.length} digits`
-        : 'has other characters than 0-9 and a-f';
+        : 'has characters that are not 0-9 or a-f';
       return {
         given: `${shown(value)}, which ${wrong} after ${prefix}-`,
         allowed: `${prefix}- and 8 or 17 hex digits`,

@@ -1,4 +1,4 @@
-/** Faults that need more than one setting, or more than a schema, to find. They are reported together with the schema's. */
+/** Checks that compare settings, or that need more than a schema. Their faults are reported together with those of the schema. */
 import { copyFaults, imageFaults } from './checks/agent-image.ts';
 import { sharedSecretFaults } from './checks/credentials.ts';
 import { networkFaults } from './checks/network.ts';
@@ -6,7 +6,7 @@ import { poolFaults } from './checks/pools.ts';
 import type { SettingsFault } from './errors.ts';
 import type { ReadableSettings } from './read.ts';
 
-/** Every fault between settings. */
+/** All faults of these checks. */
 export function* crossFaults(settings: ReadableSettings): Iterable<SettingsFault> {
   const { hostname, network, agentImage = {} } = settings;
   const pools = (settings.pools ?? []).map((pool) => pool ?? {});

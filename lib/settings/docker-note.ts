@@ -3,15 +3,15 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import type { Settings } from './parse.ts';
 
 /**
- * Announces a deployment that will fail: `cdk deploy` builds the agent's image with Docker, but only after synthesis.
- * It is a note, not an error, because `cdk synth` and `cdk diff` work without Docker.
+ * Tells users during synthesis that Docker is missing. `cdk deploy` needs it to build the agent's image, but fails only after
+ * synthesis. This is a note, not an error, because `cdk synth` and `cdk diff` work without Docker.
  */
 export function dockerNote(
   { agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>,
   environment: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
   const isBuilt = agentImage.registry === undefined && pools.some(({ image }) => image === undefined);
-  // https://github.com/aws/aws-cdk/tree/main/packages/aws-cdk-lib#docker: the CLI chooses the program in the same way.
+  // https://github.com/aws/aws-cdk/tree/main/packages/aws-cdk-lib#docker: the CLI uses the same variable and default.
   const program = environment['CDK_DOCKER'] ?? 'docker';
   if (!isBuilt || isFound(program, environment['PATH'] ?? '')) return undefined;
   return `Note: "cdk deploy" builds the agent's image with ${program}, which is not on your PATH. Start Docker, set CDK_DOCKER to another engine such as podman or finch, or deploy a registry image: see "Without Docker" in README.md.`;

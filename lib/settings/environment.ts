@@ -1,4 +1,4 @@
-/** Environment variables that a pool can't have, each with the reason and what to do in its place. */
+/** Environment variables that a pool can't have, each with the reason and a remedy. */
 import { IDLE_SECONDS_VARIABLE } from '../../functions/launcher/contract.ts';
 import { credentialIn } from '../credentials.ts';
 
@@ -36,30 +36,30 @@ const RULES: readonly Rule[] = [
   {
     // https://developer.hashicorp.com/terraform/cloud-docs/agents/request-forwarding
     names: /^TFC_AGENT_(?:REQUEST_FORWARDING|HYOK)$/,
-    reason: 'it needs an agent that stays connected, on port 7146, and these agents end after one job',
+    reason: 'it needs an agent that stays connected on port 7146, but these agents end after one job',
     allowed: 'agents that run jobs, without request forwarding and HYOK',
-    remedy: 'remove it, and run an agent for it outside this launcher, in a separate agent pool',
+    remedy: 'remove it. For this feature, run an agent outside this launcher, in a separate agent pool',
   },
   {
-    // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html: what comes before the container's role.
+    // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html: these sources have priority over the container's role.
     names:
       /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN(?:_FILE)?|(?:DEFAULT_)?PROFILE|SHARED_CREDENTIALS_FILE|CONFIG_FILE|CONTAINER_.*)$/,
-    reason: 'it replaces the task role, so taskRolePolicyArns, taskRoleStatements and phases would decide nothing',
+    reason: 'it replaces the task role, so taskRolePolicyArns, taskRoleStatements and phases would have no effect',
     allowed: ROLE,
     remedy:
-      "remove it. Use taskRolePolicyArns or taskRoleStatements, and the provider's assume_role for another role; or set it in the workspace, for its jobs only",
+      "remove it. Use taskRolePolicyArns or taskRoleStatements, and the provider's assume_role for another role. Or set the variable in the workspace, so that it applies only to its jobs",
   },
   {
     names: /^(?:LD_.*|GCONV_PATH|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|IFS|PS4)$/,
-    reason: 'it loads code into, or changes, the entrypoint and the agent, which hold the agent token',
+    reason: 'it could change the entrypoint or the agent, which have the agent token',
     allowed: 'variables that only jobs read',
     remedy: WORKSPACE,
   },
   {
     names: /^(?:PATH|HOME)$/,
-    reason: "the entrypoint and the agent find their programs and folders by the image's own value",
+    reason: "the entrypoint and the agent need the image's value to find their programs and folders",
     allowed: 'variables that only jobs read',
-    remedy: 'remove it. Put programs into a folder of the image that is in its PATH',
+    remedy: "remove it. Put programs into a folder that is in the image's PATH",
   },
   {
     names: /^(?:NODE_OPTIONS|PERL5OPT|PYTHONSTARTUP|RUBYOPT)$/,
@@ -70,9 +70,9 @@ const RULES: readonly Rule[] = [
 ];
 
 const SECRETS_IN_HCP_TERRAFORM =
-  'store it in HCP Terraform as a sensitive variable of the workspace or of a variable set. Everyone who may read the template or the task definition sees this value, and so does every job. Revoke it if it was real';
+  'store it in HCP Terraform as a sensitive variable of the workspace or of a variable set. Everyone who can read the template or the task definition sees this value, and so does every job. If it is a real credential, revoke it';
 
-/** Names that only hold credentials. A name that ends in _FILE or _PATH is not one of them. */
+/** Names of variables that contain credentials. Names that end in _FILE or _PATH don't match. */
 const CREDENTIAL_NAME =
   /(?:^|_)(?:TOKEN|SECRET|PRIVATE_KEY|API_?KEY|ACCESS_KEY|SECRET_KEY|APP_KEY|CREDENTIALS|PASS|PWD)$|(?:PASSWORD|PASSWD|PASSPHRASE)$/i;
 /** Terraform reads these variables as API tokens, whatever their value looks like. */
@@ -81,10 +81,10 @@ const HARMLESS_VALUE = /^(?:|true|false|[01])$/i;
 const URL_WITH_PASSWORD = /:\/\/[^\s/@:]*:[^\s/@]+@/;
 /** A proxy's password gets a warning, because some proxies accept no other login. */
 const PROXY_NAME = /^(?:https?|all|no)_proxy$/i;
-/** A file that is in the image: the path says nothing that is secret. */
+/** Path of a file in the image. A path isn't a secret. */
 const PATH_VALUE = /^\/[^\s:]+$/;
 
-/** Control characters, except tab and the ends of lines. No process can have a NUL in its environment. */
+/** Control characters, except tab and line ends. The environment of a process can't contain NUL. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to find.
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
@@ -94,8 +94,8 @@ export function variableFault(name: string, value: unknown): VariableFault | und
   if (rule !== undefined) return rule;
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
     return {
-      reason: 'its name is not that of an environment variable',
-      allowed: 'names of letters, digits and _, with no digit first',
+      reason: 'this is not a valid name for an environment variable',
+      allowed: 'letters, digits and _, and no digit at the beginning',
       remedy: 'correct the name',
     };
   }
@@ -110,7 +110,7 @@ export function variableFault(name: string, value: unknown): VariableFault | und
   const found = credentialIn(value) ?? login;
   if (found !== undefined || named) {
     return {
-      reason: found === undefined ? 'the name says that it is a credential' : `it is or contains ${found}`,
+      reason: found === undefined ? 'its name indicates a credential' : `it is or contains ${found}`,
       allowed: 'values that are not secret',
       remedy: SECRETS_IN_HCP_TERRAFORM,
     };
@@ -123,7 +123,7 @@ export function variableFault(name: string, value: unknown): VariableFault | und
       remedy: 'remove the character',
     };
   }
-  // https://pkg.go.dev/net/http#hdr-HTTP_2: it logs the headers of requests.
+  // https://pkg.go.dev/net/http#hdr-HTTP_2: http2debug logs the headers of requests.
   if (name !== 'GODEBUG' || !value.includes('http2debug')) return undefined;
   return {
     reason: 'http2debug makes the agent log its token',

@@ -1,15 +1,15 @@
 /** One thing that is wrong with the settings. */
 export interface SettingsFault {
-  /** Where: `pools.0.maxAgents`; the same spelling works with `-c`. */
+  /** Path of the setting, such as `pools.0.maxAgents`, as `-c` accepts it. */
   readonly path: string;
-  /** What was given, in a form that is safe to print. */
+  /** The given value, without credentials. */
   readonly given: string;
   readonly allowed: string;
   /** What to do about it. */
   readonly remedy: string;
 }
 
-/** The settings are wrong: every fault at once. Nothing has been synthesized. */
+/** The error for wrong settings, with all faults. It is thrown before anything is synthesized. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   readonly faults: readonly SettingsFault[];
@@ -28,18 +28,18 @@ function inWords(faults: readonly SettingsFault[]): string {
   ].join('\n\n');
 }
 
-/** A fault as a block of lines. */
+/** Formats a fault as a block of lines. */
 export function faultInWords({ path, given, allowed, remedy }: SettingsFault): string {
   return [`  ${path}`, `    given:    ${given}`, `    allowed:  ${allowed}`, `    to do:    ${remedy}`].join('\n');
 }
 
-/** One fault for each path: the first says most. */
+/** Keeps one fault per path: the first, because it is the most specific. */
 export function onePerPath(faults: readonly SettingsFault[]): SettingsFault[] {
   const byPath = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
   return [...byPath.values()].toReversed();
 }
 
-/** The candidate that a mistyped word most likely means; `undefined` when none is near. */
+/** The candidate that is most similar to a mistyped word; `undefined` if none is similar. */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
@@ -48,7 +48,7 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   return ranked[0]?.candidate;
 }
 
-/** Levenshtein's distance: how many letters to insert, drop or change. */
+/** Levenshtein distance: the number of letters to insert, remove or change. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

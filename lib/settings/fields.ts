@@ -1,4 +1,4 @@
-/** A single setting: its schema with its documentation. Also the types of settings that occur more than once. */
+/** Defines a setting as a schema with documentation. Also contains the types of settings that occur more than once. */
 import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
 import { isRecord } from './records.ts';
@@ -7,15 +7,15 @@ import { isRecord } from './records.ts';
 export interface SettingDoc {
   readonly description: string;
   readonly allowed: string;
-  /** What happens if it isn't set, if there is no default value to print. */
+  /** What happens if the setting is absent and has no default value. */
   readonly absent?: string;
-  /** What to do if it is wrong. */
+  /** What to do if the value is wrong. */
   readonly remedy?: string;
   /** A specific message for this invalid value; `undefined` if the general text is right. */
   readonly explain?: (value: unknown) => Explanation | undefined;
 }
 
-/** A message about one invalid value. Missing parts come from the setting's general text. */
+/** A message about one invalid value. `SettingDoc` provides the parts that are absent here. */
 export interface Explanation {
   readonly given?: string;
   readonly allowed?: string;
@@ -25,7 +25,7 @@ export interface Explanation {
 /** Documentation of every setting, next to its schema. */
 export const settingDocs = z.registry<SettingDoc>();
 
-/** Documents a schema. A schema that two settings use is copied, so that each has its own documentation. */
+/** Documents a schema. It copies the schema, so that two settings with the same schema can have different documentation. */
 export function setting<T extends z.ZodType>(schema: T, doc: SettingDoc): T {
   const copy = schema.clone();
   settingDocs.add(copy, doc);
@@ -39,10 +39,10 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
     : schema;
 }
 
-/** The discriminator of a union of objects, as one documented choice. */
+/** For each union of objects, the documented schema of its discriminator. */
 export const choices = new WeakMap<z.core.$ZodType, z.core.$ZodType>();
 
-/** The parts of an object. Of a union of objects: the parts of all of them, with those of the first before those of the others. */
+/** The properties of an object schema. For a union of objects, the properties of all objects; earlier objects have priority. */
 export function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | undefined {
   const object = unwrapped(schema);
   if (object instanceof z.ZodObject) return object.shape;
@@ -56,7 +56,7 @@ export function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core
   return merged;
 }
 
-/** The object of a union that a value chooses by its discriminator; `undefined` if it chooses none. */
+/** The object schema of a union that matches a value's discriminator; `undefined` if none matches. */
 export function chosenOption(schema: z.core.$ZodType, value: unknown): z.core.$ZodType | undefined {
   const union = unwrapped(schema);
   if (!(union instanceof z.ZodDiscriminatedUnion)) return undefined;
@@ -82,7 +82,7 @@ export const RETENTION_DOC = {
 };
 
 export const oneOf = (values: readonly number[]) => z.number().refine((value) => values.includes(value));
-/** An integer, both ends included. */
+/** An integer in a range that includes both ends. */
 export const whole = (from: number, to: number) => z.int().min(from).max(to);
 
 export const ORGANIZATION = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/);
@@ -113,8 +113,8 @@ function secretExplanation(value: string): Explanation | undefined {
   }
   if (name.length > 1) {
     return {
-      given: `${shown(value)}, which selects a part of the secret`,
-      remedy: `use the ARN of the secret, ${value.split(':').slice(0, 7).join(':')}; the token must be its whole string`,
+      given: `${shown(value)}, which selects only a part of the secret`,
+      remedy: `use the ARN of the secret, ${value.split(':').slice(0, 7).join(':')}; the secret must contain only the token`,
     };
   }
   return {
@@ -131,8 +131,9 @@ export const SECRET = z
   .refine((value) => !looksLikeToken(value));
 
 /**
- * ECS gets an ARN without the random suffix for a secret set by name. Secrets Manager treats a hyphen and six characters at
- * the end of such an ARN as the suffix. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+ * Whether ECS can find this secret. For a secret that is set by name, ECS gets an ARN without the random suffix. If the name ends
+ * in a hyphen and six characters, Secrets Manager treats these as the suffix and doesn't find the secret.
+ * https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */
 export function isUnambiguous(nameOrArn: string): boolean {
   return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);

@@ -1,4 +1,4 @@
-/** Says what the schema refuses, in the words of the setting's documentation. */
+/** Converts issues of the schema to faults, with texts from the setting's documentation. */
 import type * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
 import type { SettingsFault } from './errors.ts';
@@ -6,7 +6,7 @@ import type { Explanation, SettingDoc } from './fields.ts';
 import { valueAt } from './records.ts';
 import { settingAt } from './schema.ts';
 
-/** What is known about the value that an issue is about. */
+/** Information about the value that caused an issue. */
 export interface Refused {
   readonly value: unknown;
   readonly schema: z.core.$ZodType | undefined;
@@ -17,8 +17,8 @@ export interface Refused {
  * The fault of an issue.
  *
  * @param given the settings
- * @param remedy what to do if neither the explanation of the value nor the setting's documentation says it
- * @param explain a message about the value, before that of the setting's documentation
+ * @param remedy what to do if neither the explanation of the value nor the setting's documentation has a remedy
+ * @param explain returns a message about the value, which has priority over the setting's documentation
  */
 export function faultOf(
   { path, code }: Pick<z.core.$ZodIssue, 'path' | 'code'>,

@@ -1,8 +1,8 @@
 /**
- * Where text stops being JSON, in words to append to a message: ` from character 3 on: name:aws}]`. Empty if the text is JSON.
+ * Describes where text stops being JSON, as the end of a message: ` from character 3 on: name:aws}]`. Empty if the text is JSON.
  *
- * V8 doesn't always report the position, so this looks for the shortest beginning that no continuation could make valid. A
- * beginning that only lacks its end fails at its last position.
+ * V8 doesn't always report the position. So a binary search finds the longest prefix that is valid or only incomplete. For an
+ * incomplete prefix, V8 reports an error at its end.
  */
 export function jsonFault(text: string): string {
   if (parseError(text) === undefined) return '';

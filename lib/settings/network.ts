@@ -23,7 +23,7 @@ import { valueAt } from './records.ts';
 
 const presets = Object.entries(PRESETS);
 
-/** What the name of an API's endpoint looks like; `settings/checks/domains.ts` checks more. */
+/** Pattern for the name of an API's endpoint. `settings/checks/domains.ts` checks more. */
 export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
 
 /** Name of an Availability Zone. Local Zones (`us-west-2-lax-1a`) and Wavelength Zones have no Fargate. */
@@ -31,19 +31,19 @@ const AVAILABILITY_ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
 
 const EGRESS_DOC: SettingDoc = {
   description:
-    'Egress mode: how traffic of the agents leaves. The modes are private subnets behind NAT, the same with a firewall that checks server names, an existing VPC, and public subnets. docs/network.md compares them.',
+    'Egress mode: how traffic of the agents leaves. `nat-gateway`: private subnets with a NAT gateway. `network-firewall`: also a firewall that checks server names. `existing-vpc`: your VPC. `public-ip`: public subnets. docs/network.md compares the modes.',
   allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip',
 };
 const EGRESS = setting(z.enum(EGRESS_MODES).default('nat-gateway'), EGRESS_DOC);
 
-/** A mode, as the discriminator of its options. */
+/** The documented literal of an egress mode. It is the discriminator of the union. */
 const mode = <Mode extends EgressMode>(value: Mode) => setting(z.literal(value), EGRESS_DOC);
 
 const allowed = {
   allowedDomains: setting(z.array(z.string().overwrite(normalisedName)).min(1).max(200).optional(), {
     description: 'Domains that agents can reach. Your list replaces the default domains. `hostname` is always allowed.',
     allowed: 'up to 200 domains; *.example.com allows every name below example.com',
-    absent: 'the domains that `hostname` requires; for HCP Terraform, also archivist, releases and registry',
+    absent: 'the domains that `hostname` requires; for HCP Terraform, also those of archivist, releases and registry',
   }),
   allowedPresets: setting(z.array(z.enum(Object.keys(PRESETS) as (keyof typeof PRESETS)[])).optional(), {
     description: `Additional groups of domains to allow. ${presets.map(([name, what]) => `\`${name}\` adds ${what}.`).join(' ')}`,
@@ -85,7 +85,7 @@ const IPV6: SettingDoc = {
   absent: 'false',
 };
 
-/** Documentation of an option that a mode only accepts turned off, with the reason. */
+/** Documentation of an option that a mode accepts only if it is off, with the reason. */
 function off(doc: SettingDoc, egress: EgressMode, remedy: string): SettingDoc {
   return { ...doc, explain: (value) => ({ given: `${shown(value)}, with egress ${egress}`, remedy }) };
 }
@@ -101,7 +101,7 @@ const natGateways = setting(z.enum(['one', 'all']).default('one'), NAT_GATEWAYS)
 const vpcEndpoints = setting(z.enum(['none', 'task-start']).default('none'), VPC_ENDPOINTS);
 const ipv6 = setting(z.boolean().default(false), IPV6);
 
-/** What the modes that create a VPC share. */
+/** Settings that all modes with a new VPC share. */
 const ofVpc = {
   availabilityZones: setting(
     z
@@ -166,7 +166,7 @@ const firewallNetwork = z.strictObject({
     off(
       IPV6,
       'network-firewall',
-      "remove it: return traffic of an egress-only internet gateway can't be routed through the firewall, so IPv6 would bypass it",
+      "remove it: the firewall can't see return traffic of an egress-only internet gateway, so IPv6 would bypass the firewall",
     ),
   ),
   ...ofVpc,
@@ -187,7 +187,7 @@ const publicIpNetwork = z.strictObject({
     off(
       VPC_ENDPOINTS,
       'public-ip',
-      'remove it, or choose nat-gateway: endpoints cost money while idle, and public-ip is meant to cost almost nothing',
+      'remove it, or choose nat-gateway: endpoints cost money even while no task runs, but public-ip must cost almost nothing then',
     ),
   ),
   ipv6,
@@ -204,10 +204,13 @@ const existingVpc = z.strictObject({
     off(
       VPC_ENDPOINTS,
       'existing-vpc',
-      'remove it, and create the endpoints together with the VPC: they change DNS for everything in it',
+      'remove it, and create the endpoints where you create the VPC, because they change DNS for everything in the VPC',
     ),
   ),
-  ipv6: setting(z.literal(false).optional(), off(IPV6, 'existing-vpc', 'remove it: your VPC decides about IPv6')),
+  ipv6: setting(
+    z.literal(false).optional(),
+    off(IPV6, 'existing-vpc', 'remove it: the configuration of your VPC determines whether agents can use IPv6'),
+  ),
   vpcId: setting(z.string().regex(ID.vpc), {
     description: 'The existing VPC.',
     ...ID_DOC.vpc,
@@ -215,7 +218,7 @@ const existingVpc = z.strictObject({
   }),
   subnetIds: setting(z.array(z.string().regex(ID.subnet)).min(1).max(16), {
     description:
-      'Private subnets of the existing VPC. They need an egress path, and are preferably in two Availability Zones.',
+      'Private subnets of the existing VPC. They need an egress path. Use subnets in two Availability Zones if you can.',
     ...ID_DOC.subnet,
     allowed: `list of 1 to 16 IDs; each is ${ID_DOC.subnet.allowed}`,
     absent: 'required with `existing-vpc`',
@@ -228,10 +231,10 @@ const existingVpc = z.strictObject({
   }),
 });
 
-/** A VPC that the stack creates. The types of `network/egress.ts` are its input. */
+/** Settings of a VPC that the stack creates. `network/egress.ts` has the types of their input. */
 export const ownNetworkSettings = z.discriminatedUnion('egress', [natGatewayNetwork, firewallNetwork, publicIpNetwork]);
 
-/** The network of the agents, by egress mode. */
+/** Settings of the agents' network: a union of the egress modes. */
 export const networkSettings = z.discriminatedUnion('egress', [
   natGatewayNetwork,
   firewallNetwork,
@@ -245,19 +248,23 @@ choices.set(networkSettings, EGRESS);
 export type OwnNetworkSettings = z.infer<typeof ownNetworkSettings>;
 export type NetworkSettings = z.infer<typeof networkSettings>;
 
-/** Options that a mode doesn't have, if "it belongs to another mode" isn't enough. */
+/** Specific remedies for options that a mode doesn't have. */
 const REMEDIES: Readonly<Record<string, string>> = {
   'public-ip natGateways': 'remove it, or choose nat-gateway: tasks with public addresses need no NAT',
 };
 
-/** What to say about an option that belongs to other modes; `undefined` if no mode has it. @param given the network settings */
+/**
+ * The fault of an option that belongs to other modes; `undefined` if no mode has the option.
+ *
+ * @param given the network settings
+ */
 export function foreignOption(key: string, given: unknown): Required<Explanation> | undefined {
   const options: readonly z.core.$ZodType[] = networkSettings.options;
   const own = chosenOption(networkSettings, given);
   const others = options.filter((option) => Object.hasOwn(shapeOf(option) ?? {}, key));
   if (own === undefined || others.length === 0) return undefined;
   const egress = modeOf(own);
-  // An option with one value is the mode itself, or one that the mode only accepts turned off.
+  // An option with a single allowed value is either `egress` itself, or an option that must be off in this mode.
   const parts = Object.entries(shapeOf(own) ?? {}).filter(([, part]) => !(unwrapped(part) instanceof z.ZodLiteral));
   return {
     given: `${shown(valueAt(given, [key]))}, with egress ${egress}`,

@@ -1,10 +1,9 @@
 /**
- * The user's settings: reads the context of `cdk.json` into a typed value, or reports every fault at once.
+ * Parses the user's settings from the context of `cdk.json`. Returns a typed value, or throws an error with all faults.
  *
- * The settings are the object `agentLauncher` in the context of `cdk.json`. Any other context key without a colon (the CDK's own
- * keys have one) is the path of an override: `-c organization=acme`, `-c pools.0.maxAgents=5`,
- * `-c network.egress=existing-vpc`. Lists and objects are JSON:
- * `-c pools='[{"name":"default","agentTokenSecret":"agent-token"}]'`.
+ * The settings are the object `agentLauncher` in the context of `cdk.json`. Any other context key is the path of an override,
+ * unless it contains a colon (like the CDK's own keys): `-c organization=acme`, `-c pools.0.maxAgents=5`, `-c
+ * network.egress=existing-vpc`. Lists and objects are JSON: `-c pools='[{"name":"default","agentTokenSecret":"agent-token"}]'`.
  */
 import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
@@ -31,7 +30,7 @@ export const SETTINGS_KEY = 'agentLauncher';
 
 export type { Settings };
 
-/** The image of the agents: from `registry`, or built from the other options. */
+/** Settings of the agents' image. It comes from `registry`, or is built from the other options. */
 export type AgentImageSettings = Settings['agentImage'];
 
 export type PoolSettings = Settings['pools'][number];
@@ -60,13 +59,13 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
   return data;
 }
 
-/** Whether a context key is the path of a setting, not one of the CDK's own keys. */
+/** Whether a context key is the path of a setting. The CDK's own keys contain a colon. */
 function isOverride(key: string): boolean {
   return key !== SETTINGS_KEY && !key.includes(':');
 }
 
 /**
- * The settings object with the overrides applied, unchecked.
+ * Applies the overrides to the settings object, without checks.
  *
  * @param misplaced overrides whose path would reach an object's prototype
  */
@@ -127,7 +126,7 @@ function remedy(path: string, value: unknown, documented: string | undefined): s
   return `${value === undefined ? 'set it' : 'correct it'} in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`;
 }
 
-/** What to write where the value has another type than the setting; `undefined` in other cases. */
+/** What to write if the value has a different type than the setting; `undefined` in other cases. */
 function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undefined): Explanation | undefined {
   if (typeof value === 'string' && schema instanceof z.ZodEnum) {
     const meant = synonymOf(value) ?? didYouMean(value, schema.options.map(String));
@@ -149,7 +148,7 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
     };
   }
   if (schema instanceof z.ZodArray) {
-    // Someone who passes text with -c may have separated values with commas.
+    // With -c, users often separate values with commas.
     const list = shown(typeof value === 'string' ? value.split(',').map((part) => part.trim()) : [value]);
     if (unwrapped(schema.element) instanceof z.ZodObject) return undefined;
     return { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
@@ -174,7 +173,7 @@ function exampleOf(schema: z.core.$ZodType | undefined): string {
   return unwrapped(schema.element) instanceof z.ZodObject ? '[{"name":"value"}]' : '["value"]';
 }
 
-/** Other tools' names for an architecture. */
+/** Names of CPU architectures in other tools. */
 const SYNONYMS: Readonly<Record<string, string>> = {
   amd64: 'x86_64',
   x64: 'x86_64',
@@ -199,11 +198,11 @@ function isChoice(schema: z.core.$ZodType, value: unknown): boolean {
   return schema instanceof z.ZodEnum && schema.safeParse(value).success;
 }
 
-/** A setting of a pool that only makes sense for plans. */
+/** The fault of `capacity` as a setting of a pool. Only plans can have it. */
 const POOL_CAPACITY = {
-  allowed: 'capacity for plans only: phases.plan.capacity',
+  allowed: 'capacity only for plans, as phases.plan.capacity',
   remedy:
-    'set "phases": {"plan": {"capacity": "spot"}}: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+    'set "phases": {"plan": {"capacity": "spot"}}: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state partly changed',
 };
 
 function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault {
@@ -230,7 +229,7 @@ function inWords(path: readonly PropertyKey[]): string {
   return path.length === 0 ? SETTINGS_KEY : path.map(String).join('.');
 }
 
-/** One fault per path, in the order of the settings' definition. */
+/** Sorts the faults in the order of the settings' definition, and keeps one fault per path. */
 function inOrder(faults: readonly SettingsFault[]): SettingsFault[] {
   const names = Object.keys(settingsSchema.shape);
   const rank = ({ path }: SettingsFault): number => {

@@ -45,7 +45,7 @@ const TASK_ROLE_POLICY_ARNS_DOC = {
   explain: (value: unknown) => (typeof value === 'string' ? policyExplanation(value) : undefined),
 };
 
-/** AWS's policies for job functions that have a path. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html */
+/** AWS managed policies with a path: those for job functions. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html */
 const JOB_FUNCTIONS = [
   'Billing',
   'DataScientist',
@@ -62,7 +62,7 @@ function policyExplanation(value: string): Explanation | undefined {
   const path = JOB_FUNCTIONS.includes(name) ? 'job-function/' : '';
   return {
     given: `${shown(value)}, the name of a policy`,
-    remedy: `use its ARN: arn:aws:iam::aws:policy/${path}${name} if it is a policy of AWS. This prints the ARN: aws iam list-policies --query "Policies[?PolicyName=='${name}'].Arn" --output text`,
+    remedy: `use its ARN: arn:aws:iam::aws:policy/${path}${name} if it is an AWS managed policy. This prints the ARN: aws iam list-policies --query "Policies[?PolicyName=='${name}'].Arn" --output text`,
   };
 }
 
@@ -133,7 +133,7 @@ const phases = z.strictObject({
         description: 'Capacity of the tasks for applies. An apply must not be interrupted.',
         allowed: 'on-demand',
         remedy:
-          'remove it: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+          'remove it: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state partly changed',
       }),
     })
     .optional(),
@@ -199,7 +199,7 @@ export const poolSettings = z.strictObject({
   ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
     description: 'Disk of a task in GiB.',
     allowed: 'integer from 21 to 200',
-    remedy: 'remove it to get the 20 GiB that every Fargate task has, or set more',
+    remedy: 'remove it to get the default of 20 GiB, or set 21 or more',
     absent: '20 GiB',
   }),
   architecture: setting(z.enum(['x86_64', 'arm64']).default('x86_64'), {
@@ -228,9 +228,9 @@ export const poolSettings = z.strictObject({
   }),
   phases: setting(phases.optional(), {
     description:
-      'Separate tasks for plans and for applies, each with its own role. An empty object (`{}`) turns this on. Such a pool counts as two of the pools that a stack can have.',
+      'Separate tasks for plans and for applies, each with its own role. An empty object (`{}`) turns this on. A pool with `phases` counts as two pools in the maximum per stack.',
     allowed: 'an object with `plan`, `apply` and `unlistedJobs`, all optional',
-    absent: 'all tasks are of one kind and accept every job',
+    absent: 'every task accepts every job',
   }),
   ...standingSettings,
   logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {

@@ -1,10 +1,13 @@
-/** Reads settings with the schema so that checks between settings work on typed values, even if single settings are refused. */
+/**
+ * Parses settings with the schema. If the schema refuses some of them, the checks between settings still get the others as typed
+ * values.
+ */
 import type * as z from 'zod';
 import { type NetworkSettings, networkSettings } from './network.ts';
 import { isRecord } from './records.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 
-/** Values as the schema gives them, but each can be absent. */
+/** The schema's output, but every value can be absent. */
 export type Readable<T> = T extends readonly (infer Item)[]
   ? readonly (Readable<Item> | undefined)[]
   : T extends object
@@ -14,12 +17,12 @@ export type Readable<T> = T extends readonly (infer Item)[]
 type KeysOf<Union> = Union extends unknown ? keyof Union : never;
 type ValueOf<Union, Key> = Union extends unknown ? (Key extends keyof Union ? Union[Key] : never) : never;
 
-/** The options of every egress mode. */
+/** The options of all egress modes. */
 export type ReadableNetwork = {
   readonly [Key in KeysOf<NetworkSettings>]?: Readable<ValueOf<NetworkSettings, Key>> | undefined;
 };
 
-/** The settings that the schema accepts, with defaults. What it refuses is `undefined`. */
+/** The settings that the schema accepts, with defaults. A refused setting is `undefined`. */
 export type ReadableSettings = Omit<Readable<Settings>, 'network'> & {
   readonly network?: ReadableNetwork | undefined;
 };
@@ -30,7 +33,7 @@ export interface Reading<T> {
   readonly data: T | undefined;
   /** The settings that the schema accepts. */
   readonly value: Readable<T>;
-  /** The settings with defaults, and with what the schema refuses. */
+  /** The settings with defaults, including those that the schema refuses. */
   readonly unchecked: unknown;
   readonly issues: readonly z.core.$ZodIssue[];
 }
@@ -39,7 +42,7 @@ export function readSettings(given: unknown): Reading<Settings> & { readonly val
   const reading = readWith(settingsSchema, given);
   const network = isRecord(given) ? given['network'] : undefined;
   if (reading.value.network !== undefined || !isRecord(network)) return reading;
-  // The mode is misspelled. What every mode has is still readable.
+  // If the egress mode is misspelled, read at least the options that all modes share.
   const { value } = readWith(networkSettings, { ...network, egress: undefined });
   return { ...reading, value: { ...reading.value, network: { ...value, egress: undefined } } };
 }
@@ -48,7 +51,7 @@ export function readSettings(given: unknown): Reading<Settings> & { readonly val
 export function readWith<T>(schema: z.ZodType<T>, given: unknown): Reading<T> {
   let read: unknown;
   const result = schema
-    // Runs after every other check, whatever their results.
+    // This refinement runs after all other checks, whatever their results.
     .superRefine(
       (value) => {
         read = value;
@@ -60,14 +63,17 @@ export function readWith<T>(schema: z.ZodType<T>, given: unknown): Reading<T> {
   const accepted = isRecord(read) ? structuredClone(read) : {};
   const { issues } = result.error;
   for (const issue of issues) {
-    // Without a mode, the other options of the network weren't checked.
+    // Without a valid egress mode, the schema checked no other option of the network, so remove the whole network.
     const isChoice = issue.code === 'invalid_union' && issue.errors.length === 0;
     if (!isAboutKeysOrLength(issue)) removeAt(accepted, isChoice ? issue.path.slice(0, -1) : issue.path);
   }
   return { data: undefined, value: accepted as Readable<T>, unchecked: read, issues };
 }
 
-/** Whether the value at the issue's path still has its type: keys are unknown, or a list is too long. */
+/**
+ * Whether the value at the issue's path has the right type in spite of the issue: it has unknown keys, or a list has a wrong
+ * length.
+ */
 function isAboutKeysOrLength(issue: z.core.$ZodIssue): boolean {
   return (
     issue.code === 'unrecognized_keys' ||

@@ -3,7 +3,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Values that occur more than once, each with the position of the first. */
+/** Repeated values, each with the position of its first occurrence. */
 export function repeated(values: readonly unknown[]): { index: number; value: unknown; first: number }[] {
   return values
     .map((value, index) => ({ index, value, first: values.indexOf(value) }))

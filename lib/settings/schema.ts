@@ -36,8 +36,8 @@ import { poolSettings } from './pool.ts';
 import { valueAt } from './records.ts';
 
 /**
- * Whether a host has a complete name and a port that may be opened. The security group opens the port to every address, and
- * ports below 1024 belong to other protocols (22 SSH, 25 mail, 53 and 853 DNS), which would be egress paths.
+ * Whether a host has a fully qualified name and an acceptable port. The security group opens the port to every address. Ports
+ * below ports below 1024 belong to other protocols (22 SSH, 25 mail, 53 and 853 DNS), which would be egress paths.
  */
 function isReachedByName(host: string): boolean {
   const [name = '', port = '443'] = host.split(':');
@@ -62,20 +62,20 @@ function hostnameExplanation(value: unknown): Explanation | undefined {
   return { remedy: `remove ${removed.join(' and ')}: ${corrected}` };
 }
 
-/** Why a host is refused that is more than misspelled. */
+/** Explains why a host is refused if a correction of its spelling isn't enough. */
 function hostExplanation(value: string, host: string): Explanation | undefined {
   const [name = '', port] = host.split(':');
   if (name === '') return undefined;
   if (/^[\d.]+$|^0x|^\[/.test(host)) {
     return {
       given: `${shown(value)}, an IP address`,
-      remedy: "use the complete name that is in the host's certificate",
+      remedy: "use the fully qualified hostname that is in the host's certificate",
     };
   }
   if (!name.includes('.')) {
     return {
       given: `${shown(value)}, a name without a domain`,
-      remedy: `use the complete name, such as ${name}.example.com: the agents' network must resolve it`,
+      remedy: `use the fully qualified hostname, such as ${name}.example.com, because the agents' network must resolve it`,
     };
   }
   return port === undefined
@@ -87,7 +87,7 @@ function hostExplanation(value: string, host: string): Explanation | undefined {
       };
 }
 
-/** The settings as they are written: the allowed values, their meaning and their defaults. */
+/** The schema of the settings: their allowed values, documentation and defaults. */
 export const settingsSchema = z.strictObject({
   stackName: setting(z.string().regex(LAUNCHER_NAME).default('AgentLauncher'), {
     description:
@@ -121,7 +121,8 @@ export const settingsSchema = z.strictObject({
         : undefined,
   }),
   agentImage: setting(agentImage.prefault({}), {
-    description: 'Image of the agents: either built from a version of the agent, or taken from a registry.',
+    description:
+      'Image of the agents. The deployment builds it from a version of the agent, or uses an image from a registry.',
     allowed: '{"version": "1.33.0"} or {"registry": "hashicorp/tfc-agent:1.33.0"}',
   }),
   agentsCeiling: setting(whole(1, 10_000).optional(), {
@@ -156,7 +157,7 @@ export const settingsSchema = z.strictObject({
   }),
   reservedConcurrency: setting(whole(1, 10).optional(), {
     description:
-      'Reserved concurrency of the launcher function, which is also its maximum. New AWS accounts refuse any reservation.',
+      'Reserved concurrency of the launcher function. It is also the maximum number of concurrent invocations. New AWS accounts refuse any reservation.',
     allowed: 'integer from 1 to 10',
     absent: 'no reservation',
   }),
@@ -176,7 +177,7 @@ export const settingsSchema = z.strictObject({
     {
       description: 'SNS topic that receives the alarms.',
       allowed: 'the ARN of the topic: arn:aws:sns:<region>:<account>:<topic>',
-      remedy: 'set the ARN of the topic. This prints the ARNs of yours: aws sns list-topics',
+      remedy: 'set the ARN of the topic. This prints the ARNs of your topics: aws sns list-topics',
       absent: 'alarms are visible in CloudWatch only',
     },
   ),
@@ -196,20 +197,20 @@ export const settingsSchema = z.strictObject({
   ),
 });
 
-/** Settings with every default. `parseSettings` returns them without a fault, and the schema alone not yet checked against each other. */
+/** Settings with all defaults. `parseSettings` also compares the settings with each other; the schema alone doesn't. */
 export type Settings = z.infer<typeof settingsSchema>;
 
 export interface SettingAt {
-  /** Its schema, unwrapped; `undefined` if the settings have no such path. */
+  /** The setting's schema, unwrapped; `undefined` if the path doesn't exist. */
   readonly schema: z.core.$ZodType | undefined;
-  /** Its documentation, or that of the nearest setting that contains it. */
+  /** The setting's documentation, or the documentation of the nearest setting that contains it. */
   readonly doc: SettingDoc | undefined;
 }
 
 /**
  * Finds the schema and the documentation of a path such as `['pools', 0, 'cpu']`.
  *
- * @param given the settings, whose egress mode decides which options of the network apply
+ * @param given the settings; their egress mode determines the options of the network
  */
 export function settingAt(path: readonly PropertyKey[], given?: unknown): SettingAt {
   let schema: z.core.$ZodType | undefined = settingsSchema;
@@ -221,7 +222,7 @@ export function settingAt(path: readonly PropertyKey[], given?: unknown): Settin
     if (shape !== undefined && Object.hasOwn(shape, key)) {
       const all: z.core.$ZodType | undefined = shape[String(key)];
       const own = chosen?.[String(key)];
-      // The choice of a union is the same in all of its objects.
+      // The discriminator has the same documented schema in all objects of a union.
       schema = own === undefined || all === choices.get(parent) ? all : own;
     } else if (parent instanceof z.ZodArray) schema = /^\d+$/.test(String(key)) ? parent.element : undefined;
     else if (parent instanceof z.ZodRecord) schema = parent.valueType;

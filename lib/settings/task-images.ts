@@ -1,16 +1,16 @@
-/** Which images the pools' tasks run, and where the tasks pull them from. */
+/** Finds out which images the pools' tasks run, and where the tasks pull them from. */
 import { ecrImage } from '../aws/ecr-image.ts';
 import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
 import { hasChangingHosts } from '../network/allowed-domains.ts';
 
-/** The settings that choose images. Without the type of all settings, whose checks import this file. */
+/** The settings that determine images. This file can't import the type of all settings, because their checks import this file. */
 interface ImageSettings {
   readonly agentImage: { readonly copy?: boolean | undefined; readonly registry?: string | undefined };
   readonly pools: readonly { readonly image?: string | undefined }[];
 }
 
 /**
- * References of all images that pools pull, without duplicates. `undefined` means an image in the stack's own account: one that
+ * References of all images that pools pull, without duplicates. `undefined` means an image in the stack's own account: either
  * is built, or a copy.
  */
 export function imagesOf({ agentImage, pools }: ImageSettings): (string | undefined)[] {
@@ -24,7 +24,7 @@ export function builtVersion({ version = DEFAULT_AGENT_VERSION }: { readonly ver
   return version;
 }
 
-/** Whether an image is copied into ECR. By default it is if its registry changes the hosts of its layers. */
+/** Whether an image is copied into ECR. By default, it is copied if its registry changes the hosts of layers without notice. */
 export function isCopied(image: string, copy: boolean | undefined): boolean {
   return ecrImage(image) === undefined && (copy ?? hasChangingHosts(image));
 }

@@ -26,7 +26,7 @@ const schedule = z.strictObject({
     description: 'Time of day at which the launcher stops replacing warm agents.',
     allowed: 'HH:MM, later than `from`; 24:00 is the end of the day',
   }),
-  // Not an offset such as +01:00, which has no daylight saving time.
+  // Offsets such as +01:00 aren't allowed, because they have no daylight saving time.
   timeZone: setting(
     z
       .string()

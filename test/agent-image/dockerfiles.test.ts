@@ -11,7 +11,7 @@ const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
 const dockerfiles = ['Dockerfile', 'Dockerfile.release'];
 
 describe('the Dockerfiles', () => {
-  test('are identical from the hardening on', () => {
+  test('are identical from the line "USER root" on', () => {
     const [one, other] = dockerfiles.map((file) => read(file).split('\nUSER root\n')[1]);
     expect(one).toContain('ENTRYPOINT');
     expect(other).toBe(one);
@@ -25,20 +25,20 @@ describe('the Dockerfiles', () => {
     },
   );
 
-  test('have a build context with exactly the files that they copy', () => {
+  test('have a build context that contains exactly the files that they copy', () => {
     const letIn = read('.dockerignore').match(/(?<=^!).*/gm) ?? [];
     const copied = dockerfiles.flatMap((file) => [...read(file).matchAll(/^COPY (?!--from)(.+) \S+$/gm)]);
     const names = copied.flatMap(([, sources = '']) => sources.split(' '));
     expect(new Set(letIn)).toEqual(new Set([...names, ...dockerfiles]));
   });
 
-  test("pin HashiCorp's key, the same as the script does", () => {
+  test('pin the same key of HashiCorp as the script', () => {
     const fingerprint = 'C874011F0AB405110D02105534365D9472D7468F';
     expect(read('Dockerfile.release')).toContain(`KEY_FINGERPRINT=${fingerprint}\n`);
     expect(read('fetch-release.sh')).toContain(`KEY_FINGERPRINT:-${fingerprint}}`);
   });
 
-  testUnless(whyMissing('shellcheck'), 'and the labs run scripts that pass shellcheck', () => {
+  testUnless(whyMissing('shellcheck'), 'and the labs run only scripts that pass shellcheck', () => {
     const scripts = globSync(['*.sh', 'example/hooks/*', '../labs/*/*.sh'], { cwd: FOLDER });
     const options = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
     expect(runSync('shellcheck', [...options, ...scripts], { cwd: FOLDER })).toEqual({

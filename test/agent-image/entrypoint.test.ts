@@ -44,7 +44,7 @@ async function refusal(code: number, variables: Record<string, string>, how = wa
 }
 
 describe('the entrypoint', { concurrent: true }, () => {
-  test('tries the metadata endpoint again after an error and a hang', async () => {
+  test('queries the metadata endpoint again after an error and after a timeout', async () => {
     let asked = 0;
     const endpoint = await scratch.metadata((_request, response) => {
       asked += 1;
@@ -54,7 +54,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     expect(await agentOutput('say(process.env.TFC_AGENT_NAME)', unnamed(endpoint))).toBe(`${TASK}\n`);
   });
 
-  test('fails with 69 and does not start the agent when five answers give no name', async () => {
+  test('exits with 69 and does not start the agent if five responses contain no name', async () => {
     const answers = ['{}', '{"TaskARN":""}', '{"TaskARN":"task"}', '<html>', ''];
     const endpoint = await scratch.metadata((_request, response) => {
       response.end(answers.shift());
@@ -65,7 +65,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     expect(answers).toEqual([]);
   });
 
-  test('ends with its agent, even if the agent left a process behind', async () => {
+  test('ends when its agent ends, even if the agent left a process behind', async () => {
     const run = start(
       scratch,
       way,
@@ -115,7 +115,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       expect(Object.keys(env).filter((name) => name.startsWith('AGENT_'))).toEqual([]);
     });
 
-    it('forwards both streams byte by byte, without a final line end, and loses nothing', async () => {
+    it('forwards both streams byte by byte, even without a final line end', async () => {
       const run = start(
         scratch,
         way,
@@ -146,7 +146,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       expect(await start(scratch, way, agent).ended).toEqual({ code, signal: null });
     });
 
-    it('forwards one signal, however many arrive and whichever they are', async () => {
+    it('forwards only one signal to the agent if several different signals arrive', async () => {
       const run = start(
         scratch,
         way,
@@ -170,7 +170,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       expect(run.signals()).toBe(1);
     });
 
-    it('forwards one signal if many arrive while the agent is being started', async () => {
+    it('forwards only one signal if several arrive while the agent starts', async () => {
       for (let round = 0; round < 3; round += 1) {
         const run = start(scratch, way, 'onTerm(() => process.exit(4)); stay();');
         await until('the agent is about to start', () => run.said().length > 0);
@@ -191,7 +191,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     });
   });
 
-  test('ends immediately, without an agent, on a SIGTERM before the agent is started', async () => {
+  test('ends immediately if a SIGTERM arrives before it starts the agent', async () => {
     let asked = 0;
     const endpoint = await scratch.metadata(() => {
       asked += 1;
@@ -232,7 +232,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     const bin = folderWithAgent(scratch, 'echo "agent: $*"');
     expect(await agentOutput('', {}, { ...way, path: [bin] })).toBe('agent: -single\n');
     const said = await refusal(127, { PATH: '/usr/bin:/bin' });
-    expect(said.join()).toContain('no tfc-agent in /home/tfc-agent/bin nor on PATH');
+    expect(said.join()).toContain('no tfc-agent in /home/tfc-agent/bin or on PATH');
   });
 
   test.each([
@@ -282,9 +282,9 @@ describe('the entrypoint', { concurrent: true }, () => {
   });
 
   test.each([
-    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'Outside of ECS, set TFC_AGENT_NAME'],
+    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'Outside ECS, set TFC_AGENT_NAME'],
     ['without a writable directory', { TMPDIR: '/nonexistent' }, '/nonexistent is not writable; mount a volume there'],
-  ])('reports what to do %s', async (_, variables: Record<string, string>, says) => {
+  ])('reports a remedy if it runs %s', async (_, variables: Record<string, string>, says) => {
     expect((await refusal(78, variables)).join()).toContain(says);
   });
 
@@ -328,7 +328,7 @@ describe('the entrypoint', { concurrent: true }, () => {
   });
 });
 
-describe('its text', () => {
+describe('the text of the entrypoint', () => {
   test('is ASCII and small enough for a task definition', () => {
     const text = Buffer.from(entrypointText());
     expect(text.every((byte) => byte < 128)).toBe(true);

@@ -60,7 +60,7 @@ describeUnless(whyNoReleases(), 'a release', () => {
     };
   }
 
-  test.each(['amd64', 'arm64'] as const)('for %s is unpacked if all checks pass', async (architecture) => {
+  test.each(['amd64', 'arm64'] as const)('of the agent for %s is unpacked if all checks pass', async (architecture) => {
     const { code, stderr, files } = await fetched(goodRelease(keys), { AGENT_ARCHITECTURE: architecture });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(files).toEqual(expect.arrayContaining(['tfc-agent', 'tfc-agent-core']));
@@ -68,7 +68,7 @@ describeUnless(whyNoReleases(), 'a release', () => {
     expect(statSync(program).mode & 0o777).toBe(0o711);
   });
 
-  test('of terraform is unpacked too, unless another key signed it', async () => {
+  test('of Terraform is unpacked only if the pinned key signed it', async () => {
     const variables = { RELEASE_PRODUCT: 'terraform', TERRAFORM_VERSION: '1.11.4' };
     const good = terraformRelease(keys, '1.11.4');
     expect(await fetched(good, variables)).toMatchObject({
@@ -105,7 +105,7 @@ describeUnless(whyNoReleases(), 'a release', () => {
     expect(stderr).toContain(says);
   });
 
-  test("leaves no file behind, and neither reads nor changes the user's own keys", () => {
+  test("is fetched without a temporary file left behind, and without access to the user's own keys", () => {
     expect(readdirSync(directory).filter((name) => !/^\d+$/.test(name))).toEqual([]);
   });
 });

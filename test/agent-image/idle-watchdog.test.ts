@@ -1,7 +1,7 @@
 /**
- * The idle watchdog reads the agent's log and ends an agent that waits for longer than the idle window. Each mistake has a
- * price: an agent that is left alone costs money, and a wrong exit code 75 lets the launcher treat a lost job as none. So the
- * watchdog leaves every agent alone whose log it doesn't understand, and no job can forge the exit code.
+ * The idle watchdog reads the agent's log and ends an agent that waits for longer than the idle window. If it
+ * misses an idle agent, the agent costs money. If it wrongly reports exit code 75, the launcher believes that no job was lost. So
+ * the watchdog doesn't stop an agent if it doesn't understand the log, and no job must be able to forge the exit code.
  */
 import { afterAll, describe, expect, test } from 'vitest';
 import { until } from '../processes.ts';
@@ -53,7 +53,7 @@ async function agentsThatLog(logs: readonly (readonly string[])[], then: string)
   return runs;
 }
 
-describe('the idle watchdog, run in every way', { concurrent: true }, () => {
+describe('the idle watchdog, in every way to run the script', { concurrent: true }, () => {
   test('the watchdog asks an agent to leave if it waits longer than the idle window', async () => {
     for (const run of startInEveryWay(saying([TEXT.waiting]) + LEAVES)) {
       await expectEnd(run, 75, 1);
@@ -61,7 +61,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
     }
   });
 
-  test('leaves an agent alone that has a job, for as long as the job takes', async () => {
+  test('does not stop an agent that has a job, however long the job takes', async () => {
     const lines = [TEXT.waiting, TEXT.job];
     for (const run of startInEveryWay(`${saying(lines)} await after(2200); say('done');`)) {
       await expectEnd(run, 0, 0);
@@ -70,7 +70,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
     }
   });
 
-  test('leaves an agent alone if it does not understand its log, and reports that once', async () => {
+  test('does not stop an agent if it does not understand the log, and reports this once', async () => {
     const garbage = '\u0000\u0001\ufffd%s $(reboot) `reboot` \\';
     for (const run of startInEveryWay(`${saying([TEXT.waiting, garbage])} await after(2600);`)) {
       await expectEnd(run, 0, 0);
@@ -90,7 +90,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
 });
 
 describe('the idle watchdog', { concurrent: true }, () => {
-  test('asks an agent to leave that logged that it waits, and then only what an idle agent may log', async () => {
+  test('stops an agent that logged that it waits, and after that only messages that an idle agent can log', async () => {
     const logs = [
       [JSON_LOG.waiting],
       [
@@ -141,7 +141,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
 
   test.each([
     [
-      'leaves an agent alone that then logged something that may be a job by another name',
+      'does not stop an agent that waited and then logged something that could be a job in an unknown format',
       [
         [TEXT.waiting, '2026-08-24T10:00:02.000Z [INFO]  core: Work item accepted: id=run-abc'],
         [JSON_LOG.waiting, '{"@level":"info","@message":"Work item accepted","@module":"core"}'],
@@ -166,7 +166,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
     expect(runs.flatMap((run) => run.said().slice(1))).toEqual(logs.map(() => LEFT_ALONE));
   });
 
-  test('checks again after each window, and asks an agent to leave that is idle by then', async () => {
+  test('checks again after each idle window, and stops an agent that has become idle', async () => {
     const run = startAgent(`say('starting'); await after(1500); ${saying([TEXT.waiting])} ${LEAVES}`);
     expect(await run.ended).toEqual({ code: 75, signal: null });
     expect(run.said()[1]).toBe(LEFT_ALONE);
@@ -266,7 +266,7 @@ describe('the exit code 75', { concurrent: true }, () => {
     expect(await Promise.all(runs.map(async ({ ended }) => (await ended).code))).toEqual(runs.map(() => 75));
   });
 
-  test('is not forged, nor is another exit code lost, by a flood of signals from a process that a job left behind', async () => {
+  test('is not forged, and no other exit code is lost, if a process that a job left behind sends thousands of signals', async () => {
     const agent = `${saying([TEXT.waiting, TEXT.job])}
       import { spawn } from 'node:child_process';
       const flood = 'n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); kill -USR1 $1 2>/dev/null || exit; done';
@@ -283,7 +283,7 @@ describe('the exit code 75', { concurrent: true }, () => {
     const run = startAgent(`${saying([TEXT.job])} process.exit(75);`);
     expect(await run.ended).toEqual({ code: 1, signal: null });
     expect(run.said().at(-1)).toBe(
-      'entrypoint: the agent ended with 75, which means here that it had no job; reported as 1.',
+      'entrypoint: the agent ended with exit code 75, which is reserved for agents without a job. The entrypoint exits with 1 instead.',
     );
   });
 });

@@ -87,7 +87,7 @@ END`,
     ]);
   });
 
-  test('installs the tool once, from the repository’s lock file, and installs nothing in the image’s folder', () => {
+  test('installs the tool once from the repository’s lock file, and nothing in the image’s folder', () => {
     expect(make(['--install']).code).toBe(0);
     expect(make(['agent:1', file()]).code).toBe(0);
     expect(calls().filter((call) => call.startsWith('npm'))).toHaveLength(1);
@@ -100,7 +100,7 @@ END`,
     expect(readdirSync(TOOL).sort()).toEqual(['package-lock.json', 'package.json']);
   });
 
-  test('is pinned completely: one exact version, and a checksum for everything that is installed', () => {
+  test('installs only pinned packages: the lock file has one exact version of the tool, and a checksum of each package', () => {
     expect(pinned).toMatch(/^\d+\.\d+\.\d+$/);
     const { packages } = JSON.parse(readFileSync(join(TOOL, 'package-lock.json'), 'utf8'));
     const { '': root, ...installed } = packages;

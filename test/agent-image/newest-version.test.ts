@@ -25,7 +25,7 @@ describe('newest-version.mjs', () => {
       env: { ...process.env, RELEASES_URL: `http://${server.host}${folder}` },
     });
 
-  test('reports how many releases a version is behind, without pre-releases', async () => {
+  test('reports how many releases a version is behind, and does not count pre-releases', async () => {
     const { code, stdout } = await report(['1.28.6']);
     expect(code).toBe(1);
     expect(stdout).toContain('Agent 1.28.6 is 2 releases behind 1.33.0. Set agentImage.version');
@@ -36,7 +36,7 @@ describe('newest-version.mjs', () => {
     expect(await report([])).toMatchObject({ code: 0 });
   });
 
-  test('reports why it could not find out', async () => {
+  test('reports why it could not find the newest version', async () => {
     expect(await report(['1.33'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("'1.33' is not a version"),

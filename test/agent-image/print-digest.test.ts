@@ -68,14 +68,14 @@ describe('print-digest', { concurrent: true }, () => {
     ]);
   });
 
-  test('computes the digest if the registry sends none, and looks up the image’s architecture', async () => {
+  test('computes the digest if the registry reports none, and looks up the architecture of a single image', async () => {
     const { stdout } = await run(`${host}/tfc-agent:image`);
     expect(stdout).toContain(`is ${digestOf(IMAGE)}\nfor linux/amd64\n`);
   });
 
   test.each([
-    ['liar', /reports sha256:[0-9a-f]+, but its response has the digest sha256:[0-9a-f]+; pin neither/],
-    ['page', /answered with no manifest/],
+    ['liar', /reports sha256:[0-9a-f]+, but its response has the digest sha256:[0-9a-f]+\. Don't use either of them/],
+    ['page', /did not return a manifest/],
     ['gone', /has no team\/agent:gone/],
     ['broken', /answered 500/],
     ['private', /requires a login/],

@@ -1,6 +1,6 @@
 /**
- * OpenPGP keys that gpg makes for the tests: one that replaces HashiCorp's, with a signing subkey, and a foreign one. They are
- * in their own GNUPGHOME, so that nothing of the user's keys is read or changed.
+ * OpenPGP keys that gpg creates for the tests: a key with a signing subkey in place of HashiCorp's, and a foreign key. They have
+ * their own GNUPGHOME, so that the tests neither read nor change the user's keys.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -43,7 +43,7 @@ test.each([
   ]);
 });
 
-test('computes the phases of tasks that the ECS emulator describes', async () => {
+test('start-phases computes the phases of tasks that the ECS emulator describes', async () => {
   const phases = { provisionMs: 300, pullMs: 600, bootMs: 0, deprovisionMs: 0 };
   const { server, ecs, close } = await startLocalEcs({ phases });
   try {
@@ -61,7 +61,7 @@ test('computes the phases of tasks that the ECS emulator describes', async () =>
 });
 
 test.each(['', 'Unable to locate credentials', '{"tasks":[]}'])(
-  'reports what input it needs, if there are no starts: %j',
+  'start-phases reports which input it needs if no task has started: %j',
   (input) => {
     expect(phasesOf(input)).toMatchObject({
       code: 1,

@@ -47,7 +47,7 @@ describe('the app', () => {
     expect(stderr).toContain('-c organization=NAME');
   });
 
-  it('has the same settings in the README as in the committed cdk.json', () => {
+  it('has the settings of the committed cdk.json in the README', () => {
     const [, example = ''] =
       /```json\n\s*"agentLauncher": (\{[\s\S]*?\n\s*\})\n\s*```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ??
       [];

@@ -36,7 +36,7 @@ function check(aws: object | undefined, ...more: string[]) {
 
 it('check-network reports that a VPC has what agents need, with notes', () => {
   const { status, stdout } = check(good);
-  expect(stdout).toContain(`${VPC_ID} has what agents need, as far as this command checks.`);
+  expect(stdout).toContain(`${VPC_ID} has everything that agents need and that this command can check.`);
   expect(stdout).toMatch(/Not checked: what is behind the default route/);
   expect(stdout).toContain('one zone');
   expect(status).toBe(0);
@@ -69,7 +69,7 @@ it.each<[string, object | undefined, string[], string[]]>([
     'an unexpected answer of AWS',
     { ...good, 'describe-subnets': { Subnets: [{}] } },
     [],
-    ['AWS answered in a form that this command does not know'],
+    ['This command does not understand the response of AWS'],
   ],
   ['a missing AWS CLI', undefined, [], ['The AWS CLI (`aws`) could not be started. Install it']],
 ])('check-network fails without a stack trace and says what to do after %s', (_, aws, more, texts) => {

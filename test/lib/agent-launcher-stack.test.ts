@@ -74,7 +74,7 @@ describe.each(deployments)('with %s', (_name, template) => {
     });
   });
 
-  it('there is no secret and no token in it', () => {
+  it('the template contains no secret and no token', () => {
     template.resourceCountIs('AWS::SecretsManager::Secret', 0);
     const text = JSON.stringify(template.toJSON());
     expect(text).not.toContain('atlasv1');
@@ -125,7 +125,7 @@ describe('permissions', () => {
     expect(secretsOf(/TaskRole/)).toEqual([]);
   });
 
-  it('of the launcher are exactly these actions', () => {
+  it('of the launcher allow exactly these actions', () => {
     expect(launcher.map(({ Sid, Action }) => [Sid, ...Action])).toEqual([
       ['LaunchAgents', 'ecs:RunTask'],
       ['TagAgentsAtLaunch', 'ecs:TagResource'],
@@ -137,7 +137,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('of Terraform inside a task come from the settings only', () => {
+  it('of Terraform inside a task come only from the settings', () => {
     expect(statements.filter(({ role }) => /TaskRole/.test(role))).toEqual([]);
     const granted = templateOf(
       onePool({
@@ -214,7 +214,7 @@ describe('the stack', () => {
     expect(() => app.synth()).not.toThrow();
   });
 
-  it('fails on an unexplained finding', () => {
+  it('fails if cdk-nag has an unexplained finding', () => {
     const { app, stack } = stackOf(REGISTRY_IMAGE);
     stack.launcher.pools
       .get('default')

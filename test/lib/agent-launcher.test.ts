@@ -14,7 +14,7 @@ import { launcherIn, oneWrongProperty, refusalOf, secretIn } from './constructs.
 import { emptyStack, stackIn, statementsOf, testApp, text, variablesOf } from './synthesis.ts';
 
 describe('the construct', () => {
-  it('creates no network, and uses the private subnets and the secrets that it gets', () => {
+  it('creates no network, and uses the given secrets and the private subnets of the given VPC', () => {
     const stack = emptyStack();
     launcherIn(stack);
     const template = Template.fromStack(stack);
@@ -52,7 +52,7 @@ describe('the construct', () => {
       return app.node.findAll().flatMap(({ node }) => node.validate());
     };
     expect(errors('eu-central-1', 'eu-central-1')).toEqual([
-      expect.stringMatching(/The launcher at S1\/Agents has the same name, agents\. Set another `name`/),
+      expect.stringMatching(/The launcher at S1\/Agents has the same name, agents\. Set a different `name`/),
       expect.stringMatching(/The launcher at S0\/Agents has the same name, Agents/),
     ]);
     expect(errors('eu-central-1', 'us-east-1')).toEqual([]);
@@ -68,7 +68,7 @@ describe('the construct', () => {
     expect(granted).toMatchObject([{ Action: ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'] }]);
   });
 
-  it('creates a security group if it gets none: no inbound rule, and outbound HTTPS, hostname and proxies', () => {
+  it('creates a security group if none is given: without inbound rules, and with outbound rules for HTTPS, hostname and proxies', () => {
     const stack = emptyStack();
     const pools = [
       {
@@ -113,7 +113,7 @@ describe('the construct', () => {
     );
   });
 
-  it('has an output with the price of agents without a job, if there are any', () => {
+  it('has an output with the price of warm agents and sweeps, if there are any', () => {
     const outputOf = (options: object) => {
       const stack = emptyStack();
       launcherIn(stack, {
@@ -252,7 +252,7 @@ describe('the construct refuses', () => {
     expect(() => AgentImage.fromReference(reference)).toThrow(/can't be used.*a tag other than latest.*pin the image/);
   });
 
-  it('an alarm topic in another region than the stack', () => {
+  it('an alarm topic that is not in the region of the stack', () => {
     const topicIn = (region: string) =>
       refusal(
         (stack) => ({ alarmTopic: Topic.fromTopicArn(stack, 'Topic', `arn:aws:sns:${region}:123456789012:alarms`) }),
@@ -288,7 +288,7 @@ describe('the construct refuses', () => {
   });
 
   it.each<[string, (stack: Stack) => unknown]>([
-    ['in its account and region', byArn(arn('eu-central-1', '123456789012'))],
+    ['in the account and region of the stack', byArn(arn('eu-central-1', '123456789012'))],
     ['by its name', (stack) => Secret.fromSecretNameV2(stack, 'ApiToken', 'acme/token')],
     [
       'in another account with a given key, because the app can allow the launcher to decrypt it',
@@ -298,7 +298,7 @@ describe('the construct refuses', () => {
           encryptionKey: Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:eu-central-1:999999999999:key/0123') as IKey,
         }),
     ],
-  ])('no API token %s', (_, create) => {
+  ])('no API token whose secret is given %s', (_, create) => {
     expect(withSecret(create)).toBe('accepted');
   });
 
@@ -315,7 +315,7 @@ describe('the construct refuses', () => {
     expect(refusal({ organization: 'your-org' }, {}, stack)).toBe('accepted');
   });
 
-  it('no warm agents that leave an agent for the other phase', () => {
+  it('no number of warm agents that leaves an agent for the other phase', () => {
     const ofPool = { phases: {}, maxAgents: 3, warmAgents: { agents: 2 } };
     expect(refusal({ agentsCeiling: 3 }, ofPool)).toBe('accepted');
   });

@@ -101,7 +101,7 @@ describe('a deployment', () => {
     ['of allowed domains', {}, network({ allowedDomains: ['a.example.com'] }), {}],
     ['of a NAT gateway in each zone', {}, network({ natGateways: 'all' }), {}],
     ['of interface endpoints', {}, network({ vpcEndpoints: 'task-start' }), {}],
-  ])('%s replaces and deletes what the runbook says', (_, from, to, { replaced = [], deleted = [] }) => {
+  ])('%s replaces and deletes the resources that the runbook lists', (_, from, to, { replaced = [], deleted = [] }) => {
     const [before, after] = [templateOf({ ...image, ...from }), templateOf({ ...image, ...to })];
     expect(effectOf(before, after)).toEqual({ replaced, deleted });
   });

@@ -1,4 +1,4 @@
-/** The package's constructs, each with the least properties that it needs. */
+/** Creates the package's constructs for tests, each with only its required properties. */
 import type { Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -24,7 +24,7 @@ export function poolIn(props: Partial<AgentPoolProps> = {}, stack = emptyStack()
   return { stack, pool };
 }
 
-/** A launcher with one pool. Unless they are given, its VPC, security group and secrets are new. */
+/** A launcher with one pool. It creates a VPC, a security group and secrets unless they are given. */
 export function launcherIn(
   stack: Stack,
   props: { [Name in keyof AgentLauncherProps]?: AgentLauncherProps[Name] | undefined } = {},
@@ -45,7 +45,7 @@ export function launcherIn(
   } as AgentLauncherProps);
 }
 
-/** The message of what a function throws, or `accepted`. */
+/** The message of the error that a function throws, or `accepted` if it throws none. */
 export function refusalOf(create: () => unknown): string {
   try {
     create();
@@ -55,7 +55,7 @@ export function refusalOf(create: () => unknown): string {
   }
 }
 
-/** The whole message about one wrong property of a construct, which has every part of an error. */
+/** A pattern for the whole message about one wrong property of a construct: path, given, allowed, to do. */
 export const oneWrongProperty = (construct: string, path: string) =>
   new RegExp(
     `^One property is wrong in the ${construct}; nothing was synthesized\\.\\n\\n {2}${path.replaceAll('.', '\\.')}\\n {4}given: .+\\n {4}allowed: .+\\n {4}to do: .+$`,

@@ -63,7 +63,7 @@ it.each<[string, object, string]>([
   ['natGateways', { cidr, natGateways: 2 }, 'one or all'],
   ['natGateways', { cidr, egress: 'public-ip', natGateways: 'one' }, 'tasks with public addresses need no NAT'],
   ['natGateway', { cidr, natGateway: 'one' }, 'did you mean natGateways?'],
-  ['ipv6', { cidr, egress: 'network-firewall', ipv6: true }, 'would bypass it'],
+  ['ipv6', { cidr, egress: 'network-firewall', ipv6: true }, 'would bypass the firewall'],
   ['dnsFirewall', { cidr, egress: 'network-firewall', dnsFirewall: false }, 'remove it'],
   ['hostname', { cidr, hostname: 'https://tfe.acme.example' }, 'remove https://'],
   ['allowedDomains.0', { cidr, allowedDomains: ['*.co.uk'] }, 'anyone can register a name below it'],

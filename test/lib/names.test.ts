@@ -36,7 +36,7 @@ describe('a name', () => {
     ['log group of the launcher', fc.tuple(launchers), launcherLogGroup],
     ['function', fc.tuple(launchers), launcherFunction],
     ['alarm', fc.tuple(launchers, headings, fc.option(pools, { nil: undefined })), alarmName],
-  ])('of a %s is the same only for the same parts', (_, parts, name) => {
+  ])('of a %s is the same only if its parts are the same', (_, parts, name) => {
     const spell = (given: readonly unknown[]) => name(...(given as never[]));
     fc.assert(
       fc.property(parts, parts, (one, other) => {
@@ -46,7 +46,7 @@ describe('a name', () => {
     );
   });
 
-  it("of a log group of a pool's agents is never that of another launcher's log group", () => {
+  it("of an agents' log group never equals the name of a different launcher's log group", () => {
     fc.assert(
       fc.property(launchers, launchers, pools, (one, other, pool) => {
         expect(agentLogGroup(one, pool)).not.toBe(launcherLogGroup(other));
@@ -54,7 +54,7 @@ describe('a name', () => {
     );
   });
 
-  it('with the longest parts is one that AWS allows', () => {
+  it('has a length that AWS allows, even if its parts have their maximum lengths', () => {
     const { launcher, pool } = LONGEST;
     expect(taskFamily(launcher, ['apply'], pool)).toMatch(/^[A-Za-z0-9_-]{1,255}$/);
     expect(agentLogGroup(launcher, pool)).toMatch(/^[A-Za-z0-9_/.#-]{1,512}$/);
@@ -62,7 +62,7 @@ describe('a name', () => {
     expect(alarmName(launcher, 'A job ran out of memory', pool).length).toBeLessThanOrEqual(255);
   });
 
-  it('with a hyphen between stack, pool and phase would be ambiguous', () => {
+  it('would be ambiguous with a hyphen between stack, pool and phase', () => {
     const hyphens = (stack: string, pool: string, ...phase: string[]) => [stack, pool, ...phase].join('-');
     expect(hyphens('AgentLauncher', 'x', 'apply')).toBe(hyphens('AgentLauncher', 'x-apply'));
     expect(hyphens('AgentLauncher', 'prod-default')).toBe(hyphens('AgentLauncher-prod', 'default'));

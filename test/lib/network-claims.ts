@@ -7,7 +7,7 @@ interface Claim {
   readonly claim: string;
   /** What a malicious job can still do. */
   readonly gap: string;
-  /** Whether the mode stops each of these, and how far. */
+  /** For each kind of traffic, whether the mode stops it, and with which limits. */
   readonly stops: {
     readonly 'a domain that is not allowed': string;
     readonly 'a bare IP address': string;

@@ -29,7 +29,7 @@ describe("the lab's results in docs/network.md (node labs/egress/main.ts --write
     }
   });
 
-  it('belong to the rules, names and settings of the current template', () => {
+  it('come from the rules, names and settings of the current template', () => {
     expect(lab).toContain(marked(markOf(underTest())));
   });
 

@@ -1,4 +1,4 @@
-/** What the parser of the settings refuses. */
+/** Returns the faults that the parser of the settings reports. */
 import { SettingsError, type SettingsFault } from '../../lib/settings/errors.ts';
 import { parseSettings } from '../../lib/settings/parse.ts';
 import { LEAST, onePool } from './synthesis.ts';

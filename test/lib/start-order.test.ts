@@ -16,7 +16,7 @@ const STARTS =
 /** The function that copies images and its copies start no agent. The launcher waits for them, because agents need the copies. */
 const COPIES = /^ImageCopies/;
 
-/** Resources that neither serve nor restrict an agent. */
+/** Resources that an agent doesn't need and that don't restrict it. */
 const WATCHES = new Set([
   'AWS::CloudWatch::Alarm',
   'AWS::CloudWatch::Dashboard',
@@ -90,7 +90,7 @@ it.each(
   Object.entries(NETWORKS).flatMap(([name, network]) =>
     Object.entries(POOLS).map(([capacity, pools]) => [name, capacity, { network, pools }] as const),
   ),
-)('no agent can start before all that serves or restricts it exists, in %s, %s', (_, __, settings) => {
+)('no agent can start before all resources that it needs or that restrict it exist, in %s, %s', (_, __, settings) => {
   const template = templateOf({ ...REGISTRY_IMAGE, ...settings });
   const { all, before, starters, ofType } = order(template);
   expect(ofType(/^Custom::ImageCopy$/)).toHaveLength(1);
@@ -103,7 +103,7 @@ it.each(
   expect(missedBy(template)).toEqual([]);
 });
 
-it('the construct waits for routes, groups, roles and `startAfter`, and not for the rest of the app', () => {
+it('the launcher is created after routes, groups, roles and `startAfter`, but does not wait for the rest of the app', () => {
   const stack = emptyStack();
   const vpc = new ec2.Vpc(stack, 'Vpc', { restrictDefaultSecurityGroup: false, maxAzs: 1 }) as ec2.IVpc;
   const group = new ec2.SecurityGroup(stack, 'Group', { vpc, allowAllOutbound: false });

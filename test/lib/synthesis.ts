@@ -19,10 +19,10 @@ export const LEAST = {
 /** Settings with one pool that has more than the required settings. */
 export const onePool = (more: object) => ({ pools: [{ ...LEAST.pools[0], ...more }] });
 
-/** Settings with one image from a registry, so that none is built. */
+/** Settings with a registry image, so that synthesis builds no image. */
 export const REGISTRY_IMAGE = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
 
-/** A network that exists. */
+/** Settings of an existing VPC. */
 export const EXISTING_VPC = {
   egress: 'existing-vpc',
   vpcId: 'vpc-0123456789abcdef0',

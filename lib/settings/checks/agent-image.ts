@@ -7,7 +7,7 @@ type Image = NonNullable<ReadableSettings['agentImage']>;
 
 const OF_BUILT_IMAGES = ['version', 'source', 'digest', 'base', 'hideAgent'] as const;
 
-/** Options of `agentImage` that exclude each other. */
+/** Faults of `agentImage` options that exclude each other. */
 export function* imageFaults(image: Image): Iterable<SettingsFault> {
   const built = OF_BUILT_IMAGES.filter((name) => image[name] !== undefined).join(', ');
   const fault = (allowed: string, remedy: string) => ({ path: 'agentImage', given: shown(image), allowed, remedy });
@@ -18,15 +18,15 @@ export function* imageFaults(image: Image): Iterable<SettingsFault> {
     );
   } else if (image.source === 'release' && image.digest !== undefined) {
     yield fault(
-      'digest with the source official',
+      'digest only with the source official',
       'pin the base by its digest instead: "base": "ubuntu:24.04@sha256:…"',
     );
   } else if (image.source !== 'release' && image.base !== undefined) {
-    yield fault('base with the source release', 'add "source": "release", or remove base');
+    yield fault('base only with the source release', 'add "source": "release", or remove base');
   }
 }
 
-/** A copy of nothing, and a login that nothing asks for. */
+/** Faults of `copy` if there is no image to copy, and of `credentialsSecret` if no copy needs a login. */
 export function* copyFaults(
   { registry, copy, credentialsSecret }: Image,
   pools: readonly ReadablePool[],
@@ -35,8 +35,8 @@ export function* copyFaults(
   if (copy === true && ![registry, ...pools.map((pool) => pool.image)].some(copied)) {
     yield {
       path: 'agentImage.copy',
-      given: 'true, but every image is already in ECR',
-      allowed: 'true or false, with a registry image that is not in ECR',
+      given: 'true, but there is no image to copy: every image is already in ECR',
+      allowed: 'true or false, only with a registry image that is not in ECR',
       remedy: 'remove it, or set agentImage.registry to the image to copy',
     };
   }
@@ -44,7 +44,7 @@ export function* copyFaults(
     yield {
       path: 'agentImage.credentialsSecret',
       given: `${shown(credentialsSecret)}, but the image of agentImage.registry is not copied`,
-      allowed: 'a login for the copy of agentImage.registry',
+      allowed: 'a login only if the deployment copies the image of agentImage.registry',
       remedy:
         'set agentImage.registry to the image, and remove agentImage.copy or set it to true; or remove the secret',
     };

@@ -5,16 +5,16 @@ import type { SettingsFault } from '../errors.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
 import { isRecord, repeated } from '../records.ts';
 
-/** Context key that accepts the example's organization: `npm run synth` must work in a fresh clone. */
+/** Context key that makes the checks accept the example's organization, so that `npm run synth` works in a fresh clone. */
 export const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
 
-/** Whether the context key {@link ALLOW_PLACEHOLDER} is `true`: `-c` gives text, and cdk.json a boolean. */
+/** Whether the context key {@link ALLOW_PLACEHOLDER} is `true`: With `-c` it is text, and in cdk.json a boolean. */
 export const allowsPlaceholder = (value: unknown): boolean => value === true || value === 'true';
 
 /** Organizations in this project's own examples. */
 const PLACEHOLDERS = ['your-org', 'example-org'];
 
-/** The example's organization, which would deploy a network that costs money for an organization that doesn't exist. */
+/** Faults of the example's organization. The deployment would create a network that costs money but serves no organization. */
 export function* placeholderFaults({ organization, pools = [] }: ReadableSettings): Iterable<SettingsFault> {
   const places = [
     { path: 'organization', value: organization },
@@ -31,25 +31,25 @@ export function* placeholderFaults({ organization, pools = [] }: ReadableSetting
   }
 }
 
-/** Credentials anywhere in the settings, of which only the names of secrets belong there. */
+/** Faults of credentials anywhere in the settings. Settings must contain only the names of secrets. */
 export function* credentialFaults(given: unknown, path: readonly string[] = []): Iterable<SettingsFault> {
   if (typeof given === 'object' && given !== null) {
     for (const [key, value] of Object.entries(given)) yield* credentialFaults(value, [...path, key]);
     return;
   }
   const what = credentialIn(given);
-  // Variables have a separate error, with another remedy.
+  // `variableFaults` checks environment variables, because their remedy differs.
   if (what === undefined || (path[0] === 'pools' && path[2] === 'environment')) return;
   yield {
     path: path.length === 0 ? 'agentLauncher' : path.join('.'),
     given: `a value that is or contains ${what}, so it is not shown`,
-    allowed: 'no credentials in settings: they would be in the template, a shell history and a terminal',
+    allowed: 'no credentials, because settings appear in the template, the shell history and the terminal',
     remedy:
       'store the token in a secret of Secrets Manager and set the name of that secret in apiTokenSecret or agentTokenSecret. Revoke this token if anyone else may have seen it',
   };
 }
 
-/** Variables that a pool can't have. The schema only says that one isn't text; this says what to write. */
+/** Faults of variables that a pool can't have. For a value that isn't text, they say what to write; the schema doesn't. */
 export function* variableFaults(given: unknown): Iterable<SettingsFault> {
   const pools: readonly unknown[] = isRecord(given) && Array.isArray(given['pools']) ? given['pools'] : [];
   for (const [index, pool] of pools.entries()) {
@@ -64,7 +64,7 @@ export function* variableFaults(given: unknown): Iterable<SettingsFault> {
   }
 }
 
-/** Secrets that two pools share, or a pool and the launcher. */
+/** Faults of secrets that two pools share, or that a pool shares with the launcher. */
 export function* sharedSecretFaults(
   { apiTokenSecret }: ReadableSettings,
   pools: readonly ReadablePool[],
@@ -76,7 +76,8 @@ export function* sharedSecretFaults(
     yield {
       path: `pools.${index}.agentTokenSecret`,
       given: `${shown(secret)}, which is also an apiTokenSecret`,
-      allowed: "a separate secret: an agent token isn't an API token, and neither side may read the other's",
+      allowed:
+        "a separate secret: an agent token isn't an API token, the launcher must not read agent tokens, and agents must not read API tokens",
       remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
     };
   }

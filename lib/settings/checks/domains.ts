@@ -17,7 +17,7 @@ export interface AroundNetwork {
   readonly pools: readonly ReadablePool[];
   /** The registry image of `agentImage`, if the image isn't built. */
   readonly registry: string | undefined;
-  /** Whether registry images are copied into ECR, if the settings specify it. */
+  /** The setting `agentImage.copy`: whether registry images are copied into ECR. */
   readonly copy: boolean | undefined;
 }
 
@@ -41,7 +41,7 @@ export function* nameFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   );
 }
 
-/** In a VPC that the stack creates, S3 traffic uses an endpoint whose policy must list the bucket. */
+/** Faults of S3 hostnames. In a VPC that the stack creates, S3 traffic uses an endpoint, and its policy must list the bucket. */
 function* s3Faults(
   { egress, awsApiServices = [] }: ReadableNetwork,
   names: readonly string[],
@@ -64,11 +64,11 @@ function* s3Faults(
     path: 'network.allowedDomains',
     given: `hostnames of ${buckets} buckets`,
     allowed: `up to ${MAX_BUCKETS}, because the size of the S3 endpoint's policy is limited`,
-    remedy: 'list fewer, or add "s3" to network.awsApiServices, which allows every bucket of this account',
+    remedy: 'list fewer buckets, or add "s3" to network.awsApiServices, which allows every bucket of this account',
   };
 }
 
-/** Whether only allowed domains resolve. */
+/** Whether the network limits DNS to the allowed domains. */
 export function namesAreLimited(network: ReadableNetwork): boolean {
   return network.dnsFirewall ?? network.egress !== 'existing-vpc';
 }
@@ -81,7 +81,7 @@ function present<T>(items: readonly (T | undefined)[] = []): T[] {
 /** Placeholder for the stack's account and region, which aren't known yet. */
 const SOMEWHERE: Place = { account: '000000000000', region: 'here', urlSuffix: 'amazonaws.com' };
 
-/** Too many domains for DNS Firewall: services times regions add up quickly. */
+/** The fault of too many domains for DNS Firewall. Every service adds a domain in every region, so the number grows quickly. */
 export function* countFaults(
   network: ReadableNetwork,
   { hostname, pools, registry, copy }: AroundNetwork,
@@ -112,7 +112,7 @@ export function* countFaults(
 /** Faults of presets, and of the settings that need a preset. */
 export function* presetFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   const { awsApiServices, awsApiRegions, allowedPresets } = network;
-  // If the schema refuses the presets, aws-apis may be meant.
+  // If the schema refuses the presets, the user may have meant aws-apis.
   const isRefused = Object.hasOwn(network, 'allowedPresets') && allowedPresets === undefined;
   const withApis = isRefused || allowedPresets?.includes('aws-apis') === true;
   if (withApis && !isRefused && !Object.hasOwn(network, 'awsApiServices')) {
@@ -120,7 +120,7 @@ export function* presetFaults(network: ReadableNetwork): Iterable<SettingsFault>
       path: 'network.awsApiServices',
       given: 'nothing, with the preset aws-apis',
       allowed: 'the services whose APIs jobs may reach',
-      remedy: 'list them, such as ["ec2", "s3", "sts"], or remove the preset',
+      remedy: 'list these services, such as ["ec2", "s3", "sts"], or remove the preset',
     };
   }
   for (const key of ['awsApiServices', 'awsApiRegions'] as const) {
@@ -155,16 +155,16 @@ export function* presetFaults(network: ReadableNetwork): Iterable<SettingsFault>
   }
 }
 
-/** Without regions, the hostnames are those of the deployment's region, whose partition is unknown at synthesis. */
+/** The fault of missing regions. By default, the deployment's region applies, but synthesis doesn't know its partition. */
 function* partitionFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   if (Object.hasOwn(network, 'awsApiRegions')) return;
   const others = present(network.awsApiServices).filter(dependsOnPartition);
   if (others.length === 0) return;
   yield {
     path: 'network.awsApiRegions',
-    given: `nothing, with ${others.join(', ')} among network.awsApiServices, whose hostnames differ between partitions`,
+    given: `nothing, but network.awsApiServices contains ${others.join(', ')}, and these hostnames differ between partitions`,
     allowed: 'the regions whose APIs jobs may reach',
     remedy:
-      'list them, starting with the stack’s own, such as ["eu-central-1"]: the template doesn\'t know its partition',
+      'list these regions, starting with the stack’s own, such as ["eu-central-1"]: synthesis doesn\'t know the partition',
   };
 }

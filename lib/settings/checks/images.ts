@@ -1,4 +1,4 @@
-/** Checks of the registries that tasks pull images from. Tasks reach them by the same egress path as jobs reach other hosts. */
+/** Checks of the registries that tasks pull images from. Tasks reach registries through the same egress path as other hosts. */
 import { schemeExplanation } from '../../agent/image-reference.ts';
 import { AWS_REGIONS, dualStackDomainOf, suffixOf } from '../../aws/partitions.ts';
 import { shown } from '../../credentials.ts';
@@ -9,7 +9,7 @@ import type { ReadableNetwork } from '../read.ts';
 import { isCopied } from '../task-images.ts';
 import { type AroundNetwork, namesAreLimited } from './domains.ts';
 
-/** Registries that don't listen on TCP 443 (unless the user's own security groups apply), and registries without a valid domain. */
+/** Faults of registries without a valid domain, and of registries on a port that no security group of the stack opens. */
 export function* registryFaults(
   network: ReadableNetwork,
   { pools, registry, copy }: AroundNetwork,
@@ -29,7 +29,10 @@ export function* registryFaults(
 
 const ECR = /^\d{12}\.dkr([.-])ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)$/;
 
-/** A misspelt ECR hostname would be treated as another registry: without a login, and without access to the layers. */
+/**
+ * The fault of a misspelled ECR hostname. Without it, the host would count as a registry that needs no login and no access to
+ * ECR's layers.
+ */
 function ecrFault(image: string): Omit<SettingsFault, 'path'> | undefined {
   const { host } = registryOf(image);
   const [, form, region = '', domain = ''] = ECR.exec(host) ?? [];
@@ -46,7 +49,7 @@ function ecrFault(image: string): Omit<SettingsFault, 'path'> | undefined {
   return {
     given: `${shown(image)}, an ECR registry with a port`,
     allowed: `${host}/…, without a port`,
-    remedy: 'remove the port: it is always 443',
+    remedy: 'remove the port, because ECR always uses 443',
   };
 }
 

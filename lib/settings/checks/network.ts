@@ -12,7 +12,7 @@ import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './dom
 import { registryFaults } from './images.ts';
 import { proxyFaults } from './proxies.ts';
 
-/** All faults of the network settings, except those that the schema reports. */
+/** All faults of the network settings that the schema doesn't report. */
 export function* networkFaults(network: ReadableNetwork, around: AroundNetwork): Iterable<SettingsFault> {
   if (network.egress === 'existing-vpc') yield* existingVpcFaults(network);
   else if (network.egress !== undefined) yield* ownVpcFaults(network, around.pools);
@@ -47,8 +47,8 @@ function* ownVpcFaults(network: ReadableNetwork, pools: readonly ReadablePool[])
 }
 
 /**
- * What nothing enforces or writes without DNS Firewall: allowed domains, and the log of DNS queries, which is a part of it. (The S3
- * endpoint's policy enforces the domains of buckets, and endpoint policies enforce `awsApiServices`.)
+ * Faults of settings that have no effect without DNS Firewall: allowed domains, and the log of DNS queries. (The S3 endpoint's
+ * policy still enforces the domains of buckets, and endpoint policies still enforce `awsApiServices`.)
  */
 function* openDnsFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   const { dnsQueryLogRetentionDays: days, allowedDomains = [], allowedPresets = [] } = network;
@@ -56,7 +56,7 @@ function* openDnsFaults(network: ReadableNetwork): Iterable<SettingsFault> {
     yield {
       path: 'network.dnsQueryLogRetentionDays',
       given: `${shown(days)}, with dnsFirewall false`,
-      allowed: 'a query log only with DNS Firewall',
+      allowed: 'a retention only with DNS Firewall, which writes the query log',
       remedy: 'remove network.dnsFirewall, or remove the retention: no query would be logged',
     };
   }
@@ -84,7 +84,7 @@ function* rangeFaults({ cidr, otherCidrs: others = [] }: ReadableNetwork): Itera
       path: `network.otherCidrs.${index}`,
       given: shown(other),
       allowed: 'IPv4 range that begins at its first address, such as 10.0.0.0/16',
-      remedy: 'correct it, or remove it',
+      remedy: 'correct the range, or remove it',
     };
   }
 }
@@ -111,12 +111,15 @@ function* ownRangeFaults(cidr: string, others: readonly (string | undefined)[]):
     given: `${cidr}${cidr === DEFAULT_VPC_CIDR ? ' (the default)' : ''}, which overlaps ${overlapped}`,
     allowed: 'a range that nothing else uses',
     remedy: TAKEN_RANGES.includes(overlapped)
-      ? 'use another range: container engines use this one'
+      ? 'use a different range, because container engines use this one'
       : 'use a range outside network.otherCidrs',
   };
 }
 
-/** Each subnet must have capacity for the agents of all pools, because ECS chooses the subnet. */
+/**
+ * The fault of a range that is too small. Each subnet needs addresses for the agents of all pools, because ECS chooses the
+ * subnet.
+ */
 function* capacityFaults(network: ReadableNetwork, pools: readonly ReadablePool[]): Iterable<SettingsFault> {
   const { cidr } = network;
   const prefix = cidr === undefined ? undefined : parseRange(cidr)?.prefix;
@@ -128,13 +131,13 @@ function* capacityFaults(network: ReadableNetwork, pools: readonly ReadablePool[
   if (agents <= capacity) return;
   yield {
     path: 'network.cidr',
-    given: `${cidr}, in which a subnet of tasks holds ${capacity}, with ${agents} agents (maxAgents of all pools)`,
-    allowed: 'a range in which each subnet of tasks holds all agents',
+    given: `${cidr}, in which each task subnet has addresses for ${capacity} agents, but all pools together can have ${agents} agents (sum of maxAgents)`,
+    allowed: 'a range in which each task subnet has addresses for all agents',
     remedy: 'use a larger range (up to /16), or lower maxAgents',
   };
 }
 
-/** Zones of different regions, or the wrong number of zones. */
+/** Faults of zones in different regions, and of the wrong number of zones. */
 function* zoneFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   const { availabilityZones: zones, egress, natGateways } = network;
   if (zones === undefined || zones.includes(undefined)) return;
@@ -145,19 +148,20 @@ function* zoneFaults(network: ReadableNetwork): Iterable<SettingsFault> {
     path: 'network.availabilityZones',
     given: shown(zones),
     allowed: `${count === 1 ? 'one zone' : 'two zones of one region'}, with egress ${egress}${egress === 'network-firewall' ? ` and natGateways ${natGateways}` : ''}`,
-    remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
+    remedy:
+      'set zone names of your account. This prints them: aws ec2 describe-availability-zones --query "AvailabilityZones[].ZoneName" --output text',
   };
 }
 
-/** A security group or subnet that is listed twice. */
+/** Faults of security groups or subnets that are listed twice. */
 function* idFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   for (const key of ['subnetIds', 'securityGroupIds'] as const) {
     for (const { index, value, first } of repeated(network[key] ?? [])) {
       yield {
         path: `network.${key}.${index}`,
-        given: `${shown(value)}, which is network.${key}.${first} already`,
-        allowed: 'each once',
-        remedy: 'remove it, or set the intended id',
+        given: `${shown(value)}, the same as network.${key}.${first}`,
+        allowed: 'each ID once',
+        remedy: 'remove it, or set the intended ID',
       };
     }
   }

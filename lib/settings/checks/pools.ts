@@ -1,4 +1,4 @@
-/** Checks of the pools: what needs several settings of a pool, or several pools. */
+/** Checks that compare several settings of a pool, or several pools. */
 import { PHASES } from '../../../functions/launcher/contract.ts';
 import { mostWarmAgents } from '../../../functions/launcher/warm-limit.ts';
 import { poolEnvironment } from '../../agent/pool-environment.ts';
@@ -12,7 +12,7 @@ import { poolSettings } from '../pool.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
 import { repeated } from '../records.ts';
 
-/** Every fault of the pools. @param pools in their order; one that the schema refuses is empty */
+/** All faults of the pools. @param pools in the order of the settings; a pool that the schema refuses is empty */
 export function* poolFaults(settings: ReadableSettings, pools: readonly ReadablePool[]): Iterable<SettingsFault> {
   for (const [index, pool] of pools.entries()) yield* sizeFaults(pool, `pools.${index}`);
   for (const [index, pool] of pools.entries()) yield* warmFaults(pool, `pools.${index}`);
@@ -23,7 +23,9 @@ export function* poolFaults(settings: ReadableSettings, pools: readonly Readable
   yield* ceilingFaults(settings, pools);
 }
 
-/** A phase inherits the size that it doesn't set. A pair that is wrong in the pool is reported there. */
+/**
+ * Faults of task sizes. A phase inherits values that it doesn't set. If the pool's own pair is wrong, only the pool has a fault.
+ */
 function* sizeFaults(pool: ReadablePool, path: string): Iterable<SettingsFault> {
   yield* sizeFault(pool, path);
   for (const phase of PHASES) {
@@ -66,7 +68,7 @@ function* warmFaults(pool: ReadablePool, path: string): Iterable<SettingsFault> 
       path: `${path}.warmAgents.phase`,
       given: 'apply, in a pool without phases',
       allowed: 'apply only with phases: without them, every task accepts every job',
-      remedy: 'remove it, or set "phases": {}',
+      remedy: 'remove it, or add "phases": {} to the pool',
     };
   }
   if (from !== undefined && to !== undefined && minuteOf(from) >= minuteOf(to)) {
@@ -74,20 +76,22 @@ function* warmFaults(pool: ReadablePool, path: string): Iterable<SettingsFault> 
       path: `${path}.warmAgents.schedule.to`,
       given: `${to}, with from ${from}`,
       allowed: 'a time later than from, of the same day',
-      remedy: 'for hours past midnight, set the whole day from 00:00 to 24:00, or use a second pool',
+      remedy: 'for hours past midnight, set from 00:00 and to 24:00, or use a second pool',
     };
   }
   if (sweepMinutes !== undefined && phases?.unlistedJobs === 'none') {
     yield {
       path: `${path}.sweepMinutes`,
-      given: 'a sweep, with phases.unlistedJobs "none"',
-      allowed: 'a sweep only if some task accepts the jobs that it serves',
+      given: 'sweepMinutes, but with phases.unlistedJobs "none" no task accepts unlisted jobs',
+      allowed: 'sweepMinutes only if some tasks accept unlisted jobs',
       remedy: 'remove sweepMinutes, or set unlistedJobs to "plan" or "apply"',
     };
   }
 }
 
-/** The function's policy has capacity for this number of task definitions. */
+/**
+ * The fault of too many pools: the policy of the launcher's role has a maximum size, and each pool adds task definitions to it.
+ */
 function* tooManyFaults(pools: readonly ReadablePool[]): Iterable<SettingsFault> {
   const counted = lanesOfAll(pools);
   if (counted <= MOST_POOLS || pools.length > MOST_POOLS) return;
@@ -112,7 +116,7 @@ function* sameNameFaults(pools: readonly ReadablePool[]): Iterable<SettingsFault
   }
 }
 
-/** Two entries for one pool would each launch an agent for every job. */
+/** Faults of pools with the same ID. The launcher would start two agents for every job of such a pool. */
 function* sameIdFaults(pools: readonly ReadablePool[]): Iterable<SettingsFault> {
   for (const { index, value, first } of repeated(pools.map((pool) => pool.id))) {
     yield {
@@ -124,10 +128,13 @@ function* sameIdFaults(pools: readonly ReadablePool[]): Iterable<SettingsFault> 
   }
 }
 
-/** Lambda allows 4 KB for all variables of a function. Those that aren't about pools take about one. */
+/** Maximum size of the pools' variable. Lambda allows 4 KB for all variables of a function, and the others use about 1 KB. */
 const POOLS_MOST_BYTES = 3_000;
 
-/** Measures what the construct writes: see `poolEnvironment`. A pool with a refused setting isn't complete, and isn't counted. */
+/**
+ * The fault of pools that don't fit into the function's environment (`poolEnvironment`). Pools with an invalid setting don't
+ * count.
+ */
 function* environmentFaults(
   { stackName = '' }: ReadableSettings,
   pools: readonly ReadablePool[],
@@ -146,7 +153,7 @@ function* environmentFaults(
   };
 }
 
-/** Warm agents that fill the organization agent limit leave no agent for the jobs of another pool or phase. */
+/** The fault of too many warm agents. If they reach the organization agent limit, jobs of other pools or phases get no agent. */
 function* ceilingFaults(
   { agentsCeiling, organization }: ReadableSettings,
   pools: readonly ReadablePool[],
@@ -159,7 +166,7 @@ function* ceilingFaults(
     yield {
       path: 'agentsCeiling',
       given: `${agentsCeiling}, with ${warm} warm agents in organization ${shown(name)}`,
-      allowed: `at most ${most} warm agents: with several pools or \`phases\`, the others' jobs need at least one agent`,
+      allowed: `at most ${most} warm agents: with several pools or \`phases\`, jobs that the warm agents don't accept need at least one agent`,
       remedy: 'set fewer warm agents, or a higher agentsCeiling if your organization has more agents',
     };
   }

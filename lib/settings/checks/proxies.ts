@@ -1,4 +1,4 @@
-/** Proxies that agents can't reach in the chosen network. */
+/** Checks that agents can reach their proxies in the chosen network. */
 
 import { type AgentProxy, addressOf, isInTheTask, proxiesIn, withoutCredentials } from '../../agent/proxies.ts';
 import { portOf } from '../../network/allowed-domains.ts';
@@ -17,7 +17,7 @@ export function* proxyFaults(network: ReadableNetwork, { pools, hostname }: Arou
           path,
           given,
           allowed: 'a URL of a proxy, such as http://proxy.example.com:3128',
-          remedy: 'correct it; the scheme is http, https or socks5, and an IPv6 address needs brackets',
+          remedy: 'correct the URL; the scheme must be http, https or socks5, and an IPv6 address needs brackets',
         };
         continue;
       }
@@ -40,7 +40,7 @@ function blocked(
   }
   const remedy = 'use egress existing-vpc with the VPC of the proxy, or remove the proxy';
   if (proxy.port !== 443 && proxy.port !== platformPort) {
-    const given = `whose port ${proxy.port} isn't open, with egress ${egress}`;
+    const given = `which uses port ${proxy.port}, but this port isn't open with egress ${egress}`;
     return { given, allowed: 'a proxy on port 443', remedy };
   }
   if (egress === 'network-firewall' && proxy.scheme !== 'https') {
@@ -50,14 +50,17 @@ function blocked(
   return unresolved(network, proxy);
 }
 
-/** The stack's security group opens the proxy's port to the proxy's IP address, or to every address if the proxy has a hostname. */
+/**
+ * The fault of a proxy with a hostname on a port below 1024. The stack's security group would have to open this port to every
+ * address. For a proxy with an IP address, it opens the port only to that address.
+ */
 function lowPort(proxy: AgentProxy): Omit<SettingsFault, 'path'> | undefined {
   if (addressOf(proxy) !== undefined || proxy.port === 443 || proxy.port >= 1024) return undefined;
   return {
-    given: `whose port is ${proxy.port}${proxy.port === 80 ? ', the default of http' : ''}`,
+    given: `which uses port ${proxy.port}${proxy.port === 80 ? ', the default of http' : ''}`,
     allowed: 'a proxy with a hostname on port 443 or from 1024, or with an IP address on any port',
     remedy:
-      'add the port that the proxy listens on, such as :3128; or use its IP address, so that the port is opened only to it; or set network.securityGroupIds',
+      "add the port that the proxy listens on, such as :3128. Or use the proxy's IP address, so that the security group opens the port only to this address. Or set network.securityGroupIds",
   };
 }
 
@@ -66,8 +69,8 @@ function unresolved(network: ReadableNetwork, proxy: AgentProxy): Omit<SettingsF
   const { allowedDomains = [] } = network;
   if (allowedDomains.some((name) => name !== undefined && covers(name.toLowerCase(), proxy.host))) return undefined;
   return {
-    given: "whose name doesn't resolve",
-    allowed: 'a proxy whose name is allowed',
-    remedy: `add ${proxy.host} to network.allowedDomains, together with the default names, which that list replaces`,
+    given: "but agents can't resolve its hostname",
+    allowed: 'a proxy with a hostname among the allowed domains',
+    remedy: `add ${proxy.host} to network.allowedDomains, together with the default domains, because that list replaces them`,
   };
 }

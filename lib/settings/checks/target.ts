@@ -5,23 +5,24 @@ import { shown } from '../../credentials.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadableNetwork, ReadablePool, ReadableSettings } from '../read.ts';
 
-/** Where the stack is deployed to, as far as it is known. */
+/** Account and region of the deployment, if they are known. */
 export interface DeployTarget {
   readonly account?: string | undefined;
   readonly region?: string | undefined;
-  /** Paths of secrets whose readers may also use their key, so that they may be of another account. */
+  /** Paths of secrets that can be in a different account, because their readers have permissions for the KMS key. */
   readonly readableKeys?: ReadonlySet<string>;
 }
 
 /**
- * ARNs of another region or account than the stack's, which would deploy and then fail.
+ * Faults of ARNs with a different region or account than the stack. With these, synthesis would succeed, but the deployment or
+ * the launcher would fail.
  *
  * CloudWatch notifies topics in its region only, and the launcher uses Secrets Manager in its region.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
  *
- * A secret of another account needs kms:Decrypt on its key in the reader's own policy, in addition to the policies of the
- * secret and the key. Settings name no key, so the roles don't have it. IAM attaches no customer managed policy of another
- * account. https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
+ * To read a secret of a different account, the reader's own policy must allow kms:Decrypt on the secret's key, in addition to the
+ * policies of the secret and the key. The settings don't contain the key, so the roles don't have this permission. IAM refuses to
+ * attach a customer managed policy of a different account. https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
  */
 export function* targetFaults(
   settings: ReadableSettings,
@@ -48,7 +49,7 @@ function* networkFaults(
   { guardDuty, availabilityZones = [] }: ReadableNetwork,
   region: string,
 ): Iterable<SettingsFault> {
-  // The sidecar's image is in an account of AWS that differs by region.
+  // The sidecar's image is in an AWS account that depends on the region.
   const fault = guardDuty === true ? guardDutyRegionFault(region) : undefined;
   if (fault !== undefined) {
     yield {
@@ -86,7 +87,9 @@ function* regionFaults(places: readonly ValueAt[], what: string, region: string)
   }
 }
 
-/** Without a known account, all secrets must at least be of one account. */
+/**
+ * Faults of secrets in a different account. If the stack's account is unknown, all secrets must at least be in the same account.
+ */
 function* secretAccountFaults(secrets: readonly ValueAt[], account: string | undefined): Iterable<SettingsFault> {
   const first = secrets.find(({ value }) => partOfArn(value, 4) !== undefined);
   const own = account ?? partOfArn(first?.value, 4);
@@ -115,7 +118,7 @@ function* policyAccountFaults(pools: readonly (ReadablePool | undefined)[], acco
         yield {
           path: `${path}.taskRolePolicyArns.${place}`,
           given: `${shown(arn)}, a policy of account ${its}, while the stack is deployed to account ${account}`,
-          allowed: `policies of AWS and of account ${account}: IAM attaches no policy of another account`,
+          allowed: `policies of AWS and of account ${account}: IAM refuses to attach a policy of another account`,
           remedy: `create the policy in account ${account}, or put its statements into taskRoleStatements`,
         };
       }
@@ -123,7 +126,7 @@ function* policyAccountFaults(pools: readonly (ReadablePool | undefined)[], acco
   }
 }
 
-/** The policies of the task roles of a pool and of its phases. */
+/** The managed policies of a pool's task roles, including those of its phases. */
 function policiesOf(pool: ReadablePool | undefined, path: string) {
   return [
     { path, arns: pool?.taskRolePolicyArns },
@@ -131,7 +134,7 @@ function policiesOf(pool: ReadablePool | undefined, path: string) {
   ];
 }
 
-/** A part of an ARN by its position; `undefined` if the value isn't an ARN or lacks the part. */
+/** A part of an ARN by its position; `undefined` if the value isn't an ARN or doesn't have this part. */
 function partOfArn(value: string | undefined, position: number): string | undefined {
   if (value === undefined || !value.startsWith('arn:')) return undefined;
   return value.split(':')[position] || undefined;

@@ -25,7 +25,7 @@ describe('a registry image', () => {
     });
   });
 
-  it('runs by the digest of its copy', () => {
+  it('is pinned in the task definition by the digest of its copy', () => {
     const [copy] = Object.keys(template.findResources('Custom::ImageCopy'));
     const [task] = propertiesOf(template, 'AWS::ECS::TaskDefinition');
     expect(JSON.stringify(task).split(`"Fn::GetAtt":["${copy}","Digest"]`)).toHaveLength(3);
@@ -57,7 +57,7 @@ describe('a registry image', () => {
     templateOf({ agentImage: { registry: hub }, pools }).resourceCountIs('Custom::ImageCopy', 2);
   });
 
-  it('of one pool is copied too, without the login of the other registry', () => {
+  it('of a single pool is copied too, but without the login for the other registry', () => {
     const both = templateOf({
       pools: [...LEAST.pools, { name: 'b', agentTokenSecret: 'b', image: 'ghcr.io/acme/agent:1' }],
       agentImage: { registry: hub, credentialsSecret: 'docker-hub' },
@@ -73,7 +73,7 @@ describe('a registry image', () => {
     templateOf({ agentImage: { registry } }).resourceCountIs('Custom::ImageCopy', 0);
   });
 
-  it('with copy: false is pulled from the known hosts of its registry', () => {
+  it('is pulled from the known hosts of its registry with copy: false', () => {
     const direct = templateOf({ agentImage: { registry: hub, copy: false } });
     direct.resourceCountIs('Custom::ImageCopy', 0);
     const names = dnsRulesIn(direct.toJSON())[0]?.domains ?? [];

@@ -70,7 +70,7 @@ describe('a pool with phases', () => {
   );
   const [plan, apply] = tasksOf(template);
 
-  it('has a task definition for each phase, with the settings of the phase before those of the pool', () => {
+  it('has a task definition for each phase, in which settings of the phase override those of the pool', () => {
     expect(plan).toMatchObject({
       Family: 'AgentLauncher_plan_default',
       Cpu: '512',
@@ -96,7 +96,7 @@ describe('a pool with phases', () => {
     });
   });
 
-  it('has a launcher that may run both task definitions and pass the three roles, and knows the phase of each', () => {
+  it('has a launcher that can run both task definitions, can pass the three roles, and knows the phase of each task definition', () => {
     const [launch, pass] = ['LaunchAgents', 'HandAgentsTheirRoles'].map((sid) =>
       statementsOf(template).flatMap((statement) => (statement.Sid === sid ? resourcesOf(statement) : [])),
     );
@@ -167,12 +167,15 @@ it('a pool without phases has one task definition, one role, and agents that acc
 });
 
 describe('the accepted jobs', () => {
-  it.each(['plan', 'apply', 'none'] as const)('of a plan task never write, with unlistedJobs %s', (unlisted) => {
-    const accepted = acceptedJobs('plan', unlisted).split(',');
-    for (const writing of ['apply', 'stack_apply', 'test']) expect(accepted).not.toContain(writing);
-  });
+  it.each(['plan', 'apply', 'none'] as const)(
+    'of a task for plans never change infrastructure, with unlistedJobs %s',
+    (unlisted) => {
+      const accepted = acceptedJobs('plan', unlisted).split(',');
+      for (const writing of ['apply', 'stack_apply', 'test']) expect(accepted).not.toContain(writing);
+    },
+  );
 
-  it('include those that no list shows in no task, or in the tasks of applies, as the setting says', () => {
+  it('include unlisted jobs for no task, or for the tasks of applies, as the setting says', () => {
     expect([acceptedJobs('plan', 'none'), acceptedJobs('apply', 'none')]).toEqual(['plan', 'apply']);
     expect(acceptedJobs('plan', 'apply')).toBe('plan');
     expect(acceptedJobs('apply', 'apply').split(',')).toEqual([
@@ -220,7 +223,9 @@ describe('the construct', () => {
   it('refuses to grant permissions to a pool with two roles, and grants them to one of the roles', () => {
     const { stack, pool } = poolIn({ phases: {} });
     const secret = new Secret(stack, 'Data');
-    expect(() => secret.grantRead(pool)).toThrow(/a role for plans and one for applies: grant to taskRoleOf/);
+    expect(() => secret.grantRead(pool)).toThrow(
+      /one role for plans and one for applies\. Grant permissions to taskRoleOf/,
+    );
     secret.grantRead(pool.taskRoleOf('apply'));
     const granted = statementsOf(Template.fromStack(stack)).filter(({ role }) => /TaskRole/.test(role));
     expect(granted.map(({ role }) => role)).toEqual([expect.stringMatching(/ApplyTaskRole/)]);

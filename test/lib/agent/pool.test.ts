@@ -130,7 +130,7 @@ describe('an agent pool', () => {
     Template.fromStack(stack).resourceCountIs('AWS::IAM::Role', 2);
   });
 
-  it('has its own maximum of agents, or the default', () => {
+  it('has the given maximum number of agents, or the default', () => {
     expect(poolIn({ maxAgents: 3 }).pool.maxAgents).toBe(3);
     expect(poolIn().pool.maxAgents).toBe(10);
   });
@@ -187,7 +187,7 @@ describe('an agent pool', () => {
     [{}, false],
     [{ guardDuty: false }, false],
     [{ guardDuty: true }, true],
-  ])("lets its execution role pull GuardDuty's sidecar only if that is on, with %o: %s", (props, pulls) => {
+  ])("lets its execution role pull GuardDuty's sidecar only if GuardDuty is on, with %o: %s", (props, pulls) => {
     expect(JSON.stringify(templateOf(props).toJSON()).includes('aws-guardduty-agent-fargate')).toBe(pulls);
   });
 });

@@ -39,7 +39,7 @@ describe('a value of HTTPS_PROXY', () => {
     expect(faultsOf(settings({ HTTPS_PROXY: value }))).toMatchObject([{ path: 'pools.0.environment.HTTPS_PROXY' }]);
   });
 
-  it('comes from both variables in upper and lower case, and an empty value sets no proxy', () => {
+  it('is read from both variables, in upper and lower case, and an empty value sets no proxy', () => {
     const all = {
       HTTPS_PROXY: 'a',
       https_proxy: 'b',
@@ -97,7 +97,7 @@ describe("in an existing VPC, the stack's security group", () => {
     expect(rulesOf(environment, more)).toEqual(['0.0.0.0/0:443', ...expected]);
   });
 
-  it('and its port for a proxy are in the claim', () => {
+  it('and its port for a proxy are in the network’s description', () => {
     const claim = (address: string | undefined) =>
       claimOf({ egress: 'existing-vpc', proxies: [{ address, port: 3128 }] });
     expect(claim('10.0.0.5/32')).toMatch(/allows outbound port 443, and port 3128 to 10\.0\.0\.5\/32 for a proxy\.$/);
@@ -113,10 +113,20 @@ describe('the settings', () => {
       'on a port below 1024 of a hostname',
       { HTTPS_PROXY: 'http://p.corp' },
       EXISTING_VPC,
-      /port is 80, the default of http .*such as :3128/,
+      /port 80, the default of http .*such as :3128/,
     ],
-    ['on port 3128 with NAT', { HTTPS_PROXY: 'http://10.0.0.5:3128' }, {}, /3128 isn't open.*egress existing-vpc/],
-    ['on port 3128 with public addresses', { https_proxy: 'p.corp:3128' }, { egress: 'public-ip' }, /3128 isn't open/],
+    [
+      'on port 3128 with NAT',
+      { HTTPS_PROXY: 'http://10.0.0.5:3128' },
+      {},
+      /3128, but this port isn't open.*egress existing-vpc/,
+    ],
+    [
+      'on port 3128 with public addresses',
+      { https_proxy: 'p.corp:3128' },
+      { egress: 'public-ip' },
+      /3128, but this port isn't open/,
+    ],
     [
       'without TLS with the network firewall',
       { HTTPS_PROXY: 'http://10.0.0.5:443' },
@@ -133,7 +143,7 @@ describe('the settings', () => {
       'with a hostname that is not allowed in an existing VPC with DNS Firewall',
       { HTTPS_PROXY: 'http://p.corp.example:3128' },
       { ...EXISTING_VPC, dnsFirewall: true },
-      /doesn't resolve/,
+      /can't resolve its hostname/,
     ],
   ])('refuse a proxy %s, because agents could not reach it', (_, environment, network, message) => {
     const faults = faultsOf(settings(environment, network));
@@ -171,14 +181,14 @@ describe('a pool warns', () => {
     [{ no_proxy: 'localhost, 169.254.170.2' }, 0],
     [{ NO_PROXY: '169.254.0.0/16' }, 0],
     [{ NO_PROXY: '*' }, 0],
-  ])('if HTTP_PROXY with %o would get the requests for the task role: %i', (exceptions, warnings) => {
+  ])('if a proxy would get the requests for the task role, with HTTP_PROXY and %o: %i', (exceptions, warnings) => {
     for (const name of ['HTTP_PROXY', 'http_proxy']) {
       const found = [...proxyWarnings({ [name]: 'http://10.0.0.5:3128', ...exceptions })];
       expect(found.filter(({ id }) => id.endsWith('proxyTaskRole'))).toHaveLength(warnings);
     }
   });
 
-  it('about no requests for the task role with HTTPS_PROXY only, because their address is http://', () => {
+  it('about nothing with HTTPS_PROXY only, because requests for the task role go to an http:// address', () => {
     expect([...proxyWarnings({ HTTPS_PROXY: 'http://10.0.0.5:3128' })]).toEqual([]);
   });
 });

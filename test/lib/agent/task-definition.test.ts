@@ -46,7 +46,7 @@ const logsTo = (streamPrefix: string) => ({
 
 const { task, container } = taskDefinition();
 
-it('the task has one folder per mount on its own disk, and nothing of the host', () => {
+it('the task has one folder per mount on its own disk, and no folder of the host', () => {
   expect(task.Volumes).toEqual([{ Name: 'data' }, { Name: 'tmp' }]);
 });
 
@@ -117,12 +117,12 @@ it('the volumes container runs as root without a capability, on a read-only root
   expect(logging).toMatchObject(logsTo('volumes'));
 });
 
-it('the volumes container gets the folders that the agent mounts, and no others', () => {
+it('the volumes container mounts the folders of the agent, and no others', () => {
   expect([shell, flag]).toEqual(['/bin/sh', '-c']);
   expect(rest).toEqual(['volumes', ...MOUNTS.map(({ ContainerPath }) => ContainerPath)]);
 });
 
-it('the volumes container makes every folder writable for all users, with the sticky bit, and skips those of others', () => {
+it('the volumes container makes every folder writable for all users, with the sticky bit, and skips folders that it does not own', () => {
   const folders = ['one', 'with a space'].map((name) => join(folder, name));
   for (const each of folders) mkdirSync(each, { mode: 0o755 });
   // `/` belongs to root. So it is a folder of another user, unless root runs this test.

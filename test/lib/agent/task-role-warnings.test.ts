@@ -30,7 +30,7 @@ describe('a task role', () => {
   ])('with %s causes a warning that says who gets these permissions', (_, permissions) => {
     const [text, ...others] = texts('aws', 'plan', permissions);
     expect(text).toContain('Agent pool aws: the role of plans has ');
-    expect(text).toContain('Anyone who can queue a plan in a workspace of this pool has it');
+    expect(text).toContain('Anyone who can queue a plan in a workspace of this pool has this access');
     expect(text).toContain('pull request');
     expect(others).toEqual([]);
   });
@@ -64,10 +64,13 @@ describe('a task role', () => {
     ['plan', 1],
     ['all', 1],
     ['apply', 0],
-  ] as const)('of %s jobs with ReadOnlyAccess causes %i warnings that it also reads data', (jobs, count) => {
-    const warning = expect.stringContaining('also reads data, such as objects in S3');
-    expect(texts('aws', jobs, managed('ReadOnlyAccess'))).toEqual(Array(count).fill(warning));
-  });
+  ] as const)(
+    'of %s jobs with ReadOnlyAccess causes %i warnings that the policy also allows reading data',
+    (jobs, count) => {
+      const warning = expect.stringContaining('also reads data, such as objects in S3');
+      expect(texts('aws', jobs, managed('ReadOnlyAccess'))).toEqual(Array(count).fill(warning));
+    },
+  );
 });
 
 describe('the stack', () => {

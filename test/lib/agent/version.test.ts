@@ -70,14 +70,11 @@ describe('an agent version', () => {
     ['fromRelease', '1.28.6'],
     ['fromReference', 'hashicorp/tfc-agent:1.28.6'],
     ['copyOf', 'hashicorp/tfc-agent:1.28.6'],
-  ] as const)(
-    'older than the default causes a warning for AgentImage.%s, which prints the newest one',
-    (create, given) => {
-      expect(warningsFor(AgentImage[create](given)).join()).toContain(
-        'Agent 1.28.6 is older than 1.33.0, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs 1.28.6',
-      );
-    },
-  );
+  ] as const)('older than the default causes a warning with the newest version for AgentImage.%s', (create, given) => {
+    expect(warningsFor(AgentImage[create](given)).join()).toContain(
+      'Agent 1.28.6 is older than 1.33.0, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs 1.28.6',
+    );
+  });
 
   it.each([
     ['fromReference', `hashicorp/tfc-agent@${DIGEST}`],

@@ -29,8 +29,8 @@ const variablesWith = (pools: object[]) => ({
 /** The output with the price of agents without a job. */
 const outputOf = (pool: object) => Object.values(templateOf(onePool(pool)).findOutputs('StandingAgents'))[0]?.['Value'];
 
-describe('agents without a job', () => {
-  it('are in neither the function’s environment nor the outputs by default', () => {
+describe('warm agents and sweeps', () => {
+  it('are by default neither in the function’s environment nor in the outputs', () => {
     expect(lanesOf({})).toEqual([{ taskDefinition: 'AgentLauncher_all_default' }]);
     expect(outputOf({})).toBeUndefined();
   });
@@ -39,12 +39,12 @@ describe('agents without a job', () => {
     [{ sweepMinutes: 30 }, true],
     [{ warmAgents: { agents: 1 } }, true],
     [{}, false],
-  ])('have a metric of deferred ones on the dashboard only if the pool has any, with %o: %s', (pool, shown) => {
+  ])('have a metric of their deferrals on the dashboard only if the pool has any, with %o: %s', (pool, shown) => {
     const dashboard = JSON.stringify(propertiesOf(templateOf(onePool(pool)), 'AWS::CloudWatch::Dashboard'));
     expect(dashboard.includes(METRICS.standingDeferred)).toBe(shown);
   });
 
-  it('are in the function’s environment as the function reads them', () => {
+  it('are in the function’s environment in the form that the function reads', () => {
     const pool = { warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 30 };
     const lanes = lanesOf(pool);
     const schedule = { days: ['Mon', 'Fri'], fromMinute: 510, toMinute: 1080, timeZone: 'Europe/Berlin' };
@@ -63,7 +63,7 @@ describe('agents without a job', () => {
     ).toEqual([3600, 3600, 90]);
   });
 
-  it('wait in the lane of their phase, and sweeps belong to the lane that accepts jobs that no list shows', () => {
+  it('belong to a lane: warm agents to the lane of their phase, and sweeps to the lane that accepts unlisted jobs', () => {
     const taskDefinition = (phase: string) => `AgentLauncher_${phase}_default`;
     const asked = { warmAgents: { agents: 1, phase: 'apply', idleMinutes: 10 }, sweepMinutes: 60 };
     const warm = { agents: 1, idleSeconds: 600 };
@@ -102,10 +102,10 @@ describe('agents without a job', () => {
     expect(acceptsPolicies(environment)).toBe(expected);
   });
 
-  it('have their price in an output', () => {
+  it('cause an output with their price', () => {
     // 19 h per week of two tasks with 1 vCPU and 2 GB, at $0.04937 per hour, and 730 sweeps of two and a half minutes.
     expect(outputOf({ warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 60 })).toBe(
-      'default: 2 warm agents, 19 h per week: $8.15; a sweep every 60 minutes: $1.50 per month without a job, On-Demand in us-east-1',
+      'default: 2 warm agents, 19 h per week: $8.15; a sweep every 60 minutes: $1.50 per month if no job runs, at On-Demand prices of us-east-1',
     );
   });
 
@@ -118,7 +118,7 @@ describe('agents without a job', () => {
     expect(outputOf(pool)).toContain(price);
   });
 
-  it('have no price if there are none, and the price of all hours without a schedule', () => {
+  it('have no price if there are none, and cost the price of all hours without a schedule', () => {
     const one = { cpu: 1024, memoryMiB: 2048, architecture: 'x86_64' } as const;
     const size = { warm: one, sweep: one };
     expect(standingCost({}, size)).toBeUndefined();
@@ -177,12 +177,12 @@ describe('the settings', () => {
   });
 
   it.each([
-    ['that are as many as agentsCeiling, with two pools', 3, [pool('one', 3), pool('two', 0)], ['agentsCeiling']],
-    ['that leave an agent for the other pool', 3, [pool('one', 2), pool('two', 0)], []],
-    ['that are as many as agentsCeiling, with one pool', 3, [pool('one', 3)], []],
-    ['that are as many as agentsCeiling, with phases', 2, [pool('one', 2, { phases: {} })], ['agentsCeiling']],
-    ['that leave an agent for the other phase', 3, [pool('one', 2, { phases: {} })], []],
-  ])('judge warm agents %s', (_, agentsCeiling, pools, expected) => {
+    ['as many as agentsCeiling, with two pools', 3, [pool('one', 3), pool('two', 0)], ['agentsCeiling']],
+    ['one agent is left for the other pool', 3, [pool('one', 2), pool('two', 0)], []],
+    ['as many as agentsCeiling, with one pool', 3, [pool('one', 3)], []],
+    ['as many as agentsCeiling, with phases', 2, [pool('one', 2, { phases: {} })], ['agentsCeiling']],
+    ['one agent is left for the other phase', 3, [pool('one', 2, { phases: {} })], []],
+  ])('check the number of warm agents: %s', (_, agentsCeiling, pools, expected) => {
     expect(pathsOf(faultsOf({ agentsCeiling, pools }))).toEqual(expected);
   });
 });

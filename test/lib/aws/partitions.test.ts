@@ -16,7 +16,7 @@ describe('a region', () => {
     expect(HOST_DOMAINS).toContain(domain);
   });
 
-  it('that the CDK does not know is treated as part of the standard partition, with the given domain', () => {
+  it('is treated as part of the standard partition, with the given domain, if the CDK does not know it', () => {
     expect(partitionOf(Aws.REGION)).toBe('aws');
     expect(suffixOf(Aws.REGION, Aws.URL_SUFFIX)).toBe(Aws.URL_SUFFIX);
   });

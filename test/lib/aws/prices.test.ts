@@ -53,14 +53,17 @@ describe('the cost of a job', () => {
     expect(jobCost({ ...size, publicAddress: true }) - jobCost(size)).toBeCloseTo(0.005 / 6, 8);
   });
 
-  it('is that of one minute for a shorter job', () => {
+  it('is the cost of one minute if the job takes less', () => {
     expect(jobCost({ ...size, seconds: 5 })).toBe(jobCost({ ...size, seconds: 60 }));
   });
 });
 
-it.each(Object.entries(PRICES))('the price %s has a source, with its date or the word unverified', (_, { source }) => {
-  expect(source).toMatch(/^https:\/\/aws\.amazon\.com\/.*\(.*(?:20\d\d-\d\d-\d\d|unverified)\)$/);
-});
+it.each(Object.entries(PRICES))(
+  'the price %s has a source with a date, or with the word unverified',
+  (_, { source }) => {
+    expect(source).toMatch(/^https:\/\/aws\.amazon\.com\/.*\(.*(?:20\d\d-\d\d-\d\d|unverified)\)$/);
+  },
+);
 
 it.each([
   [0, '$0.00'],

@@ -38,7 +38,7 @@ describe('a bucket that is allowed by its hostname', () => {
   const network = { allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com', 'app.terraform.io'] };
   const template = templateOf({ network });
 
-  it('passes the endpoint, and no other bucket does', () => {
+  it('is the only bucket that the endpoint allows', () => {
     const endpoint = propertiesOf(template, 'AWS::EC2::VPCEndpoint').find((each) => each.VpcEndpointType === 'Gateway');
     const named = endpoint.PolicyDocument.Statement.filter(
       ({ Sid }: { Sid: string }) => Sid === 'BucketsAllowedByName',
@@ -48,7 +48,7 @@ describe('a bucket that is allowed by its hostname', () => {
     expect(found).toMatchObject({ reached: false });
   });
 
-  it('is listed once', () => {
+  it('is in the endpoint’s policy once', () => {
     expect(bucketsIn(['a.s3.amazonaws.com', 'a.s3.eu-west-1.amazonaws.com', 'example.com'])).toEqual(['a']);
   });
 });

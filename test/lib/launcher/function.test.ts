@@ -36,7 +36,7 @@ describe("the function's environment", () => {
     expect(variablesOf(templateOf(settings))).not.toHaveProperty(ENV.agentsCeiling);
   });
 
-  it('contains the settings in plain text, and no public addresses for agents in private subnets', () => {
+  it('contains the settings in plain text, and turns public addresses off for agents in private subnets', () => {
     expect(variables).toMatchObject({
       [ENV.hostname]: 'app.terraform.io',
       [ENV.organization]: 'acme',
@@ -192,7 +192,7 @@ describe('the launcher', () => {
     template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
   });
 
-  it('has a schedule whose role only schedules of this account may assume, to invoke this function only', () => {
+  it('has a schedule with a role that only schedules of this account can assume, and that can invoke only this function', () => {
     expect(trustOf(/^LauncherScheduleRole/)).toEqual([
       {
         Action: 'sts:AssumeRole',
@@ -206,7 +206,7 @@ describe('the launcher', () => {
     expect(statement && resourcesOf(statement)).toEqual([expect.stringMatching(/^<LauncherFunction.*\.Arn>$/)]);
   });
 
-  it('has a schedule that waits for the policy of its role, since its first invocation would be denied', () => {
+  it('has a schedule that is created after the policy of its role, because AWS would deny an earlier invocation', () => {
     const [schedule] = Object.values(template.findResources('AWS::Scheduler::Schedule'));
     expect(schedule?.['DependsOn']).toEqual(
       expect.arrayContaining([expect.stringMatching(/ScheduleRoleDefaultPolicy/)]),
@@ -214,7 +214,7 @@ describe('the launcher', () => {
     expect(schedule?.['Properties'].Name).toBe('AgentLauncher');
   });
 
-  it('describes each of its resources that the console lists', () => {
+  it('has a description on each of its resources that the console lists', () => {
     const described = ['AWS::Lambda::Function', 'AWS::Scheduler::Schedule', 'AWS::IAM::Role'].flatMap((type) =>
       Object.entries(template.findResources(type)).filter(([id]) => id.startsWith('Launcher')),
     );

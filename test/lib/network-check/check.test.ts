@@ -72,7 +72,11 @@ describe('a VPC', () => {
       /missing: subnet subnet-1 has no default route, and no endpoint with private DNS for ecr\.api/,
     ],
     ['a public subnet', { subnets: [{ ...subnet, targets: ['igw-1'] }] }, /missing: subnet subnet-1 is public/],
-    ['a subnet of another VPC', { subnets: [{ ...subnet, vpcId: 'vpc-2' }] }, /missing: subnet subnet-1 is in vpc-2/],
+    [
+      'a subnet of another VPC',
+      { subnets: [{ ...subnet, vpcId: 'vpc-2' }] },
+      /missing: subnet subnet-1 belongs to vpc-2/,
+    ],
     ['a subnet that is too small', { subnets: [{ ...subnet, freeAddresses: 11 }] }, /missing: .* 11 free addresses/],
     ['a subnet that does not exist', { subnets: [subnet] }, /missing: subnet subnet-2 does not exist/],
     ['no DNS', { dnsSupport: false }, /missing: the VPC has no DNS/],
@@ -94,7 +98,7 @@ describe('a VPC', () => {
     [
       'a narrow dead route',
       { subnets: [{ ...subnet, nowhere: ['198.51.100.0/24'] }] },
-      /note: subnet subnet-1 has routes whose target was deleted \(198\.51\.100\.0\/24\)/,
+      /note: some routes of subnet subnet-1 lead to a deleted target \(198\.51\.100\.0\/24\)/,
     ],
     ['a subnet on an Outpost', { subnets: [{ ...subnet, outpost: 'arn:outpost/op-1' }] }, /missing: .*on an Outpost/],
     ['one zone', { subnets: [subnet, { ...subnet, id: 'subnet-2' }] }, /note: all subnets are in one zone/],
@@ -112,7 +116,7 @@ describe('a VPC', () => {
     [
       'another DNS Firewall rule group',
       { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 200 }] },
-      /note: another DNS Firewall rule group is attached \(corporate: priority 200\)/,
+      /note: the VPC already has a DNS Firewall rule group \(corporate: priority 200\)/,
     ],
     ['a carrier gateway', { subnets: [{ ...subnet, targets: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
   ])('with %s has a finding', (_, facts, expected) => {
@@ -138,7 +142,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('with an IPv6-only subnet has that finding, and none of its consequences', () => {
+  it('with an IPv6-only subnet has only that finding, and not those that follow from it', () => {
     const { range: _, ...ofIpv6 } = { ...isolated, freeAddresses: 0 };
     expect(found({ subnets: [ofIpv6] }, { subnetIds: ['subnet-1'] })).toEqual([
       expect.stringMatching(/^missing: subnet subnet-1 has no IPv4 range/),
@@ -153,16 +157,16 @@ describe('a VPC', () => {
     ]);
   });
 
-  it('with a default route in two halves has a public subnet if one half leads to an internet gateway', () => {
+  it('with a default route in two halves counts as public if one half leads to an internet gateway', () => {
     expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'igw-1'] }] })).toContainEqual(
       expect.stringMatching(/missing: .* internet gateway igw-1/),
     );
     expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'tgw-1'], s3Endpoint: false }] })).toContainEqual(
-      expect.stringMatching(/image layers come through nat-1 and tgw-1/),
+      expect.stringMatching(/image layers use nat-1 and tgw-1/),
     );
   });
 
-  it('has a finding for each endpoint that agents use and that blocks them', () => {
+  it('has a finding for each endpoint that blocks agents that use it', () => {
     const shutTo = (peer: string, more: Partial<EndpointFacts> = {}) => ({
       endpoints: [
         endpoint('logs', {
@@ -203,7 +207,7 @@ describe('a VPC', () => {
       expect.stringMatching(/^missing: network ACL acl-1 of subnet subnet-1 does not allow outbound TCP 443/),
     ]);
     expect(found(facts(out))).toEqual([
-      expect.stringMatching(/^missing: .* does not allow inbound answers \(TCP 32768 to 60999\)/),
+      expect.stringMatching(/^missing: .* does not allow inbound responses \(TCP 32768 to 60999\)/),
     ]);
     expect(found(facts(into, { ...out, range: '10.0.0.0/8' }))).toEqual([
       expect.stringMatching(/^note: .* allows outbound TCP 443 for some/),
@@ -226,16 +230,17 @@ describe('a VPC', () => {
     expect(found({ subnets: [closed, second] }, proxied)).toEqual([expect.stringMatching(/outbound TCP 3128/)]);
   });
 
-  it('has a finding with DNS Firewall, or else a note, if its DHCP options set other resolvers', () => {
+  it('has a finding if its DHCP options set other resolvers and DNS Firewall is on, and otherwise a note', () => {
     expect(found({ resolvers: ['10.0.0.53'] }, { dnsFirewall: true })).toContainEqual(
       expect.stringMatching(/missing: DHCP sets other resolvers \(10\.0\.0\.53\)/),
     );
     expect(found({ resolvers: ['10.0.0.53'] })).toContainEqual(expect.stringMatching(/^note: DHCP/));
   });
 
-  it('has no path to HCP Terraform, but perhaps one to another host, with outbound TCP 443 to private addresses only', () => {
+  it('with outbound TCP 443 to private addresses only has no path to HCP Terraform, but perhaps a path to a private host', () => {
     const to = (...peers: string[]) => group([], ...peers.map((peer) => tcp(443, peer)));
-    const inside = /^missing: security groups allow outbound TCP 443 only to .*, but HCP Terraform has public IPv4/;
+    const inside =
+      /^missing: security groups allow outbound TCP 443 only to .*, but the addresses of HCP Terraform are public/;
     for (const peers of [['10.0.0.0/8'], ['sg-2'], ['::/0'], ['10.0.0.0/8', '192.168.0.0/16', 'sg-2']]) {
       expect(found(to(...peers))).toEqual([expect.stringMatching(inside)]);
     }
@@ -269,7 +274,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('has the findings that prevent a start first, each with a remedy', () => {
+  it('has a remedy in each finding, and lists findings that prevent a start first', () => {
     const findings = findingsIn({ ...good, subnets: [{ ...isolated, s3Endpoint: false }], dnsSupport: false }, needs);
     const levels = findings.map(({ level }) => level);
     expect(levels.lastIndexOf('missing')).toBeLessThan(

@@ -49,7 +49,7 @@ describe('the default route', () => {
     ['with a deleted target in one half', [route(all, 'nat-1'), deleted(low)], ['nat-1'], [low]],
     ['for IPv6 only', [{ DestinationIpv6CidrBlock: '::/0', NatGatewayId: 'nat-1' }], [], [all]],
     ['for a prefix list only', [{ DestinationPrefixListId: 'pl-1' }], [], [all]],
-  ])('%s has these targets, and these ranges without one', (_, Routes, targets, nowhere) => {
+  ])('%s has these targets, and these ranges without a target', (_, Routes, targets, nowhere) => {
     const tables = { RouteTables: [{ Associations: [{ Main: true }], Routes }] };
     expect(factsWith({ 'describe-route-tables': tables }).subnets).toMatchObject([{ targets, nowhere }]);
   });
@@ -63,7 +63,7 @@ describe('the default route', () => {
   });
 });
 
-it('a subnet may have no IPv4 range, and may be on an Outpost', () => {
+it('a subnet can have no IPv4 range, and can be on an Outpost', () => {
   const { CidrBlock: _, ...ofIpv6 } = SUBNET;
   const OutpostArn = 'arn:aws:outposts:eu-central-1:123456789012:outpost/op-1';
   const [subnet] = factsWith({ 'describe-subnets': { Subnets: [{ ...ofIpv6, OutpostArn }] } }).subnets;
@@ -94,7 +94,7 @@ describe('endpoints', () => {
     expect(facts.subnets[0]?.s3Endpoint).toBe(expected);
   });
 
-  it('have the name of their service, also in China, their security groups, and whether their policy is custom', () => {
+  it('have the name of their service (also in China), their security groups, and a mark if their policy is custom', () => {
     const https = { IpProtocol: 'tcp', FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: '10.0.0.0/16' }] };
     const group = { GroupId: 'sg-9', VpcId: VPC_ID, IpPermissions: [https], IpPermissionsEgress: [] };
     const facts = factsWith({
@@ -155,7 +155,7 @@ it('the network ACL of a subnet has its rules', () => {
   });
 });
 
-it("DNS Firewall has its priorities, and its failure mode only if the rule group is the stack's", () => {
+it("the facts contain DNS Firewall's priorities, and its failure mode only if the rule group is the stack's", () => {
   const answers = {
     'list-firewall-rule-group-associations': {
       FirewallRuleGroupAssociations: [{ FirewallRuleGroupId: 'rslvr-frg-1', Priority: 101 }],

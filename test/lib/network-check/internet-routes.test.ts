@@ -38,13 +38,13 @@ describe('the routes to the internet', () => {
     ['a dead peering route', [...by('nat-1', all), ...dead('198.51.100.0/24')], ['nat-1'], ['198.51.100.0/24']],
     ['a dead route to a private range', [...by('nat-1', all), ...dead('10.9.0.0/16')], ['nat-1'], []],
     ['a route without an address range', [...by('nat-1', all), ...dead('pl-1')], ['nat-1'], []],
-  ])('with %s have these targets, and these ranges without one', (_, routes, targets, nowhere) => {
+  ])('with %s have these targets, and these ranges without a target', (_, routes, targets, nowhere) => {
     const found = internetRoutes(routes);
     expect(found.targets.toSorted()).toEqual(targets.toSorted());
     expect(found.nowhere).toEqual(nowhere);
   });
 
-  it('are none if only the VPC’s own range has a target', () => {
+  it('have no target if only the VPC’s own range has one', () => {
     const { targets, nowhere } = internetRoutes(by('local', '10.0.0.0/16'));
     expect(targets).toEqual([]);
     expect(nowhere).toContain(high);

@@ -48,7 +48,7 @@ describe('the domains of jobs', () => {
     expect(jobNames(settings, place)).toEqual(names);
   });
 
-  it('include those of all presets', () => {
+  it('include the domains of all presets', () => {
     const names = jobNames(
       {
         hostname: 'app.terraform.io',
@@ -112,7 +112,7 @@ describe('the domains of task startup', () => {
   const shared = ['logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com'];
   const bucket = (region: string) => `prod-${region}-starport-layer-bucket.s3.${region}.amazonaws.com`;
 
-  it('for a built image are the ECR of this region, its layers, logs and secrets', () => {
+  it('for a built image are the hosts of ECR in this region, its layers, logs and secrets', () => {
     expect(taskStartNames([undefined], place)).toEqual({
       apis: [...ecr, ...shared],
       layers: [bucket('eu-central-1')],
@@ -156,7 +156,7 @@ describe('the domains of task startup', () => {
     expect(taskStartNames([image], place).registries).toEqual(expect.arrayContaining(hosts));
   });
 
-  it('for an image in another account and region are the ECR there', () => {
+  it('for an image in a different account and region include the ECR hosts there', () => {
     const { registries } = taskStartNames(['999999999999.dkr.ecr.us-east-1.amazonaws.com/agents:7'], place);
     expect(registries).toEqual([
       '999999999999.dkr.ecr.us-east-1.amazonaws.com',
@@ -165,7 +165,7 @@ describe('the domains of task startup', () => {
     ]);
   });
 
-  it('and those of jobs are the domains that resolve', () => {
+  it('resolve together with the domains of jobs, and no others do', () => {
     const settings = { hostname: 'tfe.example.com', allowedDomains: [] };
     const names = ['tfe.example.com', shared[0], bucket('eu-central-1'), 'cdn03.quay.io'];
     expect(resolvingNames(settings, [undefined, 'quay.io/a/b'], place)).toEqual(expect.arrayContaining(names));
@@ -198,7 +198,7 @@ describe('the hosts of a registry', () => {
     ['quay.io/acme/agent', ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io']],
     ['registry.example.com:5000/agent', ['registry.example.com']],
     ['localhost/agent', ['localhost']],
-  ])('of %s are all that a pull needs, and no layers of ECR', (image, hosts) => {
+  ])('of %s include all hosts that a pull needs, and no hosts of ECR’s layers', (image, hosts) => {
     expect(taskStartNames([image], place)).toMatchObject({ registries: hosts, layers: [] });
   });
 
@@ -209,7 +209,7 @@ describe('the hosts of a registry', () => {
     ['registry.example.com/agent', 'registry.example.com', 443],
     ['Registry.Example.com:8443/agent', 'registry.example.com', 8443],
     ['ubuntu:22.04', 'docker.io', 443],
-  ])('of %s begin with %s on port %i', (image, host, port) => {
+  ])('of %s include the registry %s on port %i', (image, host, port) => {
     expect(registryOf(image)).toEqual({ host, port });
   });
 

@@ -176,7 +176,7 @@ describe('a stack with a region', () => {
   });
 
   it.each(['cn-north-1', 'toString'])('is refused in %s, which AWS does not list', (region) => {
-    expect(() => guardDutyAccount(stackIn(region))).toThrow(/doesn't have the region .*network\.guardDuty/);
+    expect(() => guardDutyAccount(stackIn(region))).toThrow(/doesn't include the region .*network\.guardDuty/);
     expect(guardDutyRegionFault(region)?.remedy).toContain('aws/guardduty.ts');
   });
 });
@@ -191,7 +191,7 @@ describe('the setting', () => {
     );
   });
 
-  it('is accepted in a listed region, in an unknown one, and wherever it is off', () => {
+  it('is accepted in a listed region, if the region is unknown, and in any region if it is off', () => {
     expect(read('eu-central-1', { guardDuty: true }).network.guardDuty).toBe(true);
     expect(read(undefined, { ...existing, guardDuty: true }).network.guardDuty).toBe(true);
     expect(read('cn-north-1', {}).network.guardDuty).toBe(false);
@@ -201,6 +201,8 @@ describe('the setting', () => {
     const with251 = (more: object) =>
       faultsOf({ ...onePool({ maxAgents: 251 }), network: { cidr: '10.90.0.0/22', ...more } });
     expect(with251({})).toEqual([]);
-    expect(JSON.stringify(with251({ guardDuty: true }))).toContain('holds 250, with 251 agents');
+    expect(JSON.stringify(with251({ guardDuty: true }))).toContain(
+      'addresses for 250 agents, but all pools together can have 251 agents',
+    );
   });
 });

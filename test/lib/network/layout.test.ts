@@ -31,13 +31,13 @@ const pairs = templates.flatMap(([from, before], index) =>
   templates.slice(index + 1).map(([to, after]) => [from, to, before, after] as const),
 );
 
-describe('another layout', () => {
-  it.each(pairs)('has no resource of the VPC in common: %s and %s', (_from, _to, before, after) => {
+describe('a changed layout', () => {
+  it.each(pairs)('shares no resource of the VPC with the previous layout: %s and %s', (_from, _to, before, after) => {
     expect(before.size).toBeGreaterThan(5);
     expect([...before.keys()].filter((id) => after.has(id))).toEqual([]);
   });
 
-  it('has firewalls with other names', () => {
+  it('has firewalls with different names', () => {
     const names = Object.values(layouts).flatMap((network) =>
       resourcesIn(templateOf({ network }).toJSON())
         .filter(({ type }) => type === 'AWS::NetworkFirewall::Firewall')
@@ -49,7 +49,7 @@ describe('another layout', () => {
   });
 });
 
-describe('the same layout', () => {
+describe('an unchanged layout', () => {
   it.each([
     ['a NAT gateway in each zone', { natGateways: 'all' }],
     ['interface endpoints', { vpcEndpoints: 'task-start' }],

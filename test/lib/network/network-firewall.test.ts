@@ -60,7 +60,7 @@ it('the policy has the given rules in a stateful group of strict order', () => {
   });
 });
 
-it('the rule group has another name if its capacity changes, so that CloudFormation can replace it', () => {
+it('the rule group gets a new name if its capacity changes, so that CloudFormation can replace it', () => {
   const many = firewallIn(Array.from({ length: 200 }, () => RULES).join('\n'));
   const { properties } = only(`${FIREWALL}RuleGroup`, many);
   expect(properties).toMatchObject({ Capacity: 400, RuleGroupName: expect.stringMatching(/-rules-400$/) });

@@ -304,7 +304,7 @@ const rows = Object.entries(CASES).flatMap(([variant, cases]) =>
   cases.map((each) => [variant as Variant, each.what, each] as const),
 );
 
-it.each(Object.keys(VARIANTS) as Variant[])('%s has no fault without a change', (variant) => {
+it.each(Object.keys(VARIANTS) as Variant[])('%s has no fault if the template is unchanged', (variant) => {
   const { template, expected } = VARIANTS[variant];
   expect(policyFaults(template, expected)).toEqual([]);
 });

@@ -90,7 +90,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     }
   });
 
-  it('stops keys of another account only if the APIs have endpoints', () => {
+  it('blocks API calls with keys of a different account only if the APIs have endpoints', () => {
     const found = reached.get('CloudWatch Logs, with keys of another account');
     expect(found?.reached).toBe(network.vpcEndpoints !== 'task-start');
   });
@@ -246,7 +246,7 @@ describe('the output of the claim', () => {
     expect(EgressClaim.Value).not.toMatch(never);
   });
 
-  it('and that of the addresses say that the addresses are those of IPv4, if IPv6 is on', () => {
+  it('and the output of the addresses say that the addresses are for IPv4 only, if IPv6 is on', () => {
     expect(outputs({ network: { ipv6: true } }).EgressAddresses.Description).toContain('IPv4 only');
     expect(outputs({ network: {} }).EgressAddresses.Description).not.toContain('IPv4');
   });

@@ -61,21 +61,21 @@ describe('the rules', () => {
     );
   });
 
-  it('each have a message, and no keyword that Network Firewall does not support', () => {
+  it('each have a message, and only keywords that Network Firewall supports', () => {
     for (const line of rules.split('\n')) {
       expect(line).toMatch(/^(alert|pass|drop) (tls|tcp|udp|icmp|ip) .* \(msg:"agent-launcher: [^"]+"; /);
       expect(line).not.toMatch(/priority|dataset|iprep|lua|threshold|xbits|filestore|geoip/);
     }
   });
 
-  it('drop data before the connection by its state, not by the flags of a SYN', () => {
+  it('use the connection state, not the flags of a SYN, to drop data before the connection', () => {
     expect(rules).toMatch(
       /^drop tcp any any -> any any \(.*data before the connection"; flow:not_established; dsize:>0;/m,
     );
     expect(rules).not.toMatch(/ flags:/);
   });
 
-  it('pass before they drop, because the order is strict', () => {
+  it('have all pass rules before the drop rules, because the order is strict', () => {
     const actions = engineRules(rules).map(({ action }) => action);
     expect(actions.lastIndexOf('pass')).toBeLessThan(actions.indexOf('drop'));
   });

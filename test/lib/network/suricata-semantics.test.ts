@@ -50,7 +50,7 @@ it.each(ATTEMPTS)(
 
 // If two rules would drop the same packet, a break changes only which of them does. The lab shows the rest.
 it.each(BREAKS)(
-  'the rules of the template have another result, or decide by another rule, if $name',
+  'the rules of the template have a different result, or a different rule decides, if $name',
   ({ apply, settings, shows }) => {
     const broken = { ...engine, ...settings, rules: apply(engine.rules) };
     for (const name of shows) {

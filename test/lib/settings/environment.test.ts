@@ -86,13 +86,13 @@ describe('a credential', () => {
     const settings = withVariable(name, 'correct horse battery');
     expect(faultsOf(settings)[0]).toMatchObject({
       path: `pools.0.environment.${name}`,
-      given: expect.stringContaining('the name says that it is a credential'),
+      given: expect.stringContaining('its name indicates a credential'),
     });
     expect(messageOf(settings)).not.toContain('horse');
   });
 
   it.each(['', '/x', 'true'])('is refused as the value of TF_TOKEN_*, whatever the value is: "%s"', (value) => {
-    expect(faultsOfVariable('TF_TOKEN_app_terraform_io', value)[0]?.given).toContain('it is a credential');
+    expect(faultsOfVariable('TF_TOKEN_app_terraform_io', value)[0]?.given).toContain('indicates a credential');
   });
 
   it('is refused as a password in a URL, except in the URL of a proxy, and never shown', () => {
@@ -111,12 +111,12 @@ describe('a credential', () => {
     ['TF_VAR_uses_token', 'true'],
     ['GITHUB_TOKEN', ''],
     ['TOKENIZER', 'words'],
-  ])('is not suspected in %s=%s', (name, value) => {
+  ])('is not reported for the harmless variable %s=%s', (name, value) => {
     expect(faultsOfVariable(name, value)).toEqual([]);
   });
 
   it.each(['glproxy-a', 'https://gitlab.example.com', 'npm_config', 'hvs', 'eyJ', 'AKIA', 'agent-launcher/api-token'])(
-    'is not recognized in %s',
+    'is not reported for the harmless text %s',
     (value) => {
       expect(credentialIn(value)).toBeUndefined();
     },
@@ -145,7 +145,7 @@ describe('a variable', () => {
       'ENV',
       'NODE_OPTIONS',
     ),
-    ...refused('folder of the image', 'PATH', 'HOME'),
+    ...refused("in the image's PATH", 'PATH', 'HOME'),
     ...refused('correct the name', 'A-B', '1A', ''),
   ])('%s is refused, with a remedy', (name = '', remedy = '') => {
     const faults = faultsOfVariable(name, 'secret value');

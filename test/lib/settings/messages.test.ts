@@ -16,9 +16,9 @@ it.each<[string, unknown, string]>([
   ['hostname', 'https://tfe.example.com:8443/app/acme', 'remove https:// and /app/acme: tfe.example.com:8443'],
   ['hostname', 'TFE.example.com', 'set it to tfe.example.com'],
   ['hostname', 'tfe.example.com.', 'set it to tfe.example.com'],
-  ['hostname', '10.0.0.5', "the complete name that is in the host's certificate"],
-  ['hostname', 'http://localhost:8080', 'use the complete name, such as localhost.example.com'],
-  ['hostname', 'tfe', 'use the complete name, such as tfe.example.com'],
+  ['hostname', '10.0.0.5', "the fully qualified hostname that is in the host's certificate"],
+  ['hostname', 'http://localhost:8080', 'use the fully qualified hostname, such as localhost.example.com'],
+  ['hostname', 'tfe', 'use the fully qualified hostname, such as tfe.example.com'],
   ['hostname', 'tfe.example.com:22', 'on a port from 1024'],
   ['pools', '{"name":"aws"}', 'write it as a list, with [ and ] around the object: [{"name":"aws"}]'],
   ['pools.0.taskRoleStatements', '{"Version":"2012-10-17","Statement":[]}', 'use only the list under "Statement"'],
@@ -71,9 +71,9 @@ it('the error of text that is not JSON never shows a token', () => {
 it.each([
   ['vpcId', 'vpc-123', 'vpc-', 'which has 3 digits after vpc-'],
   ['vpcId', 'vpc-0123456789', 'vpc-', 'which has 10 digits after vpc-'],
-  ['vpcId', 'vpc-0a1b2c3g', 'vpc-', 'which has other characters than 0-9 and a-f after vpc-'],
+  ['vpcId', 'vpc-0a1b2c3g', 'vpc-', 'which has characters that are not 0-9 or a-f after vpc-'],
   ['subnetIds', ['subnet-12'], 'subnet-', 'which has 2 digits after subnet-'],
-  ['securityGroupIds', ['sg-default'], 'sg-', 'which has other characters'],
+  ['securityGroupIds', ['sg-default'], 'sg-', 'which has characters that are not 0-9'],
   ['vpcId', 'my-vpc', 'vpc-', '"my-vpc"'],
 ])('%s=%s is refused, because an ID has 8 or 17 hex digits', (key, value, prefix, given) => {
   const [fault, ...others] = faultsOf({ network: { ...EXISTING_VPC, [key]: value } });
@@ -87,7 +87,7 @@ it.each(['vpc-0a1b2c3d', 'vpc-0123456789abcdef0'])('%s is accepted as the ID of 
   expect(faultsOf({ network: { ...EXISTING_VPC, vpcId } })).toEqual([]);
 });
 
-it('the error of too many pools has their number and the maximum', () => {
+it('the error of too many pools contains their number and the maximum', () => {
   const pools = Array.from({ length: 21 }, (_, i) => ({ name: `p${i}`, agentTokenSecret: `acme/token/p${i}x` }));
   expect(faultsOf({ pools })).toEqual([
     {

@@ -68,13 +68,13 @@ const buckets = Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com
 
 describe('a network', () => {
   it.each<[object, string, RegExp]>([
-    [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass it/],
+    [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass the firewall/],
     [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /remove it/],
     [{ egress: 'public-ip', natGateways: 'one' }, 'network.natGateways', /choose nat-gateway/],
-    [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money while idle/],
+    [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money even while no task runs/],
     [{ firewallLogRetentionDays: 7 }, 'network.firewallLogRetentionDays', /set network\.egress to network-firewall/],
     [{ vpcId: existing.vpcId }, 'network.vpcId', /set network\.egress to existing-vpc/],
-    [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /together with the VPC/],
+    [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /where you create the VPC/],
     [{ ...existing, flowLogRetentionDays: 7 }, 'network.flowLogRetentionDays', /remove it/],
     [{ ...existing, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /dnsFirewall to true/],
     [{ egress: 'existing-vpc', subnetIds: existing.subnetIds }, 'network.vpcId', /describe-vpcs/],
@@ -101,7 +101,7 @@ describe('a network', () => {
     [apis({ awsApiServices: ['s3.amazonaws.com'] }), 'network.awsApiServices.0', /before the region/],
     [apis({ awsApiServices: ['stepfunctions'] }), 'network.awsApiServices.0', /states/],
     [apis({ awsApiServices: ['mybucket.s3'] }), 'network.awsApiServices.0', /mybucket\.s3\.<region>.*allowedDomains/],
-    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /its partition/],
+    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /know the partition/],
     [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /add the bucket/],
     [{ allowedDomains: buckets }, 'network.allowedDomains', /awsApiServices/],
     [{ ...existing, subnetIds: [...existing.subnetIds, ...existing.subnetIds] }, 'network.subnetIds.1', /remove it/],
@@ -129,7 +129,7 @@ describe('a network', () => {
 });
 
 describe('the allowed domains', () => {
-  it('are written in one form', () => {
+  it('are normalized to one form', () => {
     const { network } = parseSettings({
       agentLauncher: { ...LEAST, network: { allowedDomains: ['App.Example.COM.', '*.Example.org'] } },
     });
@@ -229,7 +229,7 @@ describe('the registry of an image', () => {
     expect(paths({ ...existing, dnsFirewall: true }, image('192.0.2.10'))).toEqual(['agentImage.registry']);
   });
 
-  it('is allowed without a trailing dot', () => {
+  it('is among the allowed domains without its trailing dot', () => {
     expect(taskStartNames(['registry.example.com./agent:1'], place).registries).toEqual(['registry.example.com']);
   });
 });
@@ -258,7 +258,7 @@ describe('the number of domains', () => {
     expect(paths({ ...inRegions(15), allowedDomains })).toEqual([]);
   });
 
-  it('at its maximum fits into the limits of AWS’s firewalls and of CloudFormation', () => {
+  it('stays within the limits of AWS’s firewalls and of CloudFormation at its maximum', () => {
     const template = templateOf({ network: { ...inRegions(19), egress: 'network-firewall' } });
     const [group] = Object.values(template.findResources('AWS::NetworkFirewall::RuleGroup'));
     const rules = JSON.stringify(group?.['Properties'].RuleGroup.RulesSource.RulesString);
@@ -277,7 +277,7 @@ describe('the address range', () => {
     expect(faults({ cidr })).toEqual([]);
   });
 
-  it('may not overlap other networks, which also holds for the default', () => {
+  it('must not overlap other networks, even if it is the default', () => {
     expect(faults({ cidr: '10.1.0.0/20', otherCidrs: ['10.0.0.0/8'] })).toMatchObject([
       { path: 'network.cidr', given: expect.stringContaining('overlaps 10.0.0.0/8') },
     ]);

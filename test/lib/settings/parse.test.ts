@@ -74,7 +74,7 @@ describe('settings without a fault', () => {
     expect(parseSettings({ agentLauncher: { ...LEAST, ...settings } })).toMatchObject(settings);
   });
 
-  it("may stand next to CDK's own context keys", () => {
+  it("can be in the same context as the CDK's own keys", () => {
     expect(faultsIn({ agentLauncher: LEAST, '@aws-cdk/core:x': true, 'aws:cdk:bundling-stacks': [] })).toEqual([]);
   });
 });
@@ -104,7 +104,7 @@ describe('options with -c', () => {
     expect(settings.network).toMatchObject({ flowLogRetentionDays: 7 });
   });
 
-  it('with a number stay text if the setting is text', () => {
+  it('with a number as the value stay text if the setting is text', () => {
     expect(parseSettings({ agentLauncher: LEAST, organization: '4711' }).organization).toBe('4711');
   });
 
@@ -114,7 +114,7 @@ describe('options with -c', () => {
     expect(agentLauncher).toEqual(LEAST);
   });
 
-  it('for an unknown setting are faults with the setting that was meant', () => {
+  it('for an unknown setting cause faults that suggest the right setting', () => {
     expect(faultsIn({ agentLauncher: LEAST, organisation: 'acme' })).toMatchObject([
       { path: 'organisation', given: '"acme"', remedy: 'did you mean organization?' },
     ]);
@@ -267,7 +267,7 @@ describe('a single value instead of a list or an object', () => {
 
 describe('settings that contradict each other', () => {
   it.each([{ cpu: 256, memoryMiB: 3072 }, { cpu: 4096 }, { memoryMiB: 1024 }, { cpu: 8192, memoryMiB: 17_408 }])(
-    'are refused because Fargate does not offer that size: %o',
+    'are refused if Fargate does not offer the size: %o',
     (size) => {
       expect(pathsOf(faultsOfPool(size))).toEqual(['pools.0.memoryMiB']);
     },
@@ -375,7 +375,7 @@ describe('the region of the stack', () => {
     pools: [{ ...LEAST.pools[0], apiTokenSecret: arn('secretsmanager', region, 'secret:own-AbCdEf') }],
   });
 
-  it('must be that of the alarm topic and of the secrets that the launcher reads', () => {
+  it('must be the region of the alarm topic and of the secrets that the launcher reads', () => {
     const faults = () => parseSettings({ agentLauncher: settings('us-east-1') }, { region: 'eu-central-1' });
     expect(faults).toThrow(SettingsError);
     expect(faults).toThrow(

@@ -34,7 +34,7 @@ describe('the reference of settings', () => {
     expect(new Set(descriptions).size).toBe(descriptions.length);
   });
 
-  it('is docs/settings.md (npm run docs:write)', () => {
+  it('is up to date in docs/settings.md (npm run docs:write)', () => {
     expect(readFileSync('docs/settings.md', 'utf8')).toBe(reference);
   });
 });
@@ -65,7 +65,7 @@ describe('the JSON schema of cdk.json', () => {
     }
   });
 
-  it('is docs/cdk.schema.json (npm run docs:write)', () => {
+  it('is up to date in docs/cdk.schema.json (npm run docs:write)', () => {
     expect(JSON.parse(readFileSync('docs/cdk.schema.json', 'utf8'))).toEqual(
       JSON.parse(JSON.stringify(cdkJsonSchema())),
     );

@@ -70,7 +70,7 @@ export function firewallsIn(template: unknown): ReadonlyMap<string, FirewallPoli
 
 function policyIn({ id, properties }: Resource, resources: readonly Resource[]): FirewallPolicy {
   const policy = policySchema.parse(properties['FirewallPolicy']);
-  // No stack has stateless rules. This model doesn't know them, so it must not ignore them.
+  // No stack has stateless rules, and this model can't evaluate them. So it throws instead of ignoring them.
   if (policy.StatelessRuleGroupReferences.length > 0) throw new Error(`${id} has stateless rule groups`);
   const groups = policy.StatefulRuleGroupReferences.toSorted((a, b) => a.Priority - b.Priority).map(({ ResourceArn }) =>
     groupSchema.parse(meant(resources, ResourceArn, 'AWS::NetworkFirewall::RuleGroup').properties['RuleGroup']),

@@ -71,7 +71,7 @@ function securityGroupFaults(template: unknown, { ports, ipv6, taskStartEndpoint
 function dnsFaults(template: unknown, { dnsFirewall }: Expected): string[] {
   const associations = dnsAssociationsIn(template).map(({ vpc }) => vpc);
   const vpc = vpcOf(template);
-  // AWS's default is to fail closed, so a template that sets the failure mode changes it.
+  // AWS's default is to fail closed. If a template sets the failure mode, that counts as a fault.
   const config = ofType(template, 'AWS::Route53Resolver::FirewallConfig').map(({ properties }) => properties);
   if (!dnsFirewall) {
     return [...differs('VPCs with DNS Firewall', associations, []), ...differs('failure of DNS Firewall', config, [])];

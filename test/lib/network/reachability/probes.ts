@@ -109,7 +109,7 @@ export function entrance(model: NetworkModel): Arrival {
   const rule = model.groupRules.find(
     ({ group, direction }) => direction === 'in' && model.tasks.groups.includes(group),
   );
-  // An inbound rule counts whatever address a task has, because a template doesn't show every inbound path.
+  // Count an inbound rule even if the task has no public address, because a template doesn't show every inbound path.
   if (rule !== undefined)
     return { reached: true, hops: [...open, `security group: ${rule.protocol} from ${rule.peer}`] };
   const group = 'the security group, which has no inbound rule';

@@ -86,7 +86,7 @@ function observe(flow: Flow, packet: Packet): Flow {
 
 function matches(rule: EngineRule, packet: Packet, flow: Flow): boolean {
   if (rule.source === '$HOME_NET' && !(packet.isHome && packet.to === 'server')) return false;
-  // The client's own port is in no rule.
+  // The client's port can have any value, because no rule checks it.
   if (!portMatches(rule.port, packet.to === 'server' ? packet.port : 50_000)) return false;
   if (rule.protocol === 'tls' ? flow.tls !== 'yes' : rule.protocol !== 'ip' && rule.protocol !== packet.protocol) {
     return false;

@@ -61,7 +61,7 @@ export function filled(value: unknown, fill: Fill = FILL): unknown {
       if (found === undefined) throw new Error(`No value in ${JSON.stringify(argument)}`);
       return found;
     }
-    // The index of a zone or of an endpoint does not matter here, only its resource.
+    // The tests need only the resource that the list belongs to, so the index of a zone or an endpoint doesn't matter.
     if (name === 'Fn::Select') {
       const [index, list] = z.tuple([z.union([z.number(), z.string()]), z.unknown()]).parse(argument);
       const from = filled(list, fill);

@@ -99,7 +99,7 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
   const stopped = (stoppedBy: string): Arrival => ({ reached: false, hops, stoppedBy });
   let subnet = model.subnets.get(subnetId);
   let hasPublicAddress = model.tasks.publicAddress;
-  // A path without a loop has fewer hops.
+  // Eight hops mean that the path has a loop.
   for (let hop = 0; hop < 8; hop++) {
     if (subnet === undefined) return stopped('a subnet that is not in the template');
     const target = routeFor(subnet, packet)?.target;
