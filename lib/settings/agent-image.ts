@@ -34,7 +34,7 @@ export const agentImage = z.strictObject({
       description:
         'Digest that hashicorp/tfc-agent of this version must have; `agent-image/print-digest.mjs` prints it.',
       allowed: 'sha256: and 64 hexadecimal digits; only with `source` official',
-      absent: 'not checked: the image that has the tag of the version when it is built',
+      absent: 'not checked: the build uses the image that has the tag of this version at that time',
     },
   ),
   base: setting(IMAGE.optional(), {

@@ -156,7 +156,7 @@ export const settingsSchema = z.strictObject({
   }),
   reservedConcurrency: setting(whole(1, 10).optional(), {
     description:
-      'Reserved concurrency of the launcher function, which is also its maximum. New AWS accounts refuse any reservation.',
+      'Reserved, and therefore maximum, concurrency of the launcher function. In a new AWS account, Lambda rejects any reservation.',
     allowed: 'integer from 1 to 10',
     absent: 'no reservation',
   }),
