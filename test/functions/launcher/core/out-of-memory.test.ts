@@ -11,7 +11,7 @@ function seenIn(task: Task, agents: readonly Agent[] | undefined, running: reado
 }
 
 describe('a task that ran out of memory', () => {
-  it('is reported with the job of its agent as long as a run shows it', () => {
+  it('is reported with its agent’s job, as long as a run shows that job', () => {
     const running = [{ key: 'run-7/apply', phase: 'apply', agentName: 'died' }] as const;
     const { outOfMemory } = seenIn(killed(), [agent('died', 'unknown')], running);
     expect(outOfMemory).toEqual([{ task: killed(), sign: 'OutOfMemoryError', jobKey: 'run-7/apply' }]);
