@@ -215,7 +215,7 @@ export const poolSettings = z.strictObject({
       description:
         'Additional environment variables of the agent and its jobs. Every job can read them, and so can everyone who can read task definitions.',
       allowed:
-        'names of letters, digits and _; the values are strings. You can’t set credentials. You also can’t set variables that overwrite what the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…), that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …), that load code (LD_…, BASH_ENV, …), or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
+        'names of letters, digits and _; the values are strings. You can’t set credentials. You also can’t set variables that overwrite what the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…) or that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …). Nor can you set variables that load code (LD_…, BASH_ENV, …) or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
     },
   ),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.default([]), {
