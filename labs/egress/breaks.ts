@@ -53,7 +53,7 @@ export const BREAKS: readonly PolicyBreak[] = [
     shows: ['a custom protocol on port 443'],
   },
   {
-    name: 'a client hello can have any length',
+    name: 'the length of a client hello is not limited',
     apply: without('client hello without an end'),
     shows: ['a client hello that never ends, on port 443'],
   },

@@ -1,4 +1,6 @@
 /** The lab's results as the tables of docs/network.md. */
+
+import { LONGEST_CLIENT_HELLO } from '../../lib/network/suricata-rules.ts';
 import { markdownTable } from '../markdown-table.ts';
 import type { Attempt } from './attempts.ts';
 import { MOST_LEAKED } from './breaks.ts';
@@ -91,7 +93,7 @@ export function markdown(findings: Findings): string {
     '',
     markdownTable(['', 'attempt', 'how', 'expected', 'seen', 'bytes that reached an unknown host'], attempts),
     '',
-    `The firewall must read the server name before it can drop a connection. By then, the beginning of the client hello has already left. The rules limit this to ${MOST_LEAKED} bytes.`,
+    `The firewall must read the server name before it can drop a connection. By then, the beginning of the client hello has already left. The rules limit this to ${LONGEST_CLIENT_HELLO} bytes (“4 kB” in the comparison of the modes) plus one TCP segment. Together, these are at most ${MOST_LEAKED} bytes.`,
     '',
     '**Names.** This table tests names against the DNS rules of the template. The lab checks each name twice: with its own implementation of the matching rules that AWS documents, and with a resolver that applies the same rules to real DNS answers. The answers come from a name server (dnsmasq) that knows every name.',
     '',
@@ -101,7 +103,7 @@ export function markdown(findings: Findings): string {
     '',
     markdownTable(['', 'case', 'expected', 'seen'], runs),
     '',
-    '**Broken on purpose.** After each of these changes to the rules, the listed attempts and names must have a different result, and they do:',
+    '**Broken on purpose.** The lab makes each of these changes to the rules. The listed attempts and names must then have a different result (✓):',
     '',
     markdownTable(['', 'change to the rules', 'attempts and names with a different result'], changes),
     '',

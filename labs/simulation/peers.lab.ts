@@ -9,7 +9,7 @@ import { taskFamily } from '../../lib/names.ts';
 import { wholeLane } from '../../test/simulation/scenario.ts';
 import { assessment, at, cancel, fault, MINUTE, POOL, plan, run, SECOND, tasksLeft, world } from './peer-world.ts';
 
-describe('runs that hung because the launcher missed their demand', () => {
+describe('runs that hung because the launcher did not see that they needed an agent', () => {
   it('operator #198, #215: only `pending` was counted, and no agent ever started from zero', async () => {
     expect(await world([run(0)])).toMatchObject({ served: 2, launches: 2 });
   });
@@ -46,7 +46,7 @@ describe('runs that hung because the launcher missed their demand', () => {
   });
 });
 
-describe('agents that idled because of runs that need no agent', () => {
+describe('agents that were launched for runs that need no agent', () => {
   it('operator #616, #618: runs that wait for a person kept the pool at its maximum for days', async () => {
     const outcome = await world([run(0, { approval: 'person', approvalMs: 4 * 60 * MINUTE })]);
     expect(outcome.launches).toBe(2);
@@ -102,7 +102,7 @@ describe('agents that were stopped while they worked', () => {
     expect(outcome.served).toBe(4);
   });
 
-  it('terraform-aws-github-runner #3802: an agent that the list showed late was treated as an orphan', async () => {
+  it('terraform-aws-github-runner #3802: an agent that appeared late in the list was treated as an orphan', async () => {
     const outcome = await world([
       run(0, { planMs: 8 * MINUTE }),
       fault(2, 'hcp-changed-shape', 6, 0.8),

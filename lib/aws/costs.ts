@@ -47,11 +47,7 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   };
   return [
     ...hourly(natGateways - waived, 'NAT gateway with its public address', natGatewayHour, publicAddressHour),
-    ...hourly(
-      waived,
-      'public address of the NAT gateway (AWS waives the price of the gateway itself while a firewall endpoint runs)',
-      publicAddressHour,
-    ),
+    ...hourly(waived, 'public address of the NAT gateway', publicAddressHour),
     ...hourly(firewallEndpoints, 'Network Firewall endpoint', firewallEndpointHour),
     ...hourly(interfaceEndpoints, 'interface endpoint, per zone', interfaceEndpointHour),
     ...(dnsNames === 0 ? [] : [names]),

@@ -7,7 +7,7 @@ import { normalised, parseName } from './domain-name.ts';
 
 /** Presets, by their name in the settings. */
 export const PRESETS = {
-  'hcp-terraform': 'the default domains for `hostname`, in addition to `allowedDomains`',
+  'hcp-terraform': 'the default domains for `hostname`, which `allowedDomains` otherwise replaces',
   'github-releases': 'GitHub and its release downloads, for community providers and modules',
   'aws-apis': 'the APIs of `awsApiServices` in `awsApiRegions`',
 } as const;

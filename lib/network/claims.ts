@@ -46,7 +46,7 @@ export function claimOf(options: ClaimOptions): string {
     }
     case 'network-firewall': {
       const other = port === 443 ? '' : `, on port 443 and to \`hostname\` on port ${port}`;
-      return `Nothing comes in, and only TLS with an allowed server name goes out${other}. The firewall does not check the address, so a forged server name reaches any host.`;
+      return `Nothing comes in, and only TLS with an allowed server name goes out${other}. The firewall does not check the address, so a job that forges the server name can reach any host.`;
     }
     case 'existing-vpc': {
       const group = ownGroups

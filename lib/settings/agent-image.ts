@@ -34,7 +34,7 @@ export const agentImage = z.strictObject({
       description:
         'Required digest of the image hashicorp/tfc-agent with this version. `agent-image/print-digest.mjs` prints it.',
       allowed: 'sha256: and 64 hexadecimal digits; only with `source` official',
-      absent: 'the digest is not checked: the build uses the image that has the tag of the version at that time',
+      absent: 'not checked: the build uses the image that has the tag of this version at that time',
     },
   ),
   base: setting(IMAGE.optional(), {

@@ -58,7 +58,8 @@ const allowed = {
   awsApiRegions: setting(z.array(z.string().regex(REGION)).min(1).max(40).optional(), {
     description: 'Regions in which the preset `aws-apis` allows the services.',
     allowed: 'up to 40, such as eu-central-1',
-    absent: "the stack's region; required for services whose hostnames differ between partitions, such as iam",
+    absent:
+      "the stack's region; for services whose hostnames differ between partitions, such as iam, you must set the regions",
   }),
 };
 
@@ -126,7 +127,7 @@ const ofVpc = {
   otherCidrs: setting(z.array(z.string()).max(100).optional(), {
     description: 'Address ranges of your other networks. The new VPC must not overlap them.',
     allowed: 'up to 100 IPv4 ranges',
-    absent: 'synthesis compares no ranges',
+    absent: 'no check',
   }),
   flowLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
     description: 'Retention in days for the flow logs of the new VPC.',

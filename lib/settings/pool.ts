@@ -139,7 +139,7 @@ const phases = z.strictObject({
     .optional(),
   unlistedJobs: setting(z.enum(UNLISTED_JOBS).default('plan'), {
     description:
-      'Which tasks accept jobs that HCP Terraform does not list as runs (assessments, policies, queries, module tests, stacks). With `plan`, tasks for plans accept the jobs that only read, and tasks for applies accept `stack_apply` and `test`. With `apply`, tasks for applies accept all these jobs. With `none`, no task accepts them.',
+      'Which tasks accept jobs that HCP Terraform does not list as runs (assessments, policies, queries, module tests, stacks). With `plan`, tasks for plans accept the jobs that only read, and tasks for applies accept the other two types: applies of Stacks (`stack_apply`) and module tests (`test`). With `apply`, tasks for applies accept all these jobs. With `none`, no task accepts them.',
     allowed: UNLISTED_JOBS.join(', '),
   }),
 });
@@ -215,7 +215,7 @@ export const poolSettings = z.strictObject({
       description:
         'Additional environment variables of the agent and its jobs. Every job can read them, and so can everyone who can read task definitions.',
       allowed:
-        'names of letters, digits and _; the values are strings. Not allowed are credentials, and variables that do one of these things: overwrite what the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…), replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …), load code (LD_…, BASH_ENV, …), or need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
+        'names of letters, digits and _; the values are strings. You can’t set credentials. You also can’t set variables that overwrite what the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…) or that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …). Nor can you set variables that load code (LD_…, BASH_ENV, …) or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
     },
   ),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.default([]), {

@@ -68,13 +68,13 @@ export const standingSettings = {
   }),
   sweepMinutes: setting(whole(10, 1440).optional(), {
     description:
-      'Minutes between two sweeps. A sweep starts one agent for jobs that HCP Terraform does not list as runs, such as assessments. The agent serves one job, or ends after 90 seconds without a job. With `phases`, `unlistedJobs` selects these jobs: by default those that only read, but neither `test` nor `stack_apply`.',
+      'Minutes between two sweeps. A sweep starts one agent for jobs that HCP Terraform does not list as runs, such as assessments. The agent serves one job, or ends after 90 seconds without a job. With `phases`, `unlistedJobs` selects these jobs. By default, the agent takes only jobs that read, so no module tests (`test`) and no applies of Stacks (`stack_apply`).',
     allowed: 'integer from 10 to 1440',
     absent: 'no sweeps: such a job waits until an agent starts for another job',
   }),
   policySweeps: setting(z.boolean().default(true), {
     description:
-      'Whether the launcher starts an agent for a run that stays in the status `post_plan_running` or `policy_checking` for more than two minutes. Policy sets in agent mode need such an agent. A run gets at most eight of them. With `phases`, `unlistedJobs` selects the tasks that evaluate policies.',
+      'Whether the launcher starts an agent for a run that stays in the status `post_plan_running` or `policy_checking` for more than two minutes. If agents evaluate your policy sets, such a run needs this agent, because no list shows the evaluation. A run gets at most eight of these agents. With `phases`, `unlistedJobs` selects the tasks that evaluate policies.',
     allowed: 'true or false',
   }),
 };

@@ -38,7 +38,7 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
       // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
       item: 'reading the API token',
       formula:
-        'one read per hour: the function keeps the token in memory, but Lambda starts a new instance every few hours',
+        'one read per hour, which is a high estimate: the function keeps the token in memory until Lambda starts a new instance, every few hours',
       usd: HOURS * secretCall.usd,
     },
     { item: 'alarms', formula: `${alarms} × $${alarmMonth.usd}`, usd: alarms * alarmMonth.usd },

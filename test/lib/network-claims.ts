@@ -23,11 +23,15 @@ interface Claim {
 const NO_INBOUND_RULE = 'yes: the security group has no inbound rule';
 
 /** An AWS host serves every account. Only the request inside TLS contains the owner of the log, secret or registry. */
-const EVERY_ACCOUNT =
-  'a task can start only if it reaches CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region. These services accept requests for every AWS account';
+const TO_ANOTHER_ACCOUNT =
+  'a job with keys of another account can send data to that account through CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region. Tasks need these services to start, and the services accept requests for every AWS account';
 
-const PLAIN_DNS =
-  'in plain DNS: other domains do not resolve. Exception: if you allow a wildcard, queries for any name under it reach that domain’s own name servers';
+const LIMITED_BY_ENDPOINTS = '`vpcEndpoints: task-start` [limits this](#vpcendpoints-and-other-accounts)';
+
+const PLAIN_DNS = 'partly. In plain DNS, other domains do not resolve';
+
+const WILDCARDS =
+  'Not stopped: names under a wildcard that you allow (queries for them reach that domain’s own name servers)';
 
 /** The modes in which only DNS Firewall limits domains. */
 const DNS_ONLY = {
@@ -35,8 +39,8 @@ const DNS_ONLY = {
   'a bare IP address': 'no',
   'a forged server name': 'no',
   'domain fronting': 'no',
-  'another AWS account': `no: ${EVERY_ACCOUNT}`,
-  'DNS tunnelling': `${PLAIN_DNS}. The security group blocks port 53 of other resolvers. DNS over HTTPS to an IP address passes, because port 443 is open and nothing inspects it`,
+  'another AWS account': `no: ${TO_ANOTHER_ACCOUNT}`,
+  'DNS tunnelling': `${PLAIN_DNS}, and the security group blocks port 53 of other resolvers. ${WILDCARDS}, and DNS over HTTPS to an IP address, because port 443 is open and nothing inspects it`,
   'other ports': 'yes: the security group allows outbound TCP 443 and nothing else',
 } as const;
 
@@ -47,22 +51,23 @@ export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
     gap: 'If a job knows an IP address, it can reach the address on port 443. If a job has keys of another AWS account, it can write to that account.',
     stops: {
       ...DNS_ONLY,
-      'another AWS account': `${DNS_ONLY['another AWS account']}. With \`vpcEndpoints: task-start\`, their hostnames resolve to endpoints that reject keys of another account, but a job can still reach their public addresses`,
+      'another AWS account': `${DNS_ONLY['another AWS account']}. ${LIMITED_BY_ENDPOINTS}`,
       'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
     },
   },
   'network-firewall': {
     claim: claimOf({ egress: 'network-firewall' }),
-    gap: 'If a job has keys of another AWS account, it can write to that account through the hosts that a starting task needs. If a job forges the server name, it can reach any address, or another site on the CDN of an allowed host. Without a server name, a job can send up to 4 kB per connection to any address, and gets no answer.',
+    gap: 'If a job has keys of another AWS account, it can write to that account through the hosts that a starting task needs. If a job forges the server name, it can reach any address, or another site on the CDN of an allowed host. Without a server name, a job can send up to 4 kB and one TCP segment per connection to any address, but no answer comes back.',
     stops: {
       'a domain that is not allowed':
         'yes: it does not resolve, and the firewall drops connections with its server name',
       'a bare IP address':
-        'yes, unless the server name is forged. Each connection can send up to 4 kB before the firewall decides, and gets no answer',
+        'yes, unless the job forges the server name. Before the firewall decides, a connection can send up to 4 kB and one TCP segment, but no answer comes back',
       'a forged server name': 'no: the firewall does not compare the server name with the address',
-      'domain fronting': 'no: the firewall sees nothing inside TLS',
-      'another AWS account': `no: ${EVERY_ACCOUNT}. With \`vpcEndpoints: task-start\`, their hostnames resolve to endpoints that reject keys of another account, and the firewall drops connections to their public hosts, unless the server name is forged`,
-      'DNS tunnelling': `${PLAIN_DNS}. The firewall drops packets to port 53 of other resolvers. DNS over HTTPS passes only with a forged server name`,
+      'domain fronting':
+        'no: the firewall sees the allowed server name, but not the other host that the job requests inside TLS',
+      'another AWS account': `no: ${TO_ANOTHER_ACCOUNT}. ${LIMITED_BY_ENDPOINTS}`,
+      'DNS tunnelling': `${PLAIN_DNS}, and the firewall drops packets to port 53 of other resolvers. ${WILDCARDS}, and DNS over HTTPS with a forged server name`,
       'other ports': 'yes: the security group and the firewall both drop them',
       'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
     },
@@ -75,7 +80,8 @@ export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
       'a bare IP address': 'your VPC decides',
       'a forged server name': 'your VPC decides',
       'domain fronting': 'your VPC decides',
-      'another AWS account': `your VPC decides; \`dnsFirewall\` does not stop a job from reaching another account: ${EVERY_ACCOUNT}`,
+      'another AWS account':
+        'your VPC decides. `dnsFirewall` does not stop this: it always allows CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region, because tasks need these services to start. The services accept requests for every AWS account',
       'DNS tunnelling':
         'your VPC decides. With `dnsFirewall`, the VPC’s resolver does not resolve other domains; your VPC decides about DNS over HTTPS and other resolvers',
       'other ports': "yes with the stack's security group; with your own groups, your rules decide",

@@ -134,10 +134,10 @@ function optionPrices(dnsNames: number): string {
     '|---|---|---|---|',
     `| \`natGateways: all\` | \`nat-gateway\` | + ${more({ natGateways: 1 })} | the same |`,
     `| | \`network-firewall\` | + ${more({ natGateways: 1, firewallEndpoints: 1 })} | the same |`,
-    `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} per GB, in place of the price of NAT |`,
+    `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} per GB, instead of the price of NAT |`,
     `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same; this traffic bypasses the firewall |`,
     `| | \`network-firewall\`, \`natGateways: all\` | + ${endpoints(2)} | the same |`,
-    `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | the price of outbound traffic over IPv4, without the price of NAT |`,
+    `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | outbound traffic costs the same as over IPv4, but there is no charge for NAT |`,
     `| \`dnsFirewall: true\` | \`existing-vpc\` | + ${more({ dnsNames })} with the default domains | $${dnsFirewallMillionQueries.usd} per million queries of the whole VPC |`,
     `| logs | every VPC that the stack creates | ${more({})} | $${logGb.usd} per GB |`,
   ].join('\n');

@@ -103,7 +103,7 @@ function missingPool({ name, id }: Pool): UpstreamError {
     system: 'HCP Terraform',
     fault: 'rejected',
     what:
-      `agent pool ${name} (${id}) is no longer visible: it was deleted, or the API token's team lost the ` +
-      'organization permission "Manage agent pools"; correct the settings, or restore the permission',
+      `agent pool ${name} (${id}) existed before but is no longer visible: it was deleted, or the API token's team lost ` +
+      'the organization permission "Manage agent pools"; correct the settings, or restore the permission',
   });
 }

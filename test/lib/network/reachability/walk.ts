@@ -81,7 +81,7 @@ function intoEndpoint(model: NetworkModel, { service, groups, policy }: Endpoint
   );
   if (!isOpen) return { reached: false, hops, stoppedBy: "the endpoint's security group: no rule for it" };
   if (call === undefined || lets(policy, call)) return { reached: true, hops };
-  return { reached: false, hops, stoppedBy: "the endpoint's policy: no statement for it" };
+  return { reached: false, hops, stoppedBy: "the endpoint's policy: no statement allows the request" };
 }
 
 /** A packet to another task of the same VPC needs no route. Only that task's security group can stop it. */
