@@ -8,7 +8,7 @@
 import type { InternalJob as InternalJobMessage, Job, JobResult, Registration } from './agent-protocol.ts';
 import { newId } from './ids.ts';
 import { conflict, failure } from './json-api.ts';
-import { agentChanged, type Platform, runChanged } from './platform.ts';
+import { agentChanged, type Platform, type PlatformSettings, runChanged } from './platform.ts';
 import { runMoved } from './queue.ts';
 import {
   currentOperation,
@@ -122,7 +122,7 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
     (job) => job.status === 'queued' && job.poolId === pool.id && agent.accept.has(job.type) && isWanted(world, job),
   );
   const phase = queuedPhases(platform, pool.id).find(({ operation }) => agent.accept.has(operation.phase));
-  if (internal !== undefined && (phase === undefined || internal.queuedAt <= phase.at)) {
+  if (internal !== undefined && (phase === undefined || comesFirst(platform.settings, internal, phase))) {
     internal.status = 'running';
     internal.agentId = agent.id;
     occupy(platform, agent, internal.id);
@@ -133,6 +133,15 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
     runChanged(platform, phase.run);
   }
   return jobMessage(world, agent.jobId);
+}
+
+function comesFirst(
+  { internalRank }: PlatformSettings,
+  internal: InternalJob,
+  phase: { readonly rank: number; readonly at: number },
+): boolean {
+  const difference = internalRank === undefined ? 0 : internalRank(internal) - phase.rank;
+  return difference === 0 ? internal.queuedAt <= phase.at : difference < 0;
 }
 
 /** Removes policy evaluations of canceled runs. */

@@ -10,6 +10,11 @@ export function drawIdsFrom(source: (length: number) => string): void {
   drawText = source;
 }
 
+/** Ends {@link drawIdsFrom}. */
+export function drawRandomIds(): void {
+  drawText = randomText;
+}
+
 function randomText(length: number): string {
   let text = '';
   while (text.length < length) {

@@ -1,7 +1,7 @@
 /** The input of every route and rule: the data in memory, the clock and the settings. */
 
 import type { Run } from './runs.ts';
-import { type Agent, executionOf, type World, type WorldEvent } from './world.ts';
+import { type Agent, executionOf, type InternalJob, type World, type WorldEvent } from './world.ts';
 
 const NO_HOSTED_WORKERS = ': its execution mode is remote, and there are no hosted workers here, so it stays queued';
 
@@ -14,6 +14,8 @@ export interface PlatformSettings {
   readonly agentErroredAfterMs: number;
   /** Which job an agent gets first. Default: the documented order, which is applies, then plans, then speculative plans. */
   readonly jobOrder?: 'applies-first' | 'oldest-first';
+  /** Rank of a job that no list shows, among applies (0), plans (1) and speculative plans (2). Default: only age counts. */
+  readonly internalRank?: (job: InternalJob) => number;
   /** Organization agent limit. Idle, busy and unknown agents count. More registrations are rejected. Default: no limit. */
   readonly agentsCeiling?: number;
   /** Time after a cancel until a forced cancel is possible. Default: 10,000 ms. HashiCorp doesn't document it. */

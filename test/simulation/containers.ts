@@ -87,7 +87,7 @@ export class Containers implements TaskRunner {
     const usual = {
       provisionMs: random.between(4, 12) * SECOND * slow,
       pullMs: random.between(8, 30) * SECOND * slow,
-      bootMs: 0,
+      bootMs: random.between(200, 2000),
       deprovisionMs: random.between(4, 25) * SECOND,
     };
     task.phases = usual;

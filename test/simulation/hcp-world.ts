@@ -10,7 +10,7 @@ import {
   sweepAgents,
   takeJob,
 } from '../../local/hcp-terraform/agents.ts';
-import { drawIdsFrom } from '../../local/hcp-terraform/ids.ts';
+import { drawIdsFrom, drawRandomIds } from '../../local/hcp-terraform/ids.ts';
 import { ApiFailure, type Query } from '../../local/hcp-terraform/json-api.ts';
 import { type Platform, runChanged } from '../../local/hcp-terraform/platform.ts';
 import { createRun, workingRun } from '../../local/hcp-terraform/queue.ts';
@@ -100,6 +100,8 @@ export class HcpWorld {
   /** Agents whose pings reach HCP Terraform. */
   readonly #speaking = new Set<Agent>();
   readonly #dequeuedAtMs = new Map<string, number>();
+  /** HashiCorp doesn't document how unlisted jobs rank among others. */
+  readonly #ranks = new Map<string, number>();
 
   constructor(time: VirtualTime, settings: WorldSettings, random: Random, events: HcpEvents) {
     this.#time = time;
@@ -121,6 +123,7 @@ export class HcpWorld {
         agentErroredAfterMs: ERRORED_AFTER_MS,
         ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
         jobOrder: settings.dequeueOrder,
+        ...(settings.dequeueOrder === 'applies-first' && { internalRank: ({ id }) => this.#rankOf(id) }),
         forceCancelCoolOffMs: 0,
         terraformVersion: '1.11.4',
       },
@@ -129,6 +132,17 @@ export class HcpWorld {
     };
     this.#api = new HcpApi(this.#platform);
     for (const pool of settings.pools) this.#addPool(pool);
+  }
+
+  #rankOf(unlistedJob: string): number {
+    const rank = this.#ranks.get(unlistedJob) ?? this.#random.whole(0, 2);
+    this.#ranks.set(unlistedJob, rank);
+    return rank;
+  }
+
+  /** Ends this world. Ids are random again. */
+  close(): void {
+    drawRandomIds();
   }
 
   #addPool({ id, name, organization }: WorldSettings['pools'][number]): void {
@@ -287,7 +301,7 @@ export class HcpWorld {
     this.#events.trace?.(`${run.id} ${status}`);
     if (OPEN.has(status)) this.#open.add(run);
     else this.#open.delete(run);
-    if (run.job !== undefined && !status.startsWith(WORKING[run.job.kind])) {
+    if (run.job !== undefined && !WORKING[run.job.kind].includes(status)) {
       this.#jobs.over(run.job);
       run.job = undefined;
     }
@@ -488,8 +502,12 @@ export class HcpWorld {
 /** Statuses in which a run can have a queued or running job. */
 const OPEN = new Set(['plan_queued', 'planning', 'apply_queued', 'applying', 'post_plan_running', 'policy_checking']);
 
-/** Prefix of the statuses in which a run has this kind of job. */
-const WORKING: Record<JobKind, string> = { plan: 'plan', apply: 'appl', hidden: '' };
+/** The statuses in which a run has this kind of job. */
+const WORKING: Record<JobKind, readonly string[]> = {
+  plan: ['plan_queued', 'planning'],
+  apply: ['apply_queued', 'applying'],
+  hidden: [],
+};
 
 /** Statuses in which a run can wait for an agent to evaluate its policy sets. */
 export function isPostPlan(status: string): boolean {

@@ -157,6 +157,7 @@ export async function simulate(
     return host.ticks > restingSinceTick + 2;
   });
   if (promises.broken === undefined) promises.worldEnded(lastMs);
+  hcp.close();
   return {
     broken: promises.broken,
     events: time.events,

@@ -1,7 +1,8 @@
 /** Tests the rules of the simulated vendors. If they were wrong, the simulation would prove nothing. */
 import type { RunTaskCommandInput } from '@aws-sdk/client-ecs';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
+import { drawRandomIds } from '../../local/hcp-terraform/ids.ts';
 import { Containers } from './containers.ts';
 import { EcsWorld } from './ecs-world.ts';
 import { Faults } from './faults.ts';
@@ -36,6 +37,8 @@ const SETTINGS: WorldSettings = {
   tokenLife: '24h',
   dequeueOrder: 'applies-first',
 };
+
+afterEach(drawRandomIds);
 
 const LAUNCH = {
   cluster: 'agents',
