@@ -23,7 +23,12 @@ export interface Mutant {
 }
 
 const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
-const one = (name: string, breaks: readonly number[], ...edits: Edit[]): Mutant => ({ name, breaks, edits });
+/** A mutant with these edits. A profile among them names the worlds that can catch it. */
+const one = (name: string, breaks: readonly number[], ...parts: (Edit | ProfileName)[]): Mutant => {
+  const profile = parts.find((part) => typeof part === 'string');
+  const edits = parts.filter((part) => typeof part !== 'string');
+  return { name, breaks, edits, ...(profile !== undefined && { profile }) };
+};
 
 const IF_RECENT = 'if (sinceMs >= recentMs) return';
 const OBSERVED_END = "return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';";
@@ -49,16 +54,18 @@ export const MUTANTS: readonly Mutant[] = [
     [2, 3],
     edit('core/client-token.ts', ENDING, "if (answer.lastStatus !== 'PROVISIONING') return true;"),
   ),
-  {
-    ...one('if RunTask returns a stopped task, that counts as a launch', [1], edit('core/client-token.ts', ENDING, '')),
-    profile: 'long',
-  },
-  {
-    name: 'a task that RunTask returns, but DescribeTasks doesn’t, never counts as ended',
-    breaks: [1],
-    profile: 'forgotten',
-    edits: [edit('core/client-token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
-  },
+  one(
+    'if RunTask returns a stopped task, that counts as a launch',
+    [1],
+    edit('core/client-token.ts', ENDING, ''),
+    'long',
+  ),
+  one(
+    'a task that RunTask returns, but DescribeTasks doesn’t, never counts as ended',
+    [1],
+    edit('core/client-token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;'),
+    'forgotten',
+  ),
   {
     name: 'if RunTask returns a task that the tick already counted, that counts as a launch',
     breaks: [],
@@ -66,27 +73,23 @@ export const MUTANTS: readonly Mutant[] = [
       'tags and the number of tasks already determine the next attempt, so this check is a second safeguard',
     edits: [edit('core/client-token.ts', 'if (seenTaskIds.has(answer.taskId)) return true;', '')],
   },
-  {
-    name: 'a launch tries at most five client tokens, one after the other',
-    breaks: [1],
-    profile: 'long',
-    edits: [
-      edit('core/client-token.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64]', '[0, 1, 2, 3, 4]'),
-      edit(
-        'core/client-token.ts',
-        ', before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)]',
-        '].slice(0, LAST_RESORT - waitedMs * 0)',
-      ),
-    ],
-  },
-  {
-    ...one(
-      'the attempt is always 1',
-      [1],
-      edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0;', '0 * (supply.attempts.get(job.key) ?? 0);'),
+  one(
+    'a launch tries at most five client tokens, one after the other',
+    [1],
+    edit('core/client-token.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64]', '[0, 1, 2, 3, 4]'),
+    edit(
+      'core/client-token.ts',
+      ', before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)]',
+      '].slice(0, LAST_RESORT - waitedMs * 0)',
     ),
-    profile: 'forgotten',
-  },
+    'long',
+  ),
+  one(
+    'the attempt is always 1',
+    [1],
+    edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0;', '0 * (supply.attempts.get(job.key) ?? 0);'),
+    'forgotten',
+  ),
   // -- Supply
   one(
     'free tasks don’t count as supply',
@@ -103,46 +106,38 @@ export const MUTANTS: readonly Mutant[] = [
     [1],
     edit('core/supply.ts', "state === 'starting' || state === 'idle').length", "state !== 'overdue').length"),
   ),
-  {
-    ...one(
-      'unresponsive agents count as free',
-      [1],
-      edit(
-        'core/supply.ts',
-        "state === 'starting' || state === 'idle').length",
-        "['starting', 'idle', 'unresponsive'].includes(state)).length",
-      ),
+  one(
+    'unresponsive agents count as free',
+    [1],
+    edit(
+      'core/supply.ts',
+      "state === 'starting' || state === 'idle').length",
+      "['starting', 'idle', 'unresponsive'].includes(state)).length",
     ),
-    profile: 'agents',
-  },
-  {
-    ...one(
-      'idle foreign agents don’t count as supply',
-      [2],
-      edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle * 0'),
+    'agents',
+  ),
+  one(
+    'idle foreign agents don’t count as supply',
+    [2],
+    edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle * 0'),
+    'agents',
+  ),
+  one(
+    'jobs wait forever for foreign agents that don’t take them',
+    [1],
+    edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle'),
+    'agents',
+  ),
+  one(
+    'a running job whose agent is unknown doesn’t make any task busy',
+    [1],
+    edit(
+      'core/supply.ts',
+      'observed ? seenLive : inLanes.flatMap((lane) => withNamelessJobs(lane.live, lane.running))',
+      'seenLive',
     ),
-    profile: 'agents',
-  },
-  {
-    ...one(
-      'jobs wait forever for foreign agents that don’t take them',
-      [1],
-      edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle'),
-    ),
-    profile: 'agents',
-  },
-  {
-    ...one(
-      'a running job whose agent is unknown doesn’t make any task busy',
-      [1],
-      edit(
-        'core/supply.ts',
-        'observed ? seenLive : inLanes.flatMap((lane) => withNamelessJobs(lane.live, lane.running))',
-        'seenLive',
-      ),
-    ),
-    profile: 'unseen',
-  },
+    'unseen',
+  ),
   {
     name: 'jobs that already have a task get the next launch first',
     breaks: [],
@@ -161,18 +156,16 @@ export const MUTANTS: readonly Mutant[] = [
     [1],
     edit('core/lanes.ts', 'unclaimed: unclaimed(live),', 'unclaimed: unclaimed(supply.live),'),
   ),
-  {
-    ...one(
-      'lanes: start failures in one lane delay launches in the other lane',
-      [1],
-      edit(
-        'core/lanes.ts',
-        'supply.startFailures.filter(({ task }) => task.family === lane.taskDefinition)',
-        'supply.startFailures',
-      ),
+  one(
+    'lanes: start failures in one lane delay launches in the other lane',
+    [1],
+    edit(
+      'core/lanes.ts',
+      'supply.startFailures.filter(({ task }) => task.family === lane.taskDefinition)',
+      'supply.startFailures',
     ),
-    profile: 'lanes',
-  },
+    'lanes',
+  ),
   one(
     'lanes: maxAgents applies to each lane separately',
     [3],
@@ -197,14 +190,12 @@ export const MUTANTS: readonly Mutant[] = [
       'isShortage(answer) && !input',
     ),
   ),
-  {
-    ...one(
-      'lanes: the On-Demand launch has a different client token from the Spot launch',
-      [2],
-      edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'same')", "onDemandInstead(onSpot, 'own')"),
-    ),
-    profile: 'lanes',
-  },
+  one(
+    'lanes: the On-Demand launch has a different client token from the Spot launch',
+    [2],
+    edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'same')", "onDemandInstead(onSpot, 'own')"),
+    'lanes',
+  ),
   one(
     'lanes: the On-Demand launch repeats a client token that ECS reports as used up',
     [1],
@@ -246,71 +237,56 @@ export const MUTANTS: readonly Mutant[] = [
       'count: limits.maxAgents,',
     ),
   ),
-  {
-    ...one(
-      'agentsCeiling is ignored',
-      [3],
-      edit('core/limits.ts', 'count: limitRoom - launched - kept.ofOrganization,', 'count: Number.POSITIVE_INFINITY,'),
+  one(
+    'agentsCeiling is ignored',
+    [3],
+    edit('core/limits.ts', 'count: limitRoom - launched - kept.ofOrganization,', 'count: Number.POSITIVE_INFINITY,'),
+    'licence',
+  ),
+  one(
+    'starting agents don’t count in agentsCeiling',
+    [3],
+    edit(
+      'core/organization-limit.ts',
+      'left - supply.registered - starting',
+      'left - supply.registered - starting * 0',
     ),
-    profile: 'licence',
-  },
-  {
-    ...one(
-      'starting agents don’t count in agentsCeiling',
-      [3],
-      edit(
-        'core/organization-limit.ts',
-        'left - supply.registered - starting',
-        'left - supply.registered - starting * 0',
-      ),
+    'licence',
+  ),
+  one(
+    'unknown agents don’t count in agentsCeiling',
+    [3],
+    edit('core/supply.ts', "['idle', 'busy', 'unknown'].includes", "['idle', 'busy'].includes"),
+    'licence',
+  ),
+  one(
+    'agentsCeiling applies to each API token separately',
+    [3],
+    edit(
+      'tick.ts',
+      '(settings.agentsCeiling === undefined ? pool : pool.organization)',
+      '(settings.agentsCeiling === undefined ? pool : pool.apiTokenSecret)',
     ),
-    profile: 'licence',
-  },
-  {
-    ...one(
-      'unknown agents don’t count in agentsCeiling',
-      [3],
-      edit('core/supply.ts', "['idle', 'busy', 'unknown'].includes", "['idle', 'busy'].includes"),
-    ),
-    profile: 'licence',
-  },
-  {
-    ...one(
-      'agentsCeiling applies to each API token separately',
-      [3],
-      edit(
-        'tick.ts',
-        '(settings.agentsCeiling === undefined ? pool : pool.organization)',
-        '(settings.agentsCeiling === undefined ? pool : pool.apiTokenSecret)',
-      ),
-    ),
-    profile: 'licence',
-  },
+    'licence',
+  ),
   // -- Start failures
-  {
-    ...one(
-      'start failures cause no back-off',
-      [6],
-      edit('core/limits.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
+  one(
+    'start failures cause no back-off',
+    [6],
+    edit('core/limits.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
+    'start',
+  ),
+  one('the back-off does not double', [6], edit('core/back-off.ts', '2 ** (rounds - 1)', '2 ** 0'), 'long'),
+  one(
+    'a back-off allows one trial launch per queued job',
+    [6],
+    edit(
+      'core/limits.ts',
+      'count: waiting || probing || launched ? 0 : 1,',
+      'count: waiting ? 0 : Number.POSITIVE_INFINITY,',
     ),
-    profile: 'start',
-  },
-  {
-    ...one('the back-off does not double', [6], edit('core/back-off.ts', '2 ** (rounds - 1)', '2 ** 0')),
-    profile: 'long',
-  },
-  {
-    ...one(
-      'a back-off allows one trial launch per queued job',
-      [6],
-      edit(
-        'core/limits.ts',
-        'count: waiting || probing || launched ? 0 : 1,',
-        'count: waiting ? 0 : Number.POSITIVE_INFINITY,',
-      ),
-    ),
-    profile: 'long',
-  },
+    'long',
+  ),
   one(
     'a container that exits with 0 counts as a successful start',
     [6],
@@ -326,70 +302,58 @@ export const MUTANTS: readonly Mutant[] = [
     [1],
     edit('core/task-outcome.ts', '  if (!registered && task', '  if (!busy && task'),
   ),
-  {
-    ...one(
-      'agents that end without a job are replaced forever',
-      [6],
-      edit(
-        'core/task-outcome.ts',
-        "return leftWithoutJob(task) ? 'fruitless' : 'served';",
-        "return leftWithoutJob(task) ? 'up' : 'served';",
-      ),
+  one(
+    'agents that end without a job are replaced forever',
+    [6],
+    edit(
+      'core/task-outcome.ts',
+      "return leftWithoutJob(task) ? 'fruitless' : 'served';",
+      "return leftWithoutJob(task) ? 'up' : 'served';",
     ),
-    profile: 'long',
-  },
-  {
-    ...one(
-      'an agent that registers resets the count of agents without a job',
-      [6],
-      edit('core/task-outcome.ts', "since('fruitless', last('served'),", "since('fruitless', last('served', 'up'),"),
+    'long',
+  ),
+  one(
+    'an agent that registers resets the count of agents without a job',
+    [6],
+    edit('core/task-outcome.ts', "since('fruitless', last('served'),", "since('fruitless', last('served', 'up'),"),
+    'long',
+  ),
+  one(
+    'a launch in one lane uses up the trial launch of the other lane',
+    [1],
+    edit(
+      'core/limits.ts',
+      'launches.some(({ lane }) => lane.taskDefinition === view.lane.taskDefinition);',
+      'launches.length > 0 || view.live.length < 0;',
     ),
-    profile: 'long',
-  },
-  {
-    ...one(
-      'a launch in one lane uses up the trial launch of the other lane',
-      [1],
-      edit(
-        'core/limits.ts',
-        'launches.some(({ lane }) => lane.taskDefinition === view.lane.taskDefinition);',
-        'launches.length > 0 || view.live.length < 0;',
-      ),
+    'probes',
+  ),
+  one(
+    'a task that ran out of memory is attributed to the first running job',
+    [6],
+    edit('core/out-of-memory.ts', 'running.find(({ agentName }) => agentName === task.id);', 'running[0];'),
+    'agents',
+  ),
+  one(
+    'a running job without a known agent is matched with a task that has no running container',
+    [2],
+    edit(
+      'core/supply.ts',
+      "state === 'starting' && task.startedAtMs !== undefined",
+      "state === 'starting' && task.id !== ''",
     ),
-    profile: 'probes',
-  },
-  {
-    ...one(
-      'a task that ran out of memory is attributed to the first running job',
-      [6],
-      edit('core/out-of-memory.ts', 'running.find(({ agentName }) => agentName === task.id);', 'running[0];'),
+    'unseen-long',
+  ),
+  one(
+    'a running job without a known agent is matched with an overdue task instead of a newer one',
+    [1],
+    edit(
+      'core/supply.ts',
+      "state === 'starting' && task.startedAtMs !== undefined",
+      "(state === 'starting' || state === 'unobserved') && task.startedAtMs !== undefined",
     ),
-    profile: 'agents',
-  },
-  {
-    ...one(
-      'a running job without a known agent is matched with a task that has no running container',
-      [2],
-      edit(
-        'core/supply.ts',
-        "state === 'starting' && task.startedAtMs !== undefined",
-        "state === 'starting' && task.id !== ''",
-      ),
-    ),
-    profile: 'unseen-long',
-  },
-  {
-    ...one(
-      'a running job without a known agent is matched with an overdue task instead of a newer one',
-      [1],
-      edit(
-        'core/supply.ts',
-        "state === 'starting' && task.startedAtMs !== undefined",
-        "(state === 'starting' || state === 'unobserved') && task.startedAtMs !== undefined",
-      ),
-    ),
-    profile: 'unseen-long',
-  },
+    'unseen-long',
+  ),
   // -- Agents
   one(
     'the launcher lists only agents that pinged in the last second',
@@ -397,14 +361,12 @@ export const MUTANTS: readonly Mutant[] = [
     edit('observe.ts', 'const recentMs = recentAgentsMs(nowMs);', 'const recentMs = nowMs;'),
     edit('observe.ts', IF_RECENT, 'if (sinceMs >= Number.NEGATIVE_INFINITY) return'),
   ),
-  {
-    ...one(
-      'the launcher lists only agents that pinged in the last ten minutes, even if a task is older',
-      [1],
-      edit('observe.ts', IF_RECENT, 'if (sinceMs >= Number.NEGATIVE_INFINITY) return'),
-    ),
-    profile: 'failing',
-  },
+  one(
+    'the launcher lists only agents that pinged in the last ten minutes, even if a task is older',
+    [1],
+    edit('observe.ts', IF_RECENT, 'if (sinceMs >= Number.NEGATIVE_INFINITY) return'),
+    'failing',
+  ),
   // -- Stops
   one(
     'idle agents are stopped',
@@ -449,112 +411,92 @@ export const MUTANTS: readonly Mutant[] = [
     [5],
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' && startDeadlineMs < 0) {"),
   ),
-  {
-    ...one(
-      'tasks that ECS keeps running after their agent left aren’t stopped',
-      [5, 1],
-      edit('core/reconcile.ts', "if (state === 'lingering') {", "if (state === 'lingering' && startDeadlineMs < 0) {"),
+  one(
+    'tasks that ECS keeps running after their agent left aren’t stopped',
+    [5, 1],
+    edit('core/reconcile.ts', "if (state === 'lingering') {", "if (state === 'lingering' && startDeadlineMs < 0) {"),
+    'lingering',
+  ),
+  one(
+    'a task whose agent has exited keeps its slot forever',
+    [1, 5],
+    edit('core/supply.ts', "agentsCredible ? endedState(task, agent, nowMs) : 'leaving';", "'leaving';"),
+    'lingering',
+  ),
+  one(
+    'the agent’s status overrides the exit code of its task',
+    [1, 5],
+    edit('core/supply.ts', 'if (task.exitCode !== undefined) return endedState', 'if (nowMs < 0) return endedState'),
+    'lingering',
+  ),
+  one(
+    'if several agents have the same name, the least active one decides, also before a stop',
+    [2, 3, 4],
+    edit(
+      'core/supply.ts',
+      "['exited', 'errored', 'unknown', 'idle', 'busy']",
+      "['busy', 'idle', 'unknown', 'errored', 'exited']",
     ),
-    profile: 'lingering',
-  },
-  {
-    ...one(
-      'a task whose agent has exited keeps its slot forever',
-      [1, 5],
-      edit('core/supply.ts', "agentsCredible ? endedState(task, agent, nowMs) : 'leaving';", "'leaving';"),
+    edit(
+      'confirm.ts',
+      "its.every(({ status }) => status === 'exited')",
+      "its.some(({ status }) => status === 'exited')",
     ),
-    profile: 'lingering',
-  },
-  {
-    ...one(
-      'the agent’s status overrides the exit code of its task',
-      [1, 5],
-      edit('core/supply.ts', 'if (task.exitCode !== undefined) return endedState', 'if (nowMs < 0) return endedState'),
-    ),
-    profile: 'lingering',
-  },
-  {
-    ...one(
-      'if several agents have the same name, the least active one decides, also before a stop',
-      [2, 3, 4],
-      edit(
-        'core/supply.ts',
-        "['exited', 'errored', 'unknown', 'idle', 'busy']",
-        "['busy', 'idle', 'unknown', 'errored', 'exited']",
-      ),
-      edit(
-        'confirm.ts',
-        "its.every(({ status }) => status === 'exited')",
-        "its.some(({ status }) => status === 'exited')",
-      ),
-    ),
-    profile: 'lingering',
-  },
+    'lingering',
+  ),
   // -- Warm agents
-  {
-    ...one(
-      'a warm agent that never registers and exits with 0 counts as a successful start',
-      [6],
-      edit('core/task-outcome.ts', "if (standing && listedSinceStart) return 'failed';", ''),
+  one(
+    'a warm agent that never registers and exits with 0 counts as a successful start',
+    [6],
+    edit('core/task-outcome.ts', "if (standing && listedSinceStart) return 'failed';", ''),
+    'warm-failing',
+  ),
+  one(
+    'a warm agent that leaves long before its idle time is over is replaced forever',
+    [6],
+    edit(
+      'core/task-outcome.ts',
+      "ranMs(task) < idleMs / 2 ? 'fruitless' : 'up'",
+      "ranMs(task) < 0 * idleMs ? 'fruitless' : 'up'",
     ),
-    profile: 'warm-failing',
-  },
-  {
-    ...one(
-      'a warm agent that leaves long before its idle time is over is replaced forever',
-      [6],
-      edit(
-        'core/task-outcome.ts',
-        "ranMs(task) < idleMs / 2 ? 'fruitless' : 'up'",
-        "ranMs(task) < 0 * idleMs ? 'fruitless' : 'up'",
-      ),
+    'warm-failing',
+  ),
+  one(
+    'a warm agent that ends at once counts as having served a job',
+    [6],
+    edit(
+      'core/task-outcome.ts',
+      "if (!jobWaits && (!standing || sweep)) return 'served';",
+      "if (!jobWaits || standing) return 'served';",
     ),
-    profile: 'warm-failing',
-  },
-  {
-    ...one(
-      'a warm agent that ends at once counts as having served a job',
-      [6],
-      edit(
-        'core/task-outcome.ts',
-        "if (!jobWaits && (!standing || sweep)) return 'served';",
-        "if (!jobWaits || standing) return 'served';",
-      ),
+    'warm-failing',
+  ),
+  one(
+    'warm agents take the last slot',
+    [1],
+    edit(
+      'core/reconcile.ts',
+      "without((state) => state !== 'lingering') ? 1 : 0;",
+      "without((state) => state !== 'lingering') ? 0 : 0;",
     ),
-    profile: 'warm-failing',
-  },
-  {
-    ...one(
-      'warm agents take the last slot',
-      [1],
-      edit(
-        'core/reconcile.ts',
-        "without((state) => state !== 'lingering') ? 1 : 0;",
-        "without((state) => state !== 'lingering') ? 0 : 0;",
-      ),
+    'warm-lanes',
+  ),
+  one(
+    'launches for queued jobs increase the free capacity under agentsCeiling',
+    [3],
+    edit('core/decide.ts', 'use(decision.launches.length);', 'use(-decision.launches.length);'),
+    'licence',
+  ),
+  one(
+    'launches of warm agents increase the free capacity under agentsCeiling',
+    [3],
+    edit(
+      'core/decide.ts',
+      'use(whole.launches.length - decision.launches.length);',
+      'use(decision.launches.length - whole.launches.length);',
     ),
-    profile: 'warm-lanes',
-  },
-  {
-    ...one(
-      'launches for queued jobs increase the free capacity under agentsCeiling',
-      [3],
-      edit('core/decide.ts', 'use(decision.launches.length);', 'use(-decision.launches.length);'),
-    ),
-    profile: 'licence',
-  },
-  {
-    ...one(
-      'launches of warm agents increase the free capacity under agentsCeiling',
-      [3],
-      edit(
-        'core/decide.ts',
-        'use(whole.launches.length - decision.launches.length);',
-        'use(decision.launches.length - whole.launches.length);',
-      ),
-    ),
-    profile: 'warm-licence',
-  },
+    'warm-licence',
+  ),
   // -- Observations that failed
   one(
     'unreadable runs count as no runs',
@@ -616,26 +558,22 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   // -- Polls, time, cost
-  {
-    ...one(
-      'there is no request budget',
-      [7],
-      edit('adapters/hcp-terraform/poll-budget.ts', 'if (waitMs > 0) {', 'if (waitMs < 0) {'),
+  one(
+    'there is no request budget',
+    [7],
+    edit('adapters/hcp-terraform/poll-budget.ts', 'if (waitMs > 0) {', 'if (waitMs < 0) {'),
+    'polls',
+  ),
+  one(
+    'the request budget starts again with every tick',
+    [7],
+    edit(
+      'adapters/hcp-terraform/run-poller.ts',
+      'if (existing !== undefined) return existing;',
+      'if (existing !== undefined && existing.used < 0) return existing;',
     ),
-    profile: 'polls',
-  },
-  {
-    ...one(
-      'the request budget starts again with every tick',
-      [7],
-      edit(
-        'adapters/hcp-terraform/run-poller.ts',
-        'if (existing !== undefined) return existing;',
-        'if (existing !== undefined && existing.used < 0) return existing;',
-      ),
-    ),
-    profile: 'polls',
-  },
+    'polls',
+  ),
   one(
     'a tick has no deadline',
     [1],
@@ -656,67 +594,53 @@ export const MUTANTS: readonly Mutant[] = [
     edit('observe.ts', 'const active = demand.queued.length > 0 ||', 'const active = demand.queued.length >= 0 ||'),
   ),
   // -- Runs in a post-plan status
-  {
-    ...one(
-      'a run in a post-plan status gets no agent',
-      [1],
-      edit('core/demand.ts', "post_plan_running: 'after-plan'", "post_plan_running: 'platform'"),
-    ),
-    profile: 'policies',
-  },
-  {
-    ...one(
-      'a run in a post-plan status gets an agent immediately',
-      [2],
-      edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[0, 6, 14, 30, 60, 120, 240, 480]'),
-    ),
-    profile: 'policies',
-  },
-  {
-    ...one(
-      'a run in a post-plan status gets only one agent',
-      [1],
-      edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[2]'),
-    ),
-    profile: 'policies',
-  },
-  {
-    ...one(
-      'a run in a post-plan status gets a new agent whenever one leaves',
-      [6],
-      edit('core/standing.ts', 'SWEEPS_A_STAGE + sweep}', 'SWEEPS_A_STAGE + sweep + Math.floor(waitedMs / 60_000)}'),
-    ),
-    profile: 'policies',
-  },
-  {
-    ...one(
-      'a run in a post-plan status gets an agent of a lane that doesn’t evaluate policies',
-      [1, 2],
-      edit('core/standing.ts', 'acceptsPolicies ? waiting', 'waiting.length >= 0 ? waiting'),
-    ),
-    profile: 'policies',
-  },
+  one(
+    'a run in a post-plan status gets no agent',
+    [1],
+    edit('core/demand.ts', "post_plan_running: 'after-plan'", "post_plan_running: 'platform'"),
+    'policies',
+  ),
+  one(
+    'a run in a post-plan status gets an agent immediately',
+    [2],
+    edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[0, 6, 14, 30, 60, 120, 240, 480]'),
+    'policies',
+  ),
+  one(
+    'a run in a post-plan status gets only one agent',
+    [1],
+    edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[2]'),
+    'policies',
+  ),
+  one(
+    'a run in a post-plan status gets a new agent whenever one leaves',
+    [6],
+    edit('core/standing.ts', 'SWEEPS_A_STAGE + sweep}', 'SWEEPS_A_STAGE + sweep + Math.floor(waitedMs / 60_000)}'),
+    'policies',
+  ),
+  one(
+    'a run in a post-plan status gets an agent of a lane that doesn’t evaluate policies',
+    [1, 2],
+    edit('core/standing.ts', 'acceptsPolicies ? waiting', 'waiting.length >= 0 ? waiting'),
+    'policies',
+  ),
   // -- Sweeps
-  {
-    ...one(
-      'the launcher reads stopped tasks only while it launches a sweep',
-      [6],
-      edit(
-        'observe.ts',
-        'sweepMayFail(lane, nowMs, deps.startDeadlineMs)',
-        'sweepMayFail(lane, nowMs, deps.startDeadlineMs - 20 * 60_000)',
-      ),
+  one(
+    'the launcher reads stopped tasks only while it launches a sweep',
+    [6],
+    edit(
+      'observe.ts',
+      'sweepMayFail(lane, nowMs, deps.startDeadlineMs)',
+      'sweepMayFail(lane, nowMs, deps.startDeadlineMs - 20 * 60_000)',
     ),
-    profile: 'sweeps',
-  },
-  {
-    ...one(
-      'start failures are forgotten while a pool is idle',
-      [6],
-      edit('core/start-alarm.ts', '{ count: failedAtMs.length, atMs: newestMs }', '{ count: 0, atMs: newestMs }'),
-    ),
-    profile: 'sweeps',
-  },
+    'sweeps',
+  ),
+  one(
+    'start failures are forgotten while a pool is idle',
+    [6],
+    edit('core/start-alarm.ts', '{ count: failedAtMs.length, atMs: newestMs }', '{ count: 0, atMs: newestMs }'),
+    'sweeps',
+  ),
   // -- Secrets
   one(
     'an error is logged with its cause',
