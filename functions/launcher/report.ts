@@ -126,7 +126,7 @@ function describeOutOfMemory(pool: Pool, { task, sign, jobKey }: OutOfMemory): R
     }),
     sign,
     memoryMiB: task.memoryMiB,
-    remedy: `the task was killed because it ran out of memory: raise ${sizeSettingOf(pool, task)} (agent-image/README.md says how much memory agents need)`,
+    remedy: `the task ran out of memory. Raise ${sizeSettingOf(pool, task)} (agent-image/README.md says how much memory agents need)`,
   };
 }
 

@@ -72,9 +72,7 @@ describeUnless(NO_ENGINE, 'the memory of a task', () => {
           job: 'run-1/apply',
           sign: 'OutOfMemoryError',
           memoryMiB: 512,
-          remedy: expect.stringMatching(
-            /^the task was killed because it ran out of memory: raise memoryMiB of pool production/,
-          ),
+          remedy: expect.stringMatching(/^the task ran out of memory\. Raise memoryMiB of pool production/),
         },
       ],
     ]);

@@ -91,20 +91,20 @@ export class Monitoring extends Construct {
     const silentMinutes = Math.max(5, 3 * this.props.schedule.toMinutes());
     return [
       this.alarm('failedTicks', undefined, {
-        what: 'In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS or Secrets Manager failed, or returned an unexpected response.',
+        what: "In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS or Secrets Manager failed, or returned an unexpected response. Check the errors in the launcher's log.",
         metric: this.metric('failedTicks', sum),
         evaluationPeriods: 5,
         datapointsToAlarm: 3,
       }),
       this.alarm('apiTokenRejected', undefined, {
-        what: 'HCP Terraform rejected an API token, even after the launcher read the secret again. The pools that use this token get no agents until the secret contains a valid API token.',
+        what: 'HCP Terraform rejected an API token, even after the launcher read the secret again. The pools that use this token get no agents. Store a valid API token in the secret.',
         metric: this.metric('apiTokenRejected', sum),
         evaluationPeriods: 2,
         datapointsToAlarm: 2,
       }),
       // Every tick writes this metric, so missing data means that no tick ran, whatever the cause.
       this.alarm('launcherSilent', undefined, {
-        what: `No tick has reported for ${silentMinutes} minutes: the schedule is off, or the function does not start.`,
+        what: `No tick has reported for ${silentMinutes} minutes: the schedule is off, or the function does not start. Check both, and deploy the stack again.`,
         metric: this.metric('runListRequests', {
           statistic: cloudwatch.Stats.SAMPLE_COUNT,
           period: Duration.minutes(silentMinutes),
@@ -120,27 +120,27 @@ export class Monitoring extends Construct {
     const { oldestQueued, schedule: period } = this.props;
     const ofAllPools = [
       this.alarm('oldestQueuedJob', pool, {
-        what: `A job has waited for an agent of pool ${pool} for more than ${oldestQueued.toMinutes()} minutes.`,
+        what: `A job has waited for an agent of pool ${pool} for more than ${oldestQueued.toMinutes()} minutes. Check the launcher's log for the reason.`,
         metric: this.metric('oldestQueuedSeconds', { pool, period }),
         threshold: oldestQueued.toSeconds(),
         evaluationPeriods: 3,
       }),
       this.alarm('startFailures', pool, {
-        what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and no task has started successfully since, or ECS refuses to start tasks (quota, capacity, permissions).`,
+        what: `Tasks in pool ${pool} are failing to start. Either they end early (image, agent token, network, size) and no task has started successfully in the last five periods, or ECS refuses to start tasks (quota, capacity, permissions). Check startFailures and launches in the launcher's log.`,
         // The metric counts consecutive failures. It returns to 0 within three minutes after a successful start, so five periods
         // mean a lasting fault.
         metric: this.metric('startFailures', { pool, period }),
         evaluationPeriods: 5,
       }),
       this.alarm('outOfMemory', pool, {
-        what: `A task of pool ${pool} ran out of memory during a job. The launcher's log shows the run, the task size and the setting to raise.`,
+        what: `A task of pool ${pool} ran out of memory during a job. Raise the setting that the launcher's log shows, together with the run and the task size.`,
         metric: this.metric('outOfMemory', { pool, statistic: cloudwatch.Stats.SUM, period }),
         evaluationPeriods: 1,
       }),
     ];
     if (!sweepsForRuns) return ofAllPools;
     const afterPlan = this.alarm('afterPlan', pool, {
-      what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes. It may be waiting for an agent that evaluates its policy sets.`,
+      what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes. It may be waiting for an agent that evaluates its policy sets. Check the run in HCP Terraform.`,
       metric: this.metric('longestAfterPlanSeconds', { pool, period }),
       threshold: AFTER_PLAN_ALARM.toSeconds(),
       evaluationPeriods: 3,

@@ -41,13 +41,16 @@ export class Registry implements Source {
   async manifest(reference: string): Promise<Manifest> {
     const response = await this.#get(`manifests/${reference}`, [...INDEX_TYPES, ...IMAGE_TYPES].join(', '));
     const body = await response.text();
-    if (body.length > MOST_MANIFEST_BYTES) throw this.#error(`sent a manifest of ${body.length} bytes`);
+    if (body.length > MOST_MANIFEST_BYTES)
+      throw this.#error(
+        `sent a manifest of ${body.length} bytes, but at most ${MOST_MANIFEST_BYTES} are allowed. Use a different image`,
+      );
     return { mediaType: (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? '', body };
   }
 
   async blob(digest: string): Promise<AsyncIterable<Uint8Array>> {
     const { body, url } = await this.#get(`blobs/${digest}`, '*/*');
-    if (body === null) throw this.#error(`sent nothing for ${digest}`);
+    if (body === null) throw this.#error(`sent an empty response for ${digest}. Deploy again`);
     return this.#whole(body, digest, url);
   }
 
@@ -85,7 +88,9 @@ export class Registry implements Source {
     const [, realm] = /\brealm="(https:\/\/[^"]+)"/i.exec(challenge) ?? [];
     const [, service] = /\bservice="([^"]+)"/i.exec(challenge) ?? [];
     if (realm === undefined)
-      throw this.#error('requires a kind of login that is not supported: only bearer tokens are');
+      throw this.#error(
+        'requires a login that is not supported. If it uses basic authentication, set agentImage.credentialsSecret. Otherwise use a registry that issues bearer tokens',
+      );
     const url = new URL(realm);
     if (service !== undefined) url.searchParams.set('service', service);
     url.searchParams.set('scope', `repository:${repository}:pull`);
@@ -95,7 +100,8 @@ export class Registry implements Source {
     const { data } = tokenAnswer.safeParse(await response.json());
     const token = data?.token ?? data?.access_token;
     // If a token isn't valid in a header, the error of `fetch` would contain it, so check it here.
-    if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) throw this.#error('returned no usable token');
+    if (token === undefined || !/^[\x21-\x7e]+$/.test(token))
+      throw this.#error('returned no usable token. Deploy again later');
     return `Bearer ${token}`;
   }
 
@@ -112,7 +118,7 @@ export class Registry implements Source {
           ? cause.hostname
           : new URL(url).host;
       throw this.#error(
-        `requires ${refused}, which does not answer: ${messageOf(error)}. Deploy again; if it fails again, check that the hostname resolves on the internet`,
+        `requires ${refused}, which does not answer: ${messageOf(error)}. Deploy again. If it fails again, check that the hostname resolves on the internet`,
       );
     }
   }
@@ -127,11 +133,11 @@ export class Registry implements Source {
     }
     if (status === 401 || status === 403) {
       throw this.#error(
-        `answers ${status}: correct the image's name, or set agentImage.credentialsSecret to a login that is allowed to pull it`,
+        `answers ${status}. Correct the image's name, or set agentImage.credentialsSecret to a login that is allowed to pull it`,
       );
     }
     if (status === 404) throw this.#error('answers 404: the image does not exist. Correct its name, tag or digest');
-    throw this.#error(`answers ${status}: deploy again later`);
+    throw this.#error(`answers ${status}. Deploy again later`);
   }
 
   #error(what: string): ImageCopyError {

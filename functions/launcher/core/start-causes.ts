@@ -4,12 +4,12 @@ import { EXIT_CODES } from './start-exit-codes.ts';
 const ENDED_WITH_AN_ERROR: StartCause = {
   cause: 'agent',
   remedy:
-    'the agent ended before it registered, and its log shows the cause: a wrong or revoked agent token, the organization’s agent limit, or an image for a different CPU architecture',
+    'the agent ended before it registered. Find the cause in its log. Common causes are a wrong or revoked agent token, the organization’s agent limit, and an image for a different CPU architecture',
 };
 
 const UNKNOWN: StartCause = {
   cause: 'unknown',
-  remedy: 'search the ECS documentation for this message, and check the task’s log',
+  remedy: 'the launcher does not know this message. Search the ECS documentation for it, and check the task’s log',
 };
 
 /**

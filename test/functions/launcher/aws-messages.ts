@@ -62,11 +62,11 @@ export const STOP_MESSAGES = [
     'CannotPullContainerError: inspect image has been retried 5 time(s): httpReaderSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/amazon/aws-for-fluent-bit/manifests/sha256:330a24bcd4e0058d70e70a0bb1ff805065161ffe3aa96296f09b555...':
       'aws/aws-for-fluent-bit #234',
   }),
-  ...stops('dns', /registry-1\.docker\.io: .*network\.allowedDomains/, {
+  ...stops('dns', /registry-1\.docker\.io\. .*network\.allowedDomains/, {
     'CannotPullContainerError: failed to resolve ref "docker.io/docker/ecs-searchdomain-sidecar:1.0": failed to do request: Head https://registry-1.docker.io/v2/docker/ecs-searchdomain-sidecar/manifests/1.0: dial tcp: lookup registry-1.docker.io on 172.31.0...':
       'docker-archive/compose-cli #911',
   }),
-  ...stops('dns', /XXXXXXXX\.dkr\.ecr\.us-east-1\.amazonaws\.com: .*network\.allowedDomains/, {
+  ...stops('dns', /XXXXXXXX\.dkr\.ecr\.us-east-1\.amazonaws\.com\. .*network\.allowedDomains/, {
     'Error response from daemon: Get https:/XXXXXXXX.dkr.ecr.us-east-1.amazonaws.com/v2/: dial tcp: lookup XXXXXXXX.dkr.ecr.us-east-1.amazonaws.com on 10.5.0.2:53: no such host':
       'docker/for-linux #371',
   }),
@@ -283,7 +283,7 @@ export const REFUSAL_MESSAGES = [
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/batch-poc-schedule-a1297ba/batch-poc-schedule-325ae24 is not authorized to perform: ecs:RunTask on resource: arn:aws:ecs:us-east-1:111122223333:task-definition/batch-poc-aece9bcd:1':
       'pulumi/pulumi #6725',
   }),
-  ...refusals('access', /policy of the organization .*deploying again doesn’t help/, {
+  ...refusals('access', /policy of the organization .*Deploying again doesn’t help/, {
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_111122223333-cscdigitalassistan_6e3a3c6c123a8e57/xnxn040\nis not authorized to perform: sqs:receivemessage on resource:\narn:aws:sqs:us-east-2:111122223333:genesys-transcription-latency-test\nwith an explicit deny in a service control policy:\narn:aws:organizations::111122223333:policy/o-y3vn941x7j/service_control_policy/p-kfhxcsd9':
       'public report of an organization’s denial, GitHub; of another service, in IAM’s common form',
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/... is not authorized to perform: ssm:GetParameter on resource: arn:aws:ssm:us-east-1::parameter/cdk-bootstrap/hnb659fds/version because no service control policy allows the ssm:GetParameter action':
@@ -291,13 +291,13 @@ export const REFUSAL_MESSAGES = [
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/admin/username-session is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-west-2:111122223333:secret:ADAdminSecret with an explicit deny in a resource control policy':
       'public notes on resource control policies, GitHub; of another service, in IAM’s common form',
   }),
-  ...refusals('access', /permissions boundary .*deploying again doesn’t help/, {
+  ...refusals('access', /permissions boundary .*Deploying again doesn’t help/, {
     'AccessDeniedException: User: arn:aws:sts::<acct>:assumed-role/cdk-<q>-deploy-role-.../aws-cdk-node is not authorized to perform: iam:PassRole on resource: arn:aws:iam::<acct>:role/cdk-<q>-cfn-exec-role-... because no permissions boundary allows the iam:PassRole action':
       'public notes on permissions boundaries and the CDK, GitHub',
     'AccessDenied: ... with an explicit deny in a permissions boundary':
       'public notes on permissions boundaries, GitHub',
   }),
-  ...refusals('access', /endpoint policy .*deploying again doesn’t help/, {
+  ...refusals('access', /endpoint policy .*Deploying again doesn’t help/, {
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/PLM-ECS-PLMECSTaskExecutionAndTaskRole-1I2VC5SGVU8Y1/8ff4fbc265ee40bba57f8f709c43fef3 is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no VPC endpoint policy allows the ecr:GetAuthorizationToken action':
       'public notes on endpoint policies, GitHub, 2023-03-13; of another service, in IAM’s common form',
   }),
@@ -354,7 +354,7 @@ export const REFUSAL_MESSAGES = [
     'RESOURCE:ENI': REASONS,
   }),
   // -- Changed or deleted resources
-  ...refusals('misconfiguration', /deploy the stack again/, {
+  ...refusals('misconfiguration', /Deploy the stack again/, {
     'ClusterNotFoundException: Cluster not found.': 'fabfuel/ecs-deploy',
     'ClientException: TaskDefinition not found.': 'Cloud-CV/EvalAI #2419',
     'InvalidParameterException: No Container Instances were found in your cluster.':

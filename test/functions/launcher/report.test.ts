@@ -307,8 +307,8 @@ describe('a tick’s log line', () => {
       { message: 'out of memory', attributes: { task: 'b' } },
     ]);
     expect(warnings().map(({ attributes }) => attributes['remedy'])).toEqual([
-      expect.stringContaining('raise phases.plan.memoryMiB of pool one'),
-      expect.stringContaining('raise memoryMiB of pool one'),
+      expect.stringContaining('Raise phases.plan.memoryMiB of pool one'),
+      expect.stringContaining('Raise memoryMiB of pool one'),
     ]);
   });
 
@@ -618,8 +618,8 @@ describe('the messages that people search for', () => {
       expect(warning).not.toHaveProperty('jobIs');
       return String(warning?.['remedy']);
     };
-    expect(remedyOf(APPLY_LANE.taskDefinition)).toContain('raise phases.apply.memoryMiB of pool one');
-    expect(remedyOf('an-older-family')).toContain('raise memoryMiB of pool one');
+    expect(remedyOf(APPLY_LANE.taskDefinition)).toContain('Raise phases.apply.memoryMiB of pool one');
+    expect(remedyOf('an-older-family')).toContain('Raise memoryMiB of pool one');
   });
 
   it('come with the number of busy agents, even if the pool’s runs could not be read', () => {

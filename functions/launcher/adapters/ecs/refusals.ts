@@ -30,67 +30,67 @@ export const REFUSAL_TABLE: readonly RefusalRow[] = [
     words: byPolicy('(service|resource) control policy'),
     cause: 'access',
     remedy:
-      'a policy of the organization (SCP or RCP) denies the action in the message to the function’s role; deploying again doesn’t help: ask the organization’s administrator to allow the action',
+      'a policy of the organization (SCP or RCP) denies the action in the message to the function’s role. Deploying again doesn’t help. Ask the organization’s administrator to allow the action',
   },
   {
     words: byPolicy('permissions boundary'),
     cause: 'access',
     remedy:
-      'the permissions boundary of the function’s role denies the action in the message; deploying again doesn’t help: add the action to the boundary',
+      'the permissions boundary of the function’s role denies the action in the message. Deploying again doesn’t help. Add the action to the boundary',
   },
   {
     words: byPolicy('VPC endpoint policy'),
     cause: 'access',
     remedy:
-      'a VPC endpoint policy denies the action in the message; deploying again doesn’t help: allow the action in that policy',
+      'a VPC endpoint policy denies the action in the message. Deploying again doesn’t help. Allow the action in that policy',
   },
   {
     name: /^(AccessDenied|UnrecognizedClient|ExpiredToken|InvalidSignature)/,
     cause: 'access',
     remedy:
-      'the function’s role is not allowed to do this: deploy the stack again; if that doesn’t help, check permissions boundaries and service control policies',
+      'the function’s role is not allowed to do this. Deploy the stack again. If that doesn’t help, check permissions boundaries and service control policies',
   },
   {
     words: /is not authorized to perform|not authorized to perform this operation|ErrorCode: UnauthorizedOperation/i,
     cause: 'access',
     remedy:
-      'ECS was not allowed to perform the action in the message for the function’s role: deploy the stack again; if that doesn’t help, check permissions boundaries and service control policies',
+      'ECS was not allowed to perform the action in the message for the function’s role. Deploy the stack again. If that doesn’t help, check permissions boundaries and service control policies',
   },
   {
     name: /^Blocked(Exception)?$/,
     cause: 'account',
     remedy:
-      'AWS has blocked this account or hasn’t verified it yet. Permissions aren’t the cause, and deploying again doesn’t help: open a case with AWS Support (unpaid bill, new account, suspected abuse)',
+      'AWS has blocked this account or hasn’t verified it yet. Permissions aren’t the cause, and deploying again doesn’t help. Open a case with AWS Support. Common reasons are an unpaid bill, a new account and suspected abuse',
   },
   {
     words: /account is currently blocked/i,
     cause: 'account',
     remedy:
-      'AWS has blocked this account or hasn’t verified it yet, and deploying again doesn’t help: open a case with AWS Support',
+      'AWS has blocked this account or hasn’t verified it yet, and deploying again doesn’t help. Open a case with AWS Support',
   },
   {
     words: /ECS service.linked role/i,
     cause: 'service-linked-role',
     remedy:
-      'the account’s service-linked role for ECS is missing, or was created a moment ago: run "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com" once; if it reports that the name has been taken, the role exists, so wait a minute',
+      'the account’s service-linked role for ECS is missing, or was created a moment ago. Run "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com" once. If it reports that the name has been taken, the role exists, so wait a minute',
   },
   {
     words: /unable to assume the role/i,
     cause: 'task-role',
     remedy:
-      'ECS cannot assume the execution role or task role in the message. This is normal for a minute after a deployment; if it lasts, the role was deleted, or its trust policy doesn’t allow ecs-tasks.amazonaws.com',
+      'ECS cannot assume the execution role or task role in the message. This is normal for a minute after a deployment. If it continues, check that the role exists, and that its trust policy allows ecs-tasks.amazonaws.com',
   },
   {
     name: /^(Throttling(Exception)?|TooManyRequestsException|RequestLimitExceeded)$/,
     cause: 'throttled',
     remedy:
-      'nothing to do: the launcher tries again within a minute; if it lasts, something else in this account uses up the rate limit of the ECS API',
+      'ECS throttled the call. Wait: the launcher tries again within a minute. If it continues, find out what else in this account uses up the rate limit of the ECS API',
   },
   {
     words: /Rate exceeded|Request limit exceeded|ErrorCode: RequestLimitExceeded/i,
     cause: 'throttled',
     remedy:
-      'nothing to do: the launcher tries again within a minute; if it lasts, something else in this account uses up the rate limit of the API in the message (ECS or EC2)',
+      'AWS throttled the call. Wait: the launcher tries again within a minute. If it continues, find out what else in this account uses up the rate limit of the API in the message (ECS or EC2)',
   },
   {
     // A message of EC2 within the message of ECS. It isn't a Fargate capacity problem, so on-demand capacity doesn't help.
@@ -98,31 +98,31 @@ export const REFUSAL_TABLE: readonly RefusalRow[] = [
     words: /InsufficientFreeAddresses|enough free addresses|PrivateIpAddressLimitExceeded/i,
     cause: 'addresses',
     remedy:
-      'the subnets have no free IP address left, and each task needs one: use larger or additional subnets, or lower maxAgents',
+      'the subnets have no free IP address left, and each task needs one. Use larger or additional subnets, or lower maxAgents',
   },
   {
     words: /reached the limit on the number of|is above your limit|\bLimitExceeded/i,
     cause: 'quota',
     remedy:
-      'raise the Fargate vCPU quota in Service Quotas (On-Demand: L-3032A538, Spot: L-36FBB829), or lower maxAgents',
+      'the account has reached its Fargate vCPU quota. Raise it in Service Quotas (On-Demand: L-3032A538, Spot: L-36FBB829), or lower maxAgents',
   },
   {
     words: /\bCapacity is unavailable\b/i,
     cause: 'capacity',
     remedy:
-      'Fargate has no capacity in these Availability Zones now; the launcher tries again within a minute; if it lasts, add subnets in other zones',
+      'Fargate has no capacity in these Availability Zones now. The launcher tries again within a minute. If it continues, add subnets in other zones',
   },
   {
     name: /^(RESOURCE:|EMPTY CAPACITY PROVIDER$)/,
     cause: 'capacity',
     remedy:
-      'ECS finds no capacity for the task’s size; the launcher tries again within a minute; if it lasts, add subnets in other zones, or lower cpu and memoryMiB',
+      'ECS finds no capacity for the task’s size. The launcher tries again within a minute. If it continues, add subnets in other zones, or lower cpu and memoryMiB',
   },
   {
     name: /^(ClusterNotFound|InvalidParameter|Client|PlatformUnknown|PlatformTaskDefinitionIncompatibility|UnsupportedFeature)Exception$|^(AGENT|ATTRIBUTE|LOCATION|MISSING|INACTIVE|NO ACTIVE INSTANCES)\b/,
     cause: 'misconfiguration',
     remedy:
-      'the cluster, task definition, subnets or security groups were changed or deleted after the deployment: deploy the stack again',
+      'the cluster, task definition, subnets or security groups were changed or deleted after the deployment. Deploy the stack again',
   },
 ];
 
@@ -140,6 +140,6 @@ export function refusalOf(name: string, text: string): Refusal {
   return {
     cause: row?.cause ?? 'unknown',
     detail,
-    remedy: row?.remedy ?? 'the launcher does not know this message: search the ECS API reference for it',
+    remedy: row?.remedy ?? 'the launcher does not know this message. Search the ECS API reference for it',
   };
 }

@@ -396,7 +396,7 @@ describe('reading and stopping tasks', () => {
     await expect(ask()).rejects.toMatchObject({
       fault: 'rejected',
       request: action,
-      message: expect.stringContaining('deploy the stack again'),
+      message: expect.stringContaining('Deploy the stack again'),
     });
   });
 

@@ -59,7 +59,7 @@ describe('a refused launch is explained', () => {
     ['with an explicit deny in a service control policy', /policy of the organization/],
     ['because no resource control policy allows the iam:PassRole action', /policy of the organization/],
     ['with an explicit deny in a VPC endpoint policy', /endpoint policy denies/],
-    ['with an explicit deny in an identity-based policy', /deploy the stack again/],
+    ['with an explicit deny in an identity-based policy', /Deploy the stack again/],
   ])('by the kind of policy that denies it: %s', (denial, remedy) => {
     const text = `User: arn:aws:sts::111122223333:assumed-role/x/y is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/z ${denial}`;
     expect(refusalOf('AccessDeniedException', text)).toMatchObject({

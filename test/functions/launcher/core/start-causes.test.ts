@@ -118,7 +118,7 @@ describe('variants of a message have the same cause', () => {
     ],
     [
       'unable to retrieve secret from asm: x is not authorized to perform: kms:Decrypt on resource: key',
-      /key policy must allow the role to call kms:Decrypt/,
+      /Allow the role to call kms:Decrypt in the key policy/,
     ],
     ['failed to validate logger args: ThrottlingException', /CreateLogStream/],
     ['failed to validate logger args: Rate exceeded', /CreateLogStream/],
