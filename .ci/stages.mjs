@@ -1,9 +1,12 @@
-/** The stages of continuous integration as tests of Node's runner, so that its closing line counts them. */
+/** The stages of continuous integration. Each stage is a test of Node's test runner, so the runner's summary counts the stages. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 
-/** Runs a command with its output going through; fails with its exit code. Resolves with its standard output if asked. */
+/**
+ * Runs a command and shows its output. Rejects if the command fails.
+ * With `capture`, resolves with the standard output of the command and doesn't show it.
+ */
 function run(command, args, { env = {}, capture = false } = {}) {
   return new Promise((resolve, reject) => {
     const stdio = ['ignore', capture ? 'pipe' : 'inherit', 'inherit'];
@@ -18,51 +21,51 @@ function run(command, args, { env = {}, capture = false } = {}) {
   });
 }
 
-test('the tests of the README', () => run('npm', ['test']));
+test('the unit tests pass as the README runs them', () => run('npm', ['test']));
 
-test('format, lint, types, tests with coverage, synth', () => run('npm', ['run', 'check']));
+test('format, lint, types, tests with coverage and synth pass', () => run('npm', ['run', 'check']));
 
 test('the package builds', () => run('npm', ['run', 'build']));
 
-test('the package in somebody’s app, and every way out by CloudFormation’s own rules', () =>
+test('the package works in another CDK app, and the templates of all egress modes are valid for CloudFormation', () =>
   run('npm', ['run', 'lab:synth']));
 
-test('the demo: every job served in a container of its own, no agent left', async () => {
+test('the demo serves every job in its own container and leaves no agent', async () => {
   const summary = JSON.parse(await run('npm', ['start', '--silent', '--', '--json'], { capture: true }));
   assert.equal(summary.ok, true, summary.problems?.join('; '));
   assert.equal(summary.jobs.served, summary.jobs.total);
   assert.equal(summary.agentsLeft + summary.tasksLeft, 0);
 });
 
-test('the real terraform against the local HCP Terraform, where it is installed', () =>
+test('the real Terraform CLI works with the local HCP Terraform, if the CLI is installed', () =>
   run('npm', ['run', 'lab:terraform']));
 
-test('every profile of simulated worlds, and mutants that they must catch', () =>
+test('the simulation keeps its promises in every profile and catches its mutants', () =>
   run('npm', ['run', 'lab:simulation']));
 
-test('random and hostile input', () => run('npm', ['run', 'lab:fuzz']));
+test('the launcher and the emulators handle random and hostile input', () => run('npm', ['run', 'lab:fuzz']));
 
-test('two thousand simulated worlds, no promise broken', () =>
+test('the launcher keeps its promises in two thousand simulated worlds', () =>
   run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
 
-test('worlds in which rare things are common', async () => {
+test('the launcher keeps its promises in worlds where rare events are frequent', async () => {
   for (const profile of ['forgotten', 'lanes', 'failing', 'unseen', 'long-jobs', 'policies', 'lingering']) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
-  // These worlds last for hours, or change a deployment in the middle.
+  // Worlds of these profiles last for hours, or change a deployment while it runs.
   for (const profile of ['warm', 'sweeps', 'rephased']) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '60', '--profile', profile]);
   }
 });
 
-test('faults over the wire', () => run('npm', ['run', 'lab:wire']));
+test('the launcher handles faults of real HTTP connections', () => run('npm', ['run', 'lab:wire']));
 
-// As root everything that containers need was installed before, so that skipping would be a fault.
+// As root, `.ci/run` has installed everything that the container tests need, so skipping them would be a fault.
 const containers = { env: process.getuid() === 0 ? { REQUIRE_CONTAINERS: '1' } : {} };
 
-test('the image in a real container engine', () => run('npm', ['run', 'lab:containers'], containers));
+test('the image works in a real container engine', () => run('npm', ['run', 'lab:containers'], containers));
 
-test('the demo and the local ECS with tasks in real containers', () =>
+test('the demo and the local ECS work with tasks in real containers', () =>
   run('npm', ['run', 'lab:local-containers'], containers));
 
-test('the egress rules in a real firewall engine', () => run('npm', ['run', 'lab:egress']));
+test('the egress rules work in a real firewall engine', () => run('npm', ['run', 'lab:egress']));

@@ -12,22 +12,36 @@ interface Import {
 
 const files = globSync('{bin,lib,functions,local}/**/*.ts').map((file) => file.replaceAll('\\', '/'));
 
-function importsOf(file: string): Import[] {
-  const text = readFileSync(file, 'utf8');
-  return [...text.matchAll(/^(import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm)].map(
-    (match) => {
-      const specifier = match[3] ?? match[4] ?? '';
-      const to = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : specifier;
-      return { from: file, to, typeOnly: match[2] !== undefined };
-    },
-  );
+/** The files whose imports are checked, without installed packages and build results. */
+const importing = globSync('{bin,lib,functions,local,labs,examples,test}/**/*.{ts,mjs}', {
+  exclude: (name) => ['node_modules', 'dist', 'cdk.out', 'out'].includes(name),
+}).map((file) => file.replaceAll('\\', '/'));
+
+/** The imports in a text: static, re-exported and dynamic ones. A dynamic import of a computed path can't be checked. */
+function importsIn(file: string, text: string): Import[] {
+  const imported = ([, typeOnly, specifier = '']: RegExpMatchArray): Import => {
+    const to = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)).replaceAll('\\', '/') : specifier;
+    return { from: file, to, typeOnly: typeOnly !== undefined };
+  };
+  const patterns = [
+    /^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'/gm,
+    /^import\s+(type\s)?'([^']+)'/gm,
+    /(\btypeof\s+)?\bimport\(\s*['"`]([^'"`$]+)['"`]/g,
+  ];
+  return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map(imported));
 }
 
-const imports = files.flatMap(importsOf);
+const importsOf = (file: string): Import[] => importsIn(file, readFileSync(file, 'utf8'));
+
+const imports = importing.flatMap(importsOf);
 const within =
   (...folders: string[]) =>
   (path: string) =>
     folders.some((folder) => path === folder || path.startsWith(folder));
+
+/** Whether an import is a file of this repository, not a package. */
+const isInRepository = (to: string): boolean =>
+  /^(?:\.|(?:bin|lib|functions|local|test|labs|examples|agent-image)\/)/.test(to);
 
 /** Imports of these files that the rule does not allow, as readable lines. */
 function offences(of: (file: string) => boolean, allowed: (target: string, imported: Import) => boolean): string[] {
@@ -38,10 +52,28 @@ function offences(of: (file: string) => boolean, allowed: (target: string, impor
 
 const lambdas = [...new Set(files.filter(within('functions/')).map((file) => file.split('/').slice(0, 2).join('/')))];
 
+/** Files at the root of functions/launcher: the steps of a tick, and the report. */
+const STEPS = ['tick.ts', 'observe.ts', 'confirm.ts', 'act.ts', 'invocation.ts'];
+const REPORT = ['report.ts', 'report-metrics.ts', 'tick-line.ts', 'other-launchers.ts'];
+/** Files at the root of functions/launcher that have their own rule in `an import`. */
+const WITH_A_RULE = ['handler.ts', ...STEPS, ...REPORT];
+
 describe('an import', () => {
   it('is found by this test', () => {
     expect(imports.length).toBeGreaterThan(100);
     expect(lambdas).toContain('functions/launcher');
+  });
+
+  it.each([
+    ["import { a } from './b.ts';", 'lib/b.ts', false],
+    ["import type { A } from '../b.ts';", 'b.ts', true],
+    ["import './b.ts';", 'lib/b.ts', false],
+    ["export * from './b.ts';", 'lib/b.ts', false],
+    ["  const { a } = await import('./b.ts');", 'lib/b.ts', false],
+    ["  const a = await import(\n    'zod'\n  );", 'zod', false],
+    ["let a: typeof import('./b.ts');", 'lib/b.ts', true],
+  ])('is found in: %s', (text, to, typeOnly) => {
+    expect(importsIn('lib/a.ts', text)).toEqual([{ from: 'lib/a.ts', to, typeOnly }]);
   });
 
   it.each(lambdas)('of %s/core is in core', (lambda) => {
@@ -66,15 +98,13 @@ describe('an import', () => {
   });
 
   it('of tick, observe, confirm, act and invocation is ports, errors, core or one of them', () => {
-    const shell = ['tick', 'observe', 'confirm', 'act', 'invocation'].map((name) => `functions/launcher/${name}.ts`);
+    const shell = STEPS.map((name) => `functions/launcher/${name}`);
     const allowed = ['functions/launcher/core/', 'functions/launcher/ports.ts', 'functions/launcher/errors.ts'];
     expect(offences(within(...shell), within(...allowed, ...shell))).toEqual([]);
   });
 
   it('of the report is a type of the shell, ports, the contract, core or Powertools', () => {
-    const report = ['report', 'report-metrics', 'tick-line', 'other-launchers'].map(
-      (name) => `functions/launcher/${name}.ts`,
-    );
+    const report = REPORT.map((name) => `functions/launcher/${name}`);
     const shell = ['tick', 'observe', 'act'].map((name) => `functions/launcher/${name}.ts`);
     const allowed = within(
       ...report,
@@ -105,8 +135,29 @@ describe('an import', () => {
     expect(offences(within('lib/'), (to) => !/^functions\//.test(to) || shared.test(to))).toEqual([]);
   });
 
-  it('of bin, lib and functions is neither local nor test', () => {
-    expect(offences(within('bin/', 'lib/', 'functions/'), (to) => !/^(local|test)\//.test(to))).toEqual([]);
+  it('of bin is in bin, in lib or a package', () => {
+    expect(offences(within('bin/'), (to) => within('bin/', 'lib/')(to) || !isInRepository(to))).toEqual([]);
+  });
+
+  it('of bin, lib and functions is not in local, test, labs or examples', () => {
+    const forbidden = within('local/', 'test/', 'labs/', 'examples/');
+    expect(offences(within('bin/', 'lib/', 'functions/'), (to) => !forbidden(to))).toEqual([]);
+  });
+
+  it('of lib, functions, local and labs is not in bin', () => {
+    expect(offences(within('lib/', 'functions/', 'local/', 'labs/'), (to) => !within('bin/')(to))).toEqual([]);
+  });
+
+  it('of local is not in test, labs or examples', () => {
+    expect(offences(within('local/'), (to) => !within('test/', 'labs/', 'examples/')(to))).toEqual([]);
+  });
+
+  it('of labs is not in examples', () => {
+    expect(offences(within('labs/'), (to) => !within('examples/')(to))).toEqual([]);
+  });
+
+  it('of examples is a package, because users copy examples to their own projects', () => {
+    expect(offences(within('examples/'), (to) => !isInRepository(to))).toEqual([]);
   });
 
   it('only bin creates an App', () => {
@@ -127,11 +178,21 @@ interface Row {
   readonly cdk: string;
 }
 
-/** The table of docs/architecture.md. */
-function rowsOf(document: string): Row[] {
-  const [, table = ''] = /### Modules of `lib`\n[\s\S]*?\n\|---[^\n]*\n([\s\S]*?)\n\n/.exec(document) ?? [];
-  return table.split('\n').map((line) => {
-    const [, module = '', , imported = '', cdk = ''] = line.split('|').map((cell) => cell.trim());
+/** The rows below a heading of docs/architecture.md, without the table's header. Each row is a list of its cells. */
+function tableBelow(heading: string): string[][] {
+  const [, section = ''] = readFileSync('docs/architecture.md', 'utf8').split(`\n### ${heading}\n`);
+  const [, table = ''] = /\n\|---[^\n]*\n([\s\S]*?)\n\n/.exec(section) ?? [];
+  return table.split('\n').map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** The table of the modules of `lib` in docs/architecture.md. */
+function moduleRows(): Row[] {
+  return tableBelow('Modules of `lib`').map(([module = '', , imported = '', cdk = '']) => {
     const [name = ''] = inBackticks(module);
     return { module: name, imports: inBackticks(imported), cdk };
   });
@@ -156,7 +217,7 @@ function cdkOf(module: string): string {
 }
 
 describe('the modules of lib', () => {
-  const rows = rowsOf(readFileSync('docs/architecture.md', 'utf8'));
+  const rows = moduleRows();
   const modules = rows.map(({ module }) => module);
 
   it('are the rows of the table in docs/architecture.md', () => {
@@ -191,6 +252,29 @@ describe('the modules of lib', () => {
     };
     for (const file of files.filter((path) => path.startsWith('lib/'))) visit(file, []);
     expect(circles).toEqual([]);
+  });
+});
+
+describe('the other files at the root of functions/launcher', () => {
+  const root = 'functions/launcher/';
+  const rows = tableBelow('Other files at the root of `functions/launcher`').map(
+    ([file = '', inFunction = '', packages = '']) => ({
+      file: inBackticks(file)[0] ?? '',
+      inFunction: inBackticks(inFunction),
+      packages: inBackticks(packages),
+    }),
+  );
+
+  it('are the rows of their table in docs/architecture.md', () => {
+    const actual = files.filter((file) => dirname(file) === 'functions/launcher').map((file) => basename(file));
+    expect([...rows.map(({ file }) => file), ...WITH_A_RULE].sort()).toEqual(actual.sort());
+  });
+
+  it.each(rows)('$file imports what its row has, including types', ({ file, inFunction, packages }) => {
+    const actual = imports.filter(({ from }) => from === `${root}${file}`).map(({ to }) => to);
+    const own = actual.filter((to) => to.startsWith(root)).map((to) => to.slice(root.length).replace(/\/.*/, ''));
+    expect([...new Set(own)].sort()).toEqual([...inFunction].sort());
+    expect(actual.filter((to) => !to.startsWith(root)).sort()).toEqual([...packages].sort());
   });
 });
 

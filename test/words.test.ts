@@ -5,7 +5,7 @@
  * A file without an entry must have none. The numbers never go up. After you remove some, run
  * `WORDS_WRITE=1 npx vitest run test/words.test.ts`, which lowers them.
  */
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 /** The phrase as a regular expression, and its replacement. */
@@ -63,7 +63,10 @@ function found(file: string, text: string): string[] {
   });
 }
 
-const files = globSync('**/*.{ts,sh,mjs,md}', { exclude: (name) => IGNORED.includes(name) });
+// A glob skips folders whose name begins with a dot, unless it names them.
+const files = globSync(['**/*.{ts,sh,mjs,md}', '.ci/**', '.github/**/*.yml'], {
+  exclude: (name) => IGNORED.includes(name),
+}).filter((file) => statSync(file).isFile());
 const byEntry = new Map<string | undefined, string[]>(entries.map((entry) => [entry, []]));
 for (const file of files.map((path) => path.replaceAll('\\', '/')).sort()) {
   const entry = entryOf(file);
@@ -91,6 +94,10 @@ describe('plain English', () => {
       expect(found('a.md', text)).toEqual([]);
     },
   );
+
+  it('is checked in the scripts of continuous integration', () => {
+    expect(files).toEqual(expect.arrayContaining(['.ci/run', '.ci/stages.mjs', '.github/workflows/ci.yml']));
+  });
 
   it('is in every file without an entry in words.json', () => {
     expect(byEntry.get(undefined) ?? []).toEqual([]);

@@ -1,7 +1,8 @@
+import { USUAL_READ_LAG_MS } from './core/vendor-timing.ts';
 import type { PoolTick } from './tick.ts';
 
-/** ECS rarely takes longer than this to show a new task. An idle agent stays for five minutes by default. */
-const SURE_AFTER_MS = 60_000;
+/** An agent counts after ECS has almost certainly shown its task. An idle agent stays for five minutes by default, so ticks see it then. */
+const SURE_AFTER_MS = USUAL_READ_LAG_MS;
 
 /** Minimum time between two warnings about the same pool. */
 const SAY_AGAIN_MS = 60 * 60_000;

@@ -5,6 +5,7 @@
  * reported warnings only while it is warm, so a cold start can repeat them.
  */
 import type { OutOfMemory, Task } from './core/types.ts';
+import { DEAD_AGENT_SHOWN_MS, READ_LAG_MS } from './core/vendor-timing.ts';
 import { OtherLaunchers } from './other-launchers.ts';
 import type { PollBudget, Pool } from './ports.ts';
 import { boundedWith, type MetricsSink, TickMetrics } from './report-metrics.ts';
@@ -21,10 +22,10 @@ export interface ReportParts {
 }
 
 /**
- * A task that ran out of memory is reported if it stopped at most this long ago. ECS can take that long to show it, and a run
- * shows its dead agent for six minutes. A cold start within this time reports the task again.
+ * A task that ran out of memory is reported if it stopped at most this long ago. ECS can take that long to show it, and its run still
+ * shows its agent. A cold start within this time reports the task again.
  */
-const FRESH_END_MS = 5 * 60_000;
+const FRESH_END_MS = Math.min(READ_LAG_MS, DEAD_AGENT_SHOWN_MS);
 
 export class TickReport {
   readonly #parts: ReportParts;

@@ -29,8 +29,6 @@ export type RunStatus =
 
 export type OperationStatus = 'pending' | 'queued' | 'agent_queued' | 'running' | 'errored' | 'canceled' | 'finished';
 
-export type RunOperation = 'plan_only' | 'save_plan' | 'refresh_only' | 'destroy' | 'empty_apply' | 'plan_and_apply';
-
 /** The agent that took a phase, as `execution-details` shows it. */
 export interface ExecutedBy {
   readonly agentId: string;

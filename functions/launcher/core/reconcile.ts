@@ -17,7 +17,7 @@ import type {
   Stop,
   Supply,
 } from './types.ts';
-import { FOREIGN_PATIENCE_MS } from './vendor-timing.ts';
+import { THREE_JOB_REQUESTS_MS } from './vendor-timing.ts';
 
 /** The demand and supply of one pool. */
 export interface PoolState {
@@ -130,7 +130,7 @@ function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch 
 
 /** The number of these jobs that an idle agent of another launcher may still take. */
 function stillOfferedTo(queued: readonly QueuedJob[], nowMs: number): number {
-  return queued.filter((job) => nowMs - job.queuedAtMs < FOREIGN_PATIENCE_MS).length;
+  return queued.filter((job) => nowMs - job.queuedAtMs < THREE_JOB_REQUESTS_MS).length;
 }
 
 /** Sorts jobs: those without a live task come first, and older jobs come before newer ones. */

@@ -21,7 +21,17 @@ import type {
   StandingJob,
   WaitingRun,
 } from './types.ts';
-import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
+import {
+  DEPROVISIONED_AFTER_MS,
+  READ_LAG_MS,
+  SETTLED_AFTER_MS,
+  STOP_TIMEOUT_MAX_MS,
+  STOPPED_TASKS_SHOWN_MS,
+  THREE_JOB_REQUESTS_MS,
+} from './vendor-timing.ts';
+
+/** The function's schedule: maximum time between two ticks. */
+const TICK_EVERY_MS = 60_000;
 
 /**
  * How long after its due time ticks still launch a sweep, because some ticks may be missed. The client token prevents a second task. The time
@@ -30,22 +40,31 @@ import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 const SWEEP_WINDOW_MS = 5 * 60_000;
 
 /**
- * If the agent of a sweep doesn't register, the time from its start deadline until a tick sees the stopped task: one minute until the tick that
- * stops the task, two minutes of `stopTimeout`, half a minute of deprovisioning, five minutes until ECS shows it, one minute until the next tick.
+ * If the agent of a sweep doesn't register, the time from its start deadline until a tick sees the stopped task: until the tick that stops
+ * the task, until the task is STOPPED, until ECS shows this, and until the next tick. Together, this takes ten minutes.
  */
-const END_SHOWS_AFTER_MS = 10 * 60_000;
+const END_SHOWS_AFTER_MS = TICK_EVERY_MS + STOP_TIMEOUT_MAX_MS + DEPROVISIONED_AFTER_MS + READ_LAG_MS + TICK_EVERY_MS;
 
-/** Values that all sweeps share. The agent waits for 90 s, because an idle agent asks for a job every 30 s. */
-const SWEEP = { attemptsBefore: 0, idleSeconds: 90, singleAttempt: true, paused: false } as const;
+/** Values that all sweeps share. The agent waits for three requests for a job, which take 90 s. */
+const SWEEP = {
+  attemptsBefore: 0,
+  idleSeconds: THREE_JOB_REQUESTS_MS / 1000,
+  singleAttempt: true,
+  paused: false,
+} as const;
 
 /**
- * How long a run has been in a post-plan status before each of its sweeps. HCP Terraform's own policy checks take seconds. A run task can take
- * longer, and then the agents leave without a job. So the waits roughly double, and a run has at most eight sweeps.
+ * How long a run has been in a post-plan status before each of its sweeps. HCP Terraform's own policy checks take seconds (UNVERIFIED), so
+ * the first sweep follows them. A run task can take longer, and then the agents leave without a job. So the waits roughly double, and a run
+ * has at most eight sweeps.
  */
 const RUN_SWEEPS_AFTER_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * 60_000);
 
-/** Maximum time for which a run's sweep is due. If ECS no longer showed the task, each tick would launch the sweep again. */
-const RUN_SWEEP_WINDOW_MS = 50 * 60_000;
+/**
+ * Maximum time for which a run's sweep is due: ten minutes less than ECS shows a stopped task. If ECS no longer showed the task, each tick
+ * would launch the sweep again.
+ */
+const RUN_SWEEP_WINDOW_MS = STOPPED_TASKS_SHOWN_MS - 10 * 60_000;
 
 /**
  * Maximum number of sweeps for runs at the same time in a lane. A slow run task delays many runs at once, and a sweep can serve any of them.
