@@ -128,7 +128,7 @@ export const ATTEMPTS: readonly Attempt[] = [
   tcp('a custom protocol on port 443', 'take this, and this: 0123456789abcdef'),
   tcp('data that begins like TLS on port 443', `\u0016\u0003\u0001\u0000\u0010${SECRET}`),
   tcp(
-    'a client hello without an end, with TLS answers',
+    'an unfinished client hello, and a server that answers in TLS',
     `\u0016\u0003\u0001\u003f\u00ff\u0001\u0000\u003f\u00fb\u0003\u0003${BRIEFLY}`,
   ),
   tcp('a server that speaks first on port 443', '', { address: LAB.talkative, port: 443 }),

@@ -70,13 +70,13 @@ export const BREAKS: readonly PolicyBreak[] = [
   {
     name: 'servers can send long answers to data that only begins like TLS',
     apply: without('answer to no client hello'),
-    shows: ['data that begins like TLS on port 443', 'a client hello without an end, with TLS answers'],
+    shows: ['data that begins like TLS on port 443', 'an unfinished client hello, and a server that answers in TLS'],
   },
   {
     name: 'servers can send short answers to an unfinished client hello',
     apply: (rules) =>
       rules.replace('flow:established,to_client; dsize:>0;', 'flow:established,to_client; stream_size:server,>,16384;'),
-    shows: ['a client hello without an end, with TLS answers'],
+    shows: ['an unfinished client hello, and a server that answers in TLS'],
   },
   {
     name: 'names are allowed on every port',

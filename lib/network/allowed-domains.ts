@@ -7,7 +7,7 @@ import { normalised, parseName } from './domain-name.ts';
 
 /** Presets, by their name in the settings. */
 export const PRESETS = {
-  'hcp-terraform': 'the default domains for `hostname`, which `allowedDomains` otherwise replaces',
+  'hcp-terraform': 'the default domains for `hostname`, so that you keep them when you set `allowedDomains`',
   'github-releases': 'GitHub and its release downloads, for community providers and modules',
   'aws-apis': 'the APIs of `awsApiServices` in `awsApiRegions`',
 } as const;

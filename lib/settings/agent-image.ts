@@ -32,9 +32,9 @@ export const agentImage = z.strictObject({
       .optional(),
     {
       description:
-        'Required digest of the image hashicorp/tfc-agent with this version. `agent-image/print-digest.mjs` prints it.',
+        'Digest that the image hashicorp/tfc-agent with the tag `agentImage.version` must have. `agent-image/print-digest.mjs` prints it.',
       allowed: 'sha256: and 64 hexadecimal digits; only with `source` official',
-      absent: 'not checked: the build uses the image that has the tag of this version at that time',
+      absent: 'not checked: the build uses the image that has this tag at the time of the build',
     },
   ),
   base: setting(IMAGE.optional(), {
@@ -44,10 +44,10 @@ export const agentImage = z.strictObject({
   }),
   hideAgent: setting(z.boolean().optional(), {
     description:
-      'Whether the image prevents jobs from reading the agent token. Turn it off only if an agent does not start.',
+      "Whether the image prevents jobs from reading the agent token. For that, the build makes the agent's program file unreadable. Turn it off only if an agent does not start.",
     allowed: 'true or false',
     absent:
-      'true. If the agent can start only with read access to its own binary, the build turns this off and prints a warning',
+      'true. If the agent does not start with an unreadable program file, the build turns this off and prints a warning',
   }),
   registry: setting(IMAGE.optional(), {
     description: 'Image to use instead of building one. The deployment then needs no Docker.',

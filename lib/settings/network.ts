@@ -58,8 +58,7 @@ const allowed = {
   awsApiRegions: setting(z.array(z.string().regex(REGION)).min(1).max(40).optional(), {
     description: 'Regions in which the preset `aws-apis` allows the services.',
     allowed: 'up to 40, such as eu-central-1',
-    absent:
-      "the stack's region; for services whose hostnames differ between partitions, such as iam, you must set the regions",
+    absent: "the stack's region; required for services whose hostnames differ between partitions, such as iam",
   }),
 };
 

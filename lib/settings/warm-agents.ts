@@ -68,7 +68,7 @@ export const standingSettings = {
   }),
   sweepMinutes: setting(whole(10, 1440).optional(), {
     description:
-      'Minutes between two sweeps. A sweep starts one agent for jobs that HCP Terraform does not list as runs, such as assessments. The agent serves one job, or ends after 90 seconds without a job. With `phases`, `unlistedJobs` selects these jobs. By default, the agent takes only jobs that read, so no module tests (`test`) and no applies of Stacks (`stack_apply`).',
+      'Minutes between two sweeps. A sweep starts one agent for jobs that HCP Terraform does not list as runs, such as assessments. The agent serves one job, or ends after 90 seconds without a job. Without `phases`, the agent takes every such job. With `phases`, `unlistedJobs` selects the jobs that it takes. The default is only jobs that read: no module tests (`test`) and no applies of Stacks (`stack_apply`).',
     allowed: 'integer from 10 to 1440',
     absent: 'no sweeps: such a job waits until an agent starts for another job',
   }),

@@ -24,7 +24,7 @@ const NO_INBOUND_RULE = 'yes: the security group has no inbound rule';
 
 /** An AWS host serves every account. Only the request inside TLS contains the owner of the log, secret or registry. */
 const TO_ANOTHER_ACCOUNT =
-  'a job with keys of another account can send data to that account through CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region. Tasks need these services to start, and the services accept requests for every AWS account';
+  "a job with keys of another account can send data to that account through this region's CloudWatch Logs and Secrets Manager, and also ECR if the image is in ECR. Tasks need these services to start, and the services accept requests for every AWS account";
 
 const LIMITED_BY_ENDPOINTS = '`vpcEndpoints: task-start` [limits this](#vpcendpoints-and-other-accounts)';
 
@@ -81,7 +81,7 @@ export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
       'a forged server name': 'your VPC decides',
       'domain fronting': 'your VPC decides',
       'another AWS account':
-        'your VPC decides. `dnsFirewall` does not stop this: it always allows CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region, because tasks need these services to start. The services accept requests for every AWS account',
+        "your VPC decides. `dnsFirewall` does not stop this: it always allows this region's CloudWatch Logs and Secrets Manager, and also ECR if the image is in ECR, because tasks need these services to start. The services accept requests for every AWS account",
       'DNS tunnelling':
         'your VPC decides. With `dnsFirewall`, the VPC’s resolver does not resolve other domains; your VPC decides about DNS over HTTPS and other resolvers',
       'other ports': "yes with the stack's security group; with your own groups, your rules decide",

@@ -132,8 +132,8 @@ function optionPrices(dnsNames: number): string {
   return [
     '| option | with | idle, per month | in use |',
     '|---|---|---|---|',
-    `| \`natGateways: all\` | \`nat-gateway\` | + ${more({ natGateways: 1 })} | the same |`,
-    `| | \`network-firewall\` | + ${more({ natGateways: 1, firewallEndpoints: 1 })} | the same |`,
+    `| \`natGateways: all\` | \`nat-gateway\` | + ${more({ natGateways: 1 })} | no additional price per GB |`,
+    `| | \`network-firewall\` | + ${more({ natGateways: 1, firewallEndpoints: 1 })} | no additional price per GB |`,
     `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} per GB, instead of the price of NAT |`,
     `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same; this traffic bypasses the firewall |`,
     `| | \`network-firewall\`, \`natGateways: all\` | + ${endpoints(2)} | the same |`,

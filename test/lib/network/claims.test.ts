@@ -24,7 +24,9 @@ describe('the claim about other AWS accounts', () => {
       const template = templateOf({ network: { egress } });
       expect(resolving(template)).toHaveLength(3);
       expect(passing(template)).toHaveLength(egress === 'network-firewall' ? 3 : 0);
-      expect(CLAIMS[egress].stops['another AWS account']).toMatch(/^no: .*CloudWatch Logs, Secrets Manager and .*ECR/);
+      expect(CLAIMS[egress].stops['another AWS account']).toMatch(
+        /^no: .*CloudWatch Logs and Secrets Manager, and .*ECR/,
+      );
     },
   );
 

@@ -86,7 +86,7 @@ it.each([
   ['SSH on port 443', 'not TLS'],
   ['a server that speaks first on port 443', 'not TLS'],
   ['a client hello that never ends, on port 443', 'client hello without an end'],
-  ['a client hello without an end, with TLS answers', 'answer to no client hello'],
+  ['an unfinished client hello, and a server that answers in TLS', 'answer to no client hello'],
   ['data in the first packet (TCP Fast Open)', 'data before the connection'],
   ['data in the first packet, which offers ECN', 'data before the connection'],
   ['TCP 22', 'TCP port not allowed'],
