@@ -91,7 +91,7 @@ function* routeFindings(
     const lacking = [...services.filter((service) => !byName(service)), ...(layers ? ['s3 (gateway)'] : [])];
     yield missing(
       `subnet ${id} has ${where}${lacking.length === 0 ? '' : `, and no endpoint with private DNS for ${lacking.join(', ')}`}`,
-      'add a route to a NAT gateway or to your proxy network: HCP Terraform has no endpoint inside AWS. A proxy alone also works, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
+      'add a route to a NAT gateway or to the network of your proxy: HCP Terraform has no endpoint inside AWS. A proxy alone also works, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
     );
     return;
   }
