@@ -64,6 +64,15 @@ export function waysToRun(scratch: string): readonly [Way, ...Way[]] {
   ];
 }
 
+/** The process may have ended since it was listed. */
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
 export class Scratch {
   readonly directory = mkdtempSync(join(tmpdir(), 'entrypoint-test-'));
   private readonly closers: (() => void)[] = [];
@@ -85,7 +94,7 @@ export class Scratch {
 
   release(): void {
     for (const close of this.closers) close();
-    for (const pid of processesIn(this.directory)) process.kill(pid, 'SIGKILL');
+    for (const pid of processesIn(this.directory)) killIfAlive(pid);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
