@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:chi
 import { existsSync } from 'node:fs';
 import { whyMissing } from '../../test/processes.ts';
 
-/** Folder for the Suricata of Debian 13 on Debian 12, which has no Suricata 7. */
+/** Debian 12 has no Suricata 7, so the lab puts Debian 13's into this folder. */
 export const SURICATA_ROOT = '/var/tmp/agent-launcher-lab/trixie';
 
 export interface Engine {

@@ -166,7 +166,7 @@ export interface Sent {
   readonly body: Buffer;
 }
 
-/** The request in the current world of a server. */
+/** Turns a generated request into one that can be sent: fills in a route and the IDs that the server has now. */
 export function sentOf(
   server: HcpTerraformServer,
   wanted: typeof anyRequest extends fc.Arbitrary<infer T> ? T : never,

@@ -48,7 +48,7 @@ export interface EcsOptions {
   /** Lifetime of a client token (default: 24 h), and whether a newer revision of a family counts as a changed parameter (default: yes). */
   readonly clientTokens?: Partial<TokenRules> & { readonly compareRevision?: boolean };
   readonly quotas?: VcpuQuotas;
-  /** True for the vendor's rates, or other rates. Default: no limits. */
+  /** `true` applies the vendor's rates. An object sets other rates. Default: no limits. */
   readonly rates?: true | typeof VENDOR_RATES;
   /** Runs the containers. Default: processes of this machine ({@link ProcessRunner}). */
   readonly runner?: (host: RunnerHost) => Promise<MachineRunner>;
@@ -58,7 +58,7 @@ export interface EcsOptions {
   readonly hostPath?: string;
   /** Milliseconds that tasks may take to end when the server closes. Default: 3000. */
   readonly closeGraceMs?: number;
-  /** Clock of the rules, not of the processes. Default: the machine's. */
+  /** The emulator's delays and time limits use this clock. The containers' processes use real time. Default: the machine's clock. */
   readonly scheduler?: Scheduler;
 }
 

@@ -127,7 +127,7 @@ describe('warm agents and sweeps', () => {
     );
   });
 
-  it('run every day if the schedule has no days, up to 24:00', () => {
+  it('run every day if the schedule has no days, and can run until 24:00', () => {
     const schedule = { from: '00:00', to: '24:00', timeZone: 'UTC' };
     const warmAgents = { agents: 1, idleMinutes: 5, schedule };
     expect(poolEnvironment('Launcher', { name: 'a', warmAgents }).lanes).toMatchObject([

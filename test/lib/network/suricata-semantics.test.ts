@@ -97,7 +97,7 @@ it.each([
   expect(verdictOn(name).by).toBe(by);
 });
 
-it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
+it('the rules of the template log every requested server name, allowed or not, but not that the rule "TLS begins" set its flow bit', () => {
   for (const name of ['an allowed name', 'another name']) {
     expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
   }

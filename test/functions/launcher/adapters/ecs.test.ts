@@ -319,8 +319,8 @@ describe('a launch is refused with a remedy', () => {
   });
 
   it.each([
-    ['as an exception', 400],
-    ['as a throttle of the server, which started nothing', 503],
+    ['if ECS throttles it with status 400', 400],
+    ['if ECS throttles it with status 503, which starts nothing', 503],
   ])('%s', async (_, status) => {
     failing('RunTask', 'ThrottlingException', 'Rate exceeded', status);
     expect(await launch()).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
@@ -653,7 +653,7 @@ describe('a task of an ECS answer', () => {
     }
   });
 
-  it('contains no member that ECS’s answer lacks', () => {
+  it('contains only the members that ECS sent', () => {
     const { id, family, lastStatus, desiredStatus, ...rest } = seenAs({});
     expect([id, family, lastStatus, desiredStatus]).toEqual(['0123', 'launcher-default', 'STOPPED', 'STOPPED']);
     expect(new Set(Object.values(rest))).toEqual(new Set([undefined]));

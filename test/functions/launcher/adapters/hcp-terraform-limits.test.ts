@@ -251,8 +251,8 @@ describe('an answer with more entries or values than a page has', () => {
   });
 });
 
-describe('a string that is longer than the launcher keeps', () => {
-  it('is replaced in a run’s status and its agent’s name', async () => {
+describe('a string above the launcher’s maximum length', () => {
+  it('is replaced by its length as a run’s status or agent name', async () => {
     const details = { 'execution-details': { 'agent-name': 'n'.repeat(256) } };
     const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
     const runs = [run('run-1', 's'.repeat(65)), run('run-2', 's'.repeat(64))];
@@ -265,7 +265,7 @@ describe('a string that is longer than the launcher keeps', () => {
     });
   });
 
-  it('is replaced in the name of a pool that differs from the settings', async () => {
+  it('is replaced by its length in the error about a pool with an unexpected name', async () => {
     server.on('/api/v2/agent-pools/apool-9', poolNamed('n'.repeat(10_000)));
     expect(messageOf(await runsOf({ ...pool, id: 'apool-9' }))).toContain('is named "a text of 10000 characters"');
   });

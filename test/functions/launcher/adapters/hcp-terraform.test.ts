@@ -561,14 +561,14 @@ describe('the agents of a pool', () => {
     expect(server.requests.filter((request) => request === LOOKUP)).toHaveLength(2);
   });
 
-  it('are an error with its own fault after one request, if the first page shows that there are more than 50 pages', async () => {
+  it('can’t be read if the first page shows more than 50 pages: fails after one request, with the fault too-long', async () => {
     const pagination = { ...page(1, 2).meta.pagination, 'total-pages': 51 };
     server.on(AGENTS, json({ data: [], meta: { pagination } }));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
     expect(requestsTo(AGENTS)).toHaveLength(1);
   });
 
-  it('are an error if they could not be read', async () => {
+  it('can’t be read if HCP Terraform returns 500: fails with the fault unavailable', async () => {
     server.on(AGENTS, status(500));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'unavailable' });
   });

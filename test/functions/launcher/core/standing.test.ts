@@ -372,7 +372,7 @@ describe('a run in a post-plan status', () => {
     expect(short(live('z', 'busy', { startedBy: 'sweep/one/7' }))).toHaveLength(2);
   });
 
-  it('gets at most eight sweeps, whenever ticks observe it', () => {
+  it('gets at most eight sweeps, no matter when ticks observe it', () => {
     const keys = Array.from({ length: 24 * 60 * 4 }, (_, n) => sweeps(waiting(seconds(15 * n)))).flat();
     expect(new Set(keys).size).toBe(8);
   });

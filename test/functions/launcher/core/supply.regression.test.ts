@@ -132,7 +132,7 @@ describe('a list of agents that lacks a busy agent', () => {
   const statesOf = (agents: readonly Agent[]) =>
     supplyFrom([late, working], { agents, running }).live.map(({ state }) => state);
 
-  it('is not used to stop any other task either', () => {
+  it('is not a reason to stop any task', () => {
     expect(statesOf([])).toEqual(['unobserved', 'busy']);
     expect(statesOf([agent('working', 'busy')])).toEqual(['overdue', 'busy']);
   });

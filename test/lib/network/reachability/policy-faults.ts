@@ -15,7 +15,7 @@ export interface Expected {
   readonly dnsFirewall: boolean;
   readonly taskStartEndpoints: boolean;
   readonly ipv6: boolean;
-  /** Services whose APIs jobs may use. */
+  /** Services whose APIs are allowed for jobs. */
   readonly services: readonly string[];
   /** Buckets whose hostnames are allowed. */
   readonly buckets: readonly string[];
