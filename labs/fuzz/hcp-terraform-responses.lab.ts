@@ -123,7 +123,7 @@ describe('responses of HCP Terraform', () => {
     });
   });
 
-  it('with any status, headers and body lead to a result, or to an error that repeats no part of them', async () => {
+  it('with any status, headers and body lead to a result, or to an error that repeats no part of the response', async () => {
     const body = fc.oneof(
       text,
       fc.oneof(anyLike(goodAgents), fc.constant(goodAgents)).map((value) => JSON.stringify(value) ?? ''),

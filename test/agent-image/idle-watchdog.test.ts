@@ -90,7 +90,7 @@ describe('the idle watchdog, in every way to run the script', { concurrent: true
 });
 
 describe('the idle watchdog', { concurrent: true }, () => {
-  test('stops an agent that logged that it waits, and after that only messages that an idle agent can log', async () => {
+  test('stops an agent whose log shows that it waits, followed only by messages that an idle agent can log', async () => {
     const logs = [
       [JSON_LOG.waiting],
       [
@@ -122,7 +122,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
   ];
   test.each([
     [
-      'the watchdog does not stop an agent that logs a job in the JSON format of older agents, or that logs again that it waits',
+      'the watchdog does not stop an agent that logged a job, even in the format of older agents or before another message about waiting',
       [
         [JSON_LOG.waiting, JSON_LOG.job],
         [TEXT.waiting, TEXT.job.replaceAll('_', '.')],

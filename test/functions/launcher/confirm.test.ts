@@ -118,7 +118,7 @@ describe('a stop', () => {
     },
   );
 
-  it('is not carried out if the list fails, unless it needs no list, and the error is reported', async () => {
+  it('is not carried out if it needs a list and the list fails, and the error is reported', async () => {
     const error = trouble('unavailable');
     expect(await confirm([never('t'), left('u')], error, ['u'])).toEqual({
       confirmed: ['u'],

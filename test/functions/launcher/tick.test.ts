@@ -215,7 +215,7 @@ describe('a bug while one pool is processed', () => {
     },
   );
 
-  it('in its launches leaves the other launches under an organization agent limit alone', async () => {
+  it('in the pool’s launches doesn’t affect the other launches under an organization agent limit', async () => {
     breakLaunches();
     const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
     expect(ticked.get('one')?.errors).toMatchObject([internal]);
@@ -242,7 +242,7 @@ describe('a bug while one pool is processed', () => {
     ]);
   });
 
-  it('in a request for several pools is an error of each of them', async () => {
+  it('in a request for several pools causes an error in each of these pools', async () => {
     const { openRuns } = platform;
     platform.openRuns = (pools) => {
       if (pools.some(({ name }) => name === 'one')) throw bug();
@@ -407,7 +407,7 @@ describe('a stop of a task without a working agent', () => {
     expect(platform.agentsAsked).toHaveLength(1);
   });
 
-  it('happens in the same tick as the launch for the job that waited for its slot', async () => {
+  it('happens in the same tick as the launch for the job that waited for the task’s slot', async () => {
     queue('one', 'run-9');
     platform.listsAgents([left]);
     await tickOfOne({ maxAgents: 1 });
@@ -440,13 +440,13 @@ describe('an organization agent limit', () => {
     expect(platform.agentsAsked).toEqual([]);
   });
 
-  it('if absent, leaves the agents of idle pools unread while another pool has work', async () => {
+  it('leaves the agents of idle pools unread if it is absent and another pool has work', async () => {
     queue('one', 'run-a');
     await tickOf([pool('one'), pool('two')]);
     expect(platform.agentsAsked.map(({ pool: asked }) => asked)).toEqual(['one']);
   });
 
-  it('counts only the tasks of the pool that HCP Terraform doesn’t know, not the others’ twice', async () => {
+  it('counts the tasks of a pool that HCP Terraform doesn’t know, and the agents of other pools only once', async () => {
     queue('one', 'run-a');
     platform.fails('two', trouble());
     platform.sights.set('two', { agentsVisible: false, notFound: true });

@@ -53,7 +53,7 @@ const MODES = [
 ];
 
 describe.each(MODES.map((network) => [JSON.stringify(network), network] as const))('with %s', (_, network) => {
-  it("the task reaches the sidecar's image, its layers and GuardDuty, also without another image in ECR", () => {
+  it("the task reaches the sidecar's image, its layers and GuardDuty, even if no other image is in ECR", () => {
     for (const more of [{}, registry]) {
       const template = templateOf({ ...more, network: { ...network, guardDuty: true } }).toJSON();
       for (const arrival of arrivals(template)) expect(arrival).toMatchObject({ reached: true });
@@ -113,7 +113,7 @@ describe('the execution role', () => {
   it.each([
     ['the VPC of the stack', { egress: 'nat-gateway' }],
     ['an existing VPC', existing],
-  ])("of each pool may pull only the sidecar's image from that account, in %s", (_, network) => {
+  ])("of each pool may pull only the sidecar's image from GuardDuty's account, in %s", (_, network) => {
     const pools = ['one', 'two'].map((name) => ({ name, agentTokenSecret: `acme/${name}` }));
     const template = templateOf({ pools, network: { ...network, guardDuty: true } }).toJSON();
     const policies = resourcesIn(template).filter(

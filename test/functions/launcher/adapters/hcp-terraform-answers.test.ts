@@ -91,7 +91,7 @@ describe('current runs of workspaces', () => {
     expect(currentRunsOf(page(data, included), 'apool-1').map(({ id }) => id)).toEqual(['run-1']);
   });
 
-  it('are an error if they are malformed, while other included resources are ignored', () => {
+  it('are rejected if they are malformed, while included resources of other types are ignored', () => {
     expect(() => page([], [{ type: 'runs', id: 'run-1' }])).toThrow();
     expect(page([], [{ type: 'users' }]).included).toHaveLength(1);
   });
@@ -157,13 +157,13 @@ describe('what the launcher reads of a run', () => {
   });
 
   it.each([['plan-queued-at'], ['planning-at'], ['apply-queued-at'], ['applying-at']])(
-    'is an error if %s is not a time, because the order of the queue depends on it',
+    'is rejected if %s is not a time, because the order of the queue depends on it',
     (key) => {
       expect(() => runs(run({ 'status-timestamps': { [key]: 'yesterday' } }))).toThrow();
     },
   );
 
-  it('is an error without pagination, because the rest of the list would be missed', () => {
+  it('is rejected without pagination, because the launcher would miss the rest of the list', () => {
     for (const without of [{}, { pagination: {} }]) {
       expect(() => runsPage.parse({ data: [], meta: without })).toThrow();
     }
@@ -180,7 +180,7 @@ describe('a current run that is missing among the included resources', () => {
     ['nothing is included', []],
     ['only a resource of another type is included', [{ type: 'users', id: 'user-1' }]],
     ['a resource of another type has its id and its shape', [{ ...run(), type: 'plans' }]],
-  ])('is an error that contains the run’s id if %s', (_, included) => {
+  ])('causes an error with the run’s id if %s', (_, included) => {
     expect(() => currentRunsOf(listed(included), 'apool-1')).toThrow(
       expect.objectContaining({
         name: 'UpstreamError',
@@ -190,11 +190,11 @@ describe('a current run that is missing among the included resources', () => {
       }),
     );
   });
+});
 
-  it('is an error if a workspace has no valid id', () => {
-    const data = [{ id: 'x', relationships: {} }];
-    expect(() => workspacesPage.parse({ data, included: [], meta })).toThrow();
-  });
+it('a list of workspaces is rejected if a workspace has no valid id', () => {
+  const data = [{ id: 'x', relationships: {} }];
+  expect(() => workspacesPage.parse({ data, included: [], meta })).toThrow();
 });
 
 describe('an agent in an answer', () => {

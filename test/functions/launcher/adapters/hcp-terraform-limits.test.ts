@@ -113,7 +113,7 @@ describe('if a page of runs is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual([...single(10), '100:1']);
   });
 
-  it('each poll takes at most 20 requests, so that a poll of three lists fits into the budget too', async () => {
+  it('each poll takes at most 20 requests, so that a poll of three lists fits into the budget', async () => {
     const stuck = largeRuns('stuck', 'post_plan_running');
     const plans = largeRuns('plan', 'plan_queued');
     const applies = largeRuns('apply', 'apply_queued');
@@ -166,7 +166,7 @@ describe('if a page of runs is larger than the launcher reads', () => {
     expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
-  it('the error has its own fault and a remedy if a single run is too large', async () => {
+  it('the poll fails with the fault too-large and a remedy if a single queued run is too large', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });

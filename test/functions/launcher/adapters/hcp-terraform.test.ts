@@ -233,13 +233,13 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
-  it('are an error if a later list is refused', async () => {
+  it('can’t be read if a later list is refused: the poll fails with the fault rejected', async () => {
     const crowd = Array.from({ length: 501 }, (_, n) => run(`run-${n}`, 'policy_checking'));
     server.on(RUNS, firstListOnly(crowd, status(403)));
     expect(await failure(client())).toMatchObject({ fault: 'rejected' });
   });
 
-  it('are an error, not an empty list, if the first list could not be read and the next one fails', async () => {
+  it('can’t be read, and don’t count as none, if the first list could not be read and the next one fails', async () => {
     const crowd = [run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')];
     server.on(RUNS, firstListOnly(crowd, status(503)));
     expect(await failure(client())).toMatchObject({ fault: 'unavailable' });
@@ -277,7 +277,7 @@ describe('the runs of a pool', () => {
     expect(runRequests().at(-1)).toContain('filter[agent_pool_names]=default,other');
   });
 
-  it('the runs of a renamed pool are an error within ten minutes, even in a warm function', async () => {
+  it('the runs of a renamed pool can’t be read after ten minutes, even in a warm function', async () => {
     const warm = client();
     expect((await openRuns(warm)).ok).toBe(true);
     server.on(POOLS, list([]));
@@ -397,24 +397,24 @@ describe('an error instead of an empty list is the result of', () => {
     expect(await failure()).toMatchObject({ fault: 'rejected', message: expect.stringContaining('check the names') });
   });
 
-  it('a pool that does not exist, with a remedy', async () => {
+  it('a pool that does not exist: the error contains a remedy', async () => {
     server.on(POOLS, list([]));
     const error = await failure();
     expect(error.message).toMatch(/no agent pool named "default" in organization "acme".*correct the name/);
     expect(runRequests()).toEqual([]);
   });
+});
 
-  it('a pool that doesn’t exist has no agents to count after three such answers in a row, until a different answer', async () => {
-    const asked = client();
-    server.on(POOLS, list([]));
-    for (const notFound of [undefined, undefined, true]) {
-      await openRuns(asked);
-      expect(asked.visibilityOf(pool).notFound).toBe(notFound);
-    }
-    server.on(POOLS, status(404));
+it('a pool counts as not found after three answers in a row that don’t contain it, until a different answer', async () => {
+  const asked = client();
+  server.on(POOLS, list([]));
+  for (const notFound of [undefined, undefined, true]) {
     await openRuns(asked);
-    expect(asked.visibilityOf(pool).notFound).toBeUndefined();
-  });
+    expect(asked.visibilityOf(pool).notFound).toBe(notFound);
+  }
+  server.on(POOLS, status(404));
+  await openRuns(asked);
+  expect(asked.visibilityOf(pool).notFound).toBeUndefined();
 });
 
 describe('an API token that is rejected', () => {
@@ -755,7 +755,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     return { applies, requests: runRequests().length - before };
   };
 
-  it('reserves one request for the next poll, not those for a whole list, if its first page fails', async () => {
+  it('reserves only one request for the next poll if its first page fails, not as many as a whole list needs', async () => {
     server.on(RUNS, status(503));
     const warm = client();
     for (let poll = 0; poll < 24; poll += 1) expect(await failure(warm)).toMatchObject({ fault: 'unavailable' });

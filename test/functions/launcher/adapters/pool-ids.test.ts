@@ -133,7 +133,7 @@ describe('a pool that is known by its id', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('is an error that reports both names if its name differs from the settings', async () => {
+  it('causes an error with both names if its name differs from the settings', async () => {
     const error = await look(one, 'other');
     const request = 'GET /api/v2/agent-pools/apool-9';
     expect(error).toMatchObject({ fault: 'rejected', system: 'HCP Terraform', request });

@@ -409,7 +409,7 @@ describe('a run in a post-plan status', () => {
   const decide = (waiting: readonly WaitingRun[], has: Has, maxAgents = 10, queued = 0) =>
     decided({ lanes: [LANE], waiting, has, queued, maxAgents });
 
-  it('gets one task per sweep, and none while a free task may serve it', () => {
+  it('gets one task per sweep, and none while a free task may serve the run', () => {
     const run = waiting(minutes(3));
     expect(decide([run], {}).launches).toEqual(['sweep/run-a/0 1']);
     expect(decide([run], { attempts: new Map([['sweep/run-a/0', 1]]) }).launches).toEqual([]);
@@ -426,7 +426,7 @@ describe('a run in a post-plan status', () => {
     });
   });
 
-  it('gets its own agent, as other such runs do', () => {
+  it('gets an agent in addition to the agents of other runs in a post-plan status', () => {
     const runs = [waiting(minutes(3)), waiting(minutes(7), { runId: 'run-b' })];
     expect(decide(runs, {}).launches).toEqual(['sweep/run-a/0 1', 'sweep/run-b/1 1']);
   });
