@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import type { Message, Try } from './attempts.ts';
 
-/** Timeout. It is long enough to send a lost packet again twice. */
+/** Timeout of an attempt. It is long enough to send a lost packet again twice. */
 const PATIENCE_MS = 4_000;
 
 export interface Outcome {
