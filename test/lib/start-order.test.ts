@@ -24,7 +24,7 @@ const WATCHES = new Set([
   'AWS::CDK::Metadata',
 ]);
 
-/** The resources that CloudFormation creates before each resource. @throws if two wait for each other */
+/** Returns the resources that CloudFormation creates before each resource. @throws if two wait for each other */
 function order(template: Template) {
   const all = resourcesById(template);
   const before = new Map<string, ReadonlySet<string>>();

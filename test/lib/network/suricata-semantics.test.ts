@@ -31,7 +31,7 @@ function verdictOn(name: string, settings: Settings = engine) {
   );
 }
 
-/** The result of an attempt. A blocked one that leaks too many bytes counts as `reaches`, as in the lab. */
+/** Returns the result of an attempt. A blocked one that leaks too many bytes counts as `reaches`, as in the lab. */
 function resultOf(name: string, settings?: Settings): Attempt['expected'] {
   const attempt = attempts.get(name);
   const { reaches, leaked } = verdictOn(name, settings);
