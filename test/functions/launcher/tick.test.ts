@@ -176,8 +176,8 @@ describe('a bug while one pool is processed', () => {
   const internal = { system: 'launcher', fault: 'internal', message: expect.stringMatching(/a bug.*RangeError at /) };
 
   const INPUTS = [
-    ['its runs', () => platform.runs.set('one', Promise.reject(bug()))],
-    ['its agents', () => platform.agentsOf.set('one', bug())],
+    ['a pool’s runs', () => platform.runs.set('one', Promise.reject(bug()))],
+    ['a pool’s agents', () => platform.agentsOf.set('one', bug())],
   ] as const;
   const breakLaunches = () => {
     const { answer } = tasks;
@@ -189,8 +189,8 @@ describe('a bug while one pool is processed', () => {
     queue('two', 'run-b');
   });
 
-  it.each([...INPUTS, ['its launches', breakLaunches] as const])(
-    'a bug in %s is an error of that pool, and the other pool is still served',
+  it.each([...INPUTS, ['a pool’s launches', breakLaunches] as const])(
+    'a bug in %s causes an error in that pool, and the other pool is still served',
     async (_, breakIt) => {
       breakIt();
       const ticked = await tickOf([pool('one'), pool('two')]);
@@ -203,7 +203,7 @@ describe('a bug while one pool is processed', () => {
   );
 
   it.each(INPUTS)(
-    'in %s keeps the other pools of its organization agent limit from launching, and no other organization',
+    'in %s prevents launches in the other pools with the same organization agent limit, but not in other organizations',
     async (_, breakIt) => {
       breakIt();
       const pools = [pool('one'), pool('two'), pool('three', { organization: 'other' })];

@@ -58,13 +58,18 @@ describe('a run in an answer', () => {
 
   // HashiCorp documents only some of the keys of `status-timestamps`.
   it.each([
-    ['its own time', 'planning', { 'planning-at': at, 'apply-queued-at': LATER }, at],
-    ['its own time, not a later one', 'post_plan_running', { 'planned-at': LATER, 'post-plan-running-at': at }, at],
-    ['the latest time, without its own', 'cost_estimated', { 'planning-at': at, 'planned-at': LATER }, LATER],
-    ['the only time', 'cost_estimated', { 'planning-at': at }, at],
-    ['the latest that is a time', 'planned', { 'planned-at': at, 'x-at': 'soon', 'y-at': null, 'z-at': {} }, at],
-    ['no known time, where there is none', 'cost_estimated', {}, undefined],
-    ['no known time, without any timestamps', 'post_plan_running', null, undefined],
+    ['the time of that status', 'planning', { 'planning-at': at, 'apply-queued-at': LATER }, at],
+    [
+      'the time of that status, not a later time',
+      'post_plan_running',
+      { 'planned-at': LATER, 'post-plan-running-at': at },
+      at,
+    ],
+    ['the latest time if that status has no time', 'cost_estimated', { 'planning-at': at, 'planned-at': LATER }, LATER],
+    ['the only time if that status has no time', 'cost_estimated', { 'planning-at': at }, at],
+    ['the latest valid time', 'planned', { 'planned-at': at, 'x-at': 'soon', 'y-at': null, 'z-at': {} }, at],
+    ['no known time if there are no times', 'cost_estimated', {}, undefined],
+    ['no known time if there are no timestamps', 'post_plan_running', null, undefined],
   ])('has been in its status since %s', (_, status, times, expected) => {
     const [seen] = runs(run({ status, 'status-timestamps': times }));
     expect(seen?.statusSinceMs).toBe(expected && Date.parse(expected));
