@@ -223,7 +223,7 @@ describe('a bug while one pool is processed', () => {
   });
 
   it.each([undefined, 5])(
-    'in the list of live tasks is the error of every pool (agentsCeiling %s)',
+    'in the list of live tasks causes an error in every pool (agentsCeiling %s)',
     async (agentsCeiling) => {
       tasks.tasks = bug();
       const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling });

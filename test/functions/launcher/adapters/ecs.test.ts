@@ -454,7 +454,7 @@ describe('the end of the tick', () => {
       onDemand,
     ],
     [
-      'a launch on demand whose first token names no task',
+      'a launch on demand whose first client token belongs to no task',
       'RunTask',
       (until) => tasks.launch(spot('run-9'), until),
       () => {
@@ -464,7 +464,7 @@ describe('the end of the tick', () => {
       hasOwnToken,
     ],
     [
-      'the description of the task that a conflict named',
+      'the description of the task whose ARN is in a conflict',
       'DescribeTasks',
       (until) => tasks.launch(request('run-1'), until),
       () => register(['exec sleep 61']),

@@ -52,7 +52,7 @@ type Runs = Awaited<ReturnType<typeof runsOf>>;
 const idsOf = (answer: Runs) => (answer.ok ? answer.value.map(({ id }) => id) : [answer.error.message]);
 const messageOf = (answer: Runs) => (answer.ok ? undefined : answer.error.message);
 
-/** Size and number of each page that was requested since the last call. */
+/** Returns the size and number of each page that was requested since the last call. */
 function pagesRequested(path = RUNS): string[] {
   const pages = server.requests
     .filter((request) => request.startsWith(path))
@@ -66,12 +66,12 @@ function pagesRequested(path = RUNS): string[] {
 
 const runsFrom = (first: number, count: number, messageBytes = 0) =>
   Array.from({ length: count }, (_, n) => run(`run-${first + n}`, 'plan_queued', 'x'.repeat(messageBytes)));
-/** Twelve runs of a megabyte each. */
+/** Creates twelve runs of a megabyte each. */
 const largeRuns = (name: string, status: string) =>
   Array.from({ length: 12 }, (_, n) => run(`run-${name}${n}`, status, 'x'.repeat(1_000_000)));
 /** A run that is larger than the launcher reads. */
 const tooLarge = run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20));
-/** The pages of one entry, and the attempts at larger pages before them. */
+/** Returns the requests for this number of pages with one entry each. */
 const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);
 const shrinking = ['100:1', '20:1', '5:1'];
 const ids = (runs: readonly { id: string }[]) => runs.map(({ id }) => id);

@@ -159,7 +159,7 @@ describe('the runs of a pool', () => {
   });
 
   it.each([400, 422])(
-    'are an error after two requests if status %i isn’t about the operations, and the next poll uses the filter again',
+    'can’t be read if status %i isn’t about the operations: the poll fails after two requests, and the next poll uses the filter again',
     async (code) => {
       server.on(RUNS, status(code));
       const warm = client();
@@ -172,7 +172,7 @@ describe('the runs of a pool', () => {
   );
 
   it.each(['app.terraform.io', 'app.eu.terraform.io'])(
-    'are requested from %s once, without a request for its version or without the operations',
+    'are requested from %s once, and neither its version nor a list without operations is requested',
     async (hostname) => {
       server.on(RUNS, status(422));
       expect(await failure(client(undefined, hostname))).toMatchObject({ fault: 'rejected', status: 422 });
@@ -714,7 +714,7 @@ describe('if the request budget isn’t enough for all pools', () => {
       list(query.has('include') ? [] : [run('run-1')])(request, response);
     });
     const warm = client();
-    // After seven times three requests and one more, two of 24 are left: one for the combined request and one for a pool.
+    // Seven polls take three requests each, and one poll takes one. Two of 24 are left: one for the combined request and one for a pool.
     for (let poll = 0; poll < 7; poll += 1) await answersOf([first, other], warm);
     await openRuns(warm, [first]);
     const answers = await answersOf([first, other], warm);
