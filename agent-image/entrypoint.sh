@@ -185,7 +185,10 @@ terraform_runs() { # whether a descendant of the agent is Terraform; a line of s
 # -- Start
 # Functions that traps call must use `case` on values, and no exit statuses or `return`. A signal during such a function runs the
 # trap again. dash and BusyBox then lose the exit status of the previous command and the `return` of the interrupted function.
-ask() { # $1: number of requests so far (the caller counts in one step, so that no signal interrupts it), $2: reason
+
+# $1: number of requests so far, including this one (the caller increments it in the call itself, so that no signal comes between),
+# $2: reason
+ask() {
   woken=yes
   case $1 in
     1)

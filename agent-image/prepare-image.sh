@@ -35,8 +35,8 @@ cp -L "$shell" /opt/agent-launcher/sh
 cp -L "$(command -v tee)" /opt/agent-launcher/tee
 chmod 0711 /opt/agent-launcher/sh /opt/agent-launcher/tee
 chmod 0755 /opt/agent-launcher /opt/agent-launcher/entrypoint.sh
-# bash imports functions from environment variables, also if its name is sh. With such variables, a caller of RunTask could print
-# the token.
+# bash imports functions from environment variables, even if it is started as sh. With such variables, a caller of RunTask could
+# print the token.
 ! env 'BASH_FUNC_probe%%=() { :; }' /opt/agent-launcher/sh -c 'command -v probe' >/dev/null ||
   fail "/bin/sh reads functions from environment variables, as bash does; install dash in the base image."
 

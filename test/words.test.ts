@@ -1,8 +1,8 @@
 /**
  * Words and phrases that make a text hard to read, and what to write instead.
  *
- * `words.json` has the number of occurrences that each folder may still have. A file counts in its longest matching entry.
- * A file without an entry must have none. The numbers never go up. After you remove some, run
+ * `words.json` has the number of occurrences that each folder may still have. If several entries
+ * match a file, it counts towards the one with the longest path. A file without an entry must have none. The numbers never go up. After you remove some, run
  * `WORDS_WRITE=1 npx vitest run test/words.test.ts`, which lowers them.
  */
 import { globSync, readFileSync, statSync, writeFileSync } from 'node:fs';

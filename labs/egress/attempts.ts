@@ -29,7 +29,7 @@ export const NAMES = {
 /** Data of a client that only pretends to use TLS. The host that isn't allowed sends a long answer. */
 export const SECRET = 'take this secret';
 
-/** The same, but the host answers with a few bytes that begin like those of a TLS server. */
+/** Data of a client that only pretends to use TLS. The host answers with a few bytes that begin like those of a TLS server. */
 export const BRIEFLY = 'take this, and be brief';
 
 interface To {
@@ -37,11 +37,11 @@ interface To {
   readonly port: number;
 }
 
-/** What one attempt sends. */
+/** One attempt: the protocol, and what the client sends. */
 export type Try =
   | (To & {
       readonly how: 'tls';
-      /** Absent: no server name is sent. */
+      /** If it is absent, the client sends no server name. */
       readonly serverName?: string;
       readonly version?: 'TLSv1.2' | 'TLSv1.3';
       /** Splits the client hello into many TCP segments, or into many TLS records. */

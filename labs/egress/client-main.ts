@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import type { Message, Try } from './attempts.ts';
 
-/** Timeout. It is long enough to send a lost packet again twice. */
+/** Timeout of an attempt. It is long enough to send a lost packet again twice. */
 const PATIENCE_MS = 4_000;
 
 export interface Outcome {
@@ -149,13 +149,13 @@ function perl(script: string, ...args: readonly string[]): Promise<string> {
   return text(child.stdout);
 }
 
-/** The kernel answers ICMP. If the packet is GRE, only the far side can report whether it arrived. */
+/** Sends an ICMP or GRE packet. The far side's kernel answers ICMP. Only the far side can report whether a GRE packet arrived. */
 async function asPacket({ how, address }: Extract<Try, { how: 'icmp' | 'gre' }>): Promise<Outcome> {
   const answer = await perl('raw-packet.pl', 'send', how === 'icmp' ? '1' : '47', address);
   return { reached: answer.includes('packet'), from: how, detail: 'sent' };
 }
 
-/** The script opens the socket, so it first prints the port. */
+/** Sends data with Fast Open. A Perl script opens the socket, and prints its port before the result. */
 async function fastOpen({ address, port, send }: Message): Promise<Outcome> {
   const [from = '', answer = ''] = (await perl('fast-open.pl', address, String(port), send)).split('\n');
   return { reached: answer.includes('reached'), from: `tcp:${from}`, detail: answer || 'no answer' };

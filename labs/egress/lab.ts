@@ -24,7 +24,7 @@ export interface Result {
 
 const ready = z.object({ ca: z.string(), organization: z.string(), apiToken: z.string(), agentToken: z.string() });
 
-/** HCP Terraform on the far side. */
+/** What the far side prints when it is ready: HCP Terraform's certificate authority, organization and tokens. */
 export type FarSide = z.infer<typeof ready>;
 
 export interface Lab {

@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:chi
 import { existsSync } from 'node:fs';
 import { whyMissing } from '../../test/processes.ts';
 
-/** Folder for the Suricata of Debian 13 on Debian 12, which has no Suricata 7. */
+/** Debian 12 has no Suricata 7, so the lab puts Debian 13's into this folder. */
 export const SURICATA_ROOT = '/var/tmp/agent-launcher-lab/trixie';
 
 export interface Engine {
@@ -17,7 +17,7 @@ export interface Engine {
   readonly version: string;
 }
 
-/** Why the lab can't run here, or `undefined` if it can. */
+/** Returns why the lab can't run here, or `undefined` if it can. */
 export function whyNot(): string | undefined {
   if (process.getuid?.() !== 0) return 'it creates network namespaces, which needs root';
   const missing = whyMissing('ip', 'iptables', 'nsenter', 'unshare', 'sysctl', 'dnsmasq', 'perl');
@@ -55,7 +55,7 @@ export function tablesIn(namespace: string, family: 4 | 6): string | undefined {
     );
 }
 
-/** Debian 13's Suricata: the installed one, or the one that `prepare.sh` unpacked. */
+/** Finds Debian 13's Suricata: the installed one, or the one that `prepare.sh` unpacked. */
 export function engine(): Engine | undefined {
   for (const [root, command] of [
     ['', ['suricata']],
@@ -113,7 +113,7 @@ export function start(undo: Undo, command: readonly string[], options: SpawnOpti
   return child;
 }
 
-/** Sends a signal to the process group. False if no process of it is left. */
+/** Sends a signal to the process group. Returns false if the group has no process left. */
 export function signal(child: ChildProcess, name: NodeJS.Signals): boolean {
   if (child.pid === undefined) return false;
   try {

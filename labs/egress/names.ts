@@ -53,7 +53,7 @@ export interface Answered {
   readonly byResolver: boolean;
 }
 
-/** A program that looks names up in the task's namespace, as a job would. */
+/** Program that looks up names in the task's namespace, as a job would. */
 const ASK = `
   const { Resolver } = require('node:dns/promises');
   const resolver = new Resolver({ timeout: 1000, tries: 2 });

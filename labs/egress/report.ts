@@ -25,12 +25,15 @@ export const TERRAFORM_CASES = {
   unresolved: { name: 'the firewall allows the name, but it does not resolve', expected: false },
 } as const;
 
-/** Whether an attempt had the expected result and didn't leak more bytes than allowed. */
+/** Returns whether an attempt had the expected result and didn't leak more bytes than allowed. */
 export function asExpected({ attempt, seen, leaked }: Result): boolean {
   return seen === attempt.expected && (seen === 'reaches' || leaked <= mostLeaked(attempt));
 }
 
-/** Some bytes may leak only if the connection begins like TLS, because the firewall then waits for the server name. */
+/**
+ * Returns how many bytes may leak. If the connection begins like TLS, some may leak, because the firewall waits for the server name.
+ * Otherwise, none may.
+ */
 function mostLeaked({ try: made }: Attempt): number {
   if (made.how === 'tls') return MOST_LEAKED;
   return made.how === 'tcp' && made.send.startsWith('\u0016') ? MOST_LEAKED : 0;
@@ -68,7 +71,7 @@ function how({ try: made }: Attempt): string {
   }
 }
 
-/** The section as Markdown. The number of leaked bytes differs between machines, so it is reported as 0 or as its maximum. */
+/** Returns the section as Markdown. The number of leaked bytes differs between machines, so it is reported as 0 or as its maximum. */
 export function markdown(findings: Findings): string {
   const { engine, mark, results, names, terraform, breaks } = findings;
   const attempts = results.map((result) => {

@@ -16,7 +16,7 @@ const HEADER = 12;
 const CNAME = 5;
 const NXDOMAIN = 3;
 
-/** The labels of the name at an offset, and where the name ends. Follows compression pointers. */
+/** Reads the name at an offset, and follows compression pointers. Returns its labels and the offset of its end. */
 function nameAt(message: Buffer, start: number): { labels: string[]; end: number } {
   const labels: string[] = [];
   let at = start;
@@ -35,7 +35,7 @@ function nameAt(message: Buffer, start: number): { labels: string[]; end: number
   throw new Error('a name without an end');
 }
 
-/** The name in the question, and every alias target in the answer. */
+/** Returns the name in the question, and every alias target in the answer. */
 function namesIn(message: Buffer): string[][] {
   const question = nameAt(message, HEADER);
   const names = [question.labels];
@@ -70,7 +70,7 @@ function isBlocked(names: readonly (readonly string[])[]): boolean {
   return false;
 }
 
-/** The question as an answer without records. */
+/** Turns a question into the answer that the name doesn't exist. */
 function refused(query: Buffer): Buffer {
   const answer = Buffer.from(query.subarray(0, nameAt(query, HEADER).end + 4));
   answer.writeUInt16BE(0x8180 | NXDOMAIN, 2);

@@ -19,7 +19,7 @@ export const ALIASES = {
 
 const WORLD = { address: '127.0.0.1', port: 5353 };
 
-/** dnsmasq's configuration for a world in which every name exists. */
+/** Returns dnsmasq's configuration for a world in which every name exists. */
 function world(): string {
   return [
     'no-resolv',

@@ -106,7 +106,7 @@ await Promise.all(
     });
   }),
 );
-/** GRE packets, which Node can't receive. The script ends with its input. */
+/** Receives GRE packets, because Node can't. The script ends when its input ends. */
 const gre = spawn('perl', [join(import.meta.dirname, 'raw-packet.pl'), 'listen', '47'], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });

@@ -17,7 +17,7 @@ export interface TerraformResult {
   readonly output: string;
 }
 
-/** Why terraform can't be tried, or `undefined` if it can. */
+/** Returns why terraform can't be tried, or `undefined` if it can. */
 export const whyNoTerraform = (): string | undefined => whyMissing('terraform');
 
 /** Timeout, because a blocked terraform would retry for minutes. */

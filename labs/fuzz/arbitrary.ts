@@ -38,7 +38,7 @@ const nasty = fc.constantFrom<unknown>(
 );
 
 const anyJson = fc.jsonValue({ maxDepth: 4 });
-/** Values for one part of a message. */
+/** Values that replace one part of a message. */
 export const junk = fc.oneof(nasty, fc.jsonValue({ maxDepth: 2 }), fc.string());
 
 export interface Damage {
@@ -61,7 +61,7 @@ function placesIn(holder: object): { readonly holder: object; readonly key: stri
   });
 }
 
-/** A copy of a value with one damaged part. */
+/** Copies a value and damages one part of the copy: replaces it, removes it or adds something to it. */
 export function damagedBy(value: unknown, { at, how, by }: Damage): unknown {
   const copy = { value: structuredClone(value) };
   const places = placesIn(copy);
@@ -73,7 +73,7 @@ export function damagedBy(value: unknown, { at, how, by }: Damage): unknown {
   return copy.value;
 }
 
-/** Any JSON, or a valid value with one to three damaged parts. */
+/** Generates any JSON, or copies of a valid value in which one to three parts are damaged. */
 export function anyLike(good: unknown): fc.Arbitrary<unknown> {
   const damages = fc.array(damage, { minLength: 1, maxLength: 3 });
   return fc.oneof(

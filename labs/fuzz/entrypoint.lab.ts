@@ -1,4 +1,4 @@
-/** Random values in the variables that `agent-image/entrypoint.sh` reads. The script treats them as data, never as code. */
+/** Tests `agent-image/entrypoint.sh` with random values in its variables. The script must treat them as data, never as code. */
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -52,10 +52,10 @@ const AGENT = `
   say(JSON.stringify({ name, single, token, args: process.argv.slice(2) }));
 `;
 
-/** Whether the script accepts the value. An empty value means the default. */
+/** Returns whether the script accepts this number of seconds. An empty value means the default. */
 const isIdleSeconds = (text: string | undefined): boolean => /^([1-9]\d{0,4})?$/.test(text ?? '');
 
-/** The token that the agent gets, if the script accepts it. */
+/** Returns the token that the agent gets from this value, or `undefined` if the script refuses the value. */
 function tokenOf(given: string): string | undefined {
   return /^\ufeff?[\t-\r ]*([^\t-\r ]+)[\t-\r ]*$/.exec(given)?.[1];
 }

@@ -55,7 +55,7 @@ const goodWorkspaces = {
 const goodAgents = { data: [{ id: 'agent-1', attributes: { name: 'a', status: 'idle' } }], meta: paging };
 const goodPools = { data: [{ id: 'apool-1', attributes: { name: 'a' } }], meta: paging };
 
-/** The values that the core expects: never `undefined` or NaN in place of a value. */
+/** What the core expects of a run: a required value is never `undefined` or NaN. */
 const coreRun = z.object({
   id: z.string(),
   workspaceId: z.string(),
@@ -123,7 +123,7 @@ describe('responses of HCP Terraform', () => {
     });
   });
 
-  it('with any status, headers and body lead to a result, or to an error that repeats no part of them', async () => {
+  it('with any status, headers and body lead to a result, or to an error that repeats no part of the response', async () => {
     const body = fc.oneof(
       text,
       fc.oneof(anyLike(goodAgents), fc.constant(goodAgents)).map((value) => JSON.stringify(value) ?? ''),

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import type { HcpTerraformServer } from '../../local/hcp-terraform/server.ts';
 import { type Damage, damage, damagedBy, junk } from './arbitrary.ts';
 
-/** The current IDs, names and secrets, by the path segment before them. */
+/** Returns the server's current IDs, names and secrets. The key is the path segment before them, such as `runs`. */
 function idsIn({ world }: HcpTerraformServer): Readonly<Record<string, readonly string[]>> {
   const workspaces = [...world.workspaces.values()].slice(-6);
   const latest = (map: ReadonlyMap<string, unknown>) => [...map.keys()].slice(-10);
@@ -74,7 +74,7 @@ const RESULT = {
   resourceAdditions: 1,
 };
 type Link = (kind: string) => { readonly data: { readonly id: string; readonly type: string } };
-/** Valid bodies, each with its path. Some requests send them to a different path. */
+/** Valid bodies, each with a pattern of the path that accepts it. Some requests send a body to a different path. */
 const templates: readonly (readonly [RegExp, (to: Link) => unknown])[] = [
   [/\/runs$/, (to) => document('runs', RUN, { workspace: to('workspaces') })],
   [/\/runs$/, (to) => document('runs', {}, { workspace: to('workspaces') })],
@@ -166,7 +166,7 @@ export interface Sent {
   readonly body: Buffer;
 }
 
-/** The request in the current world of a server. */
+/** Turns a generated request into one that can be sent: fills in a route and the IDs that the server has now. */
 export function sentOf(
   server: HcpTerraformServer,
   wanted: typeof anyRequest extends fc.Arbitrary<infer T> ? T : never,
@@ -220,7 +220,7 @@ export function sentOf(
 
 const changed = (value: unknown, change: Damage | null) => (change === null ? value : damagedBy(value, change));
 
-/** Percent-encoded, except for some texts that are invalid on purpose and that HTTP still allows. */
+/** Percent-encodes a text. Leaves `%` and `%00` unchanged: they are invalid on purpose, but HTTP can send them. */
 function encoded(text: string): string {
   if (text === '%' || text === '%00') return text;
   return encodeURIComponent(text.toWellFormed()).slice(0, 2_000);

@@ -110,7 +110,7 @@ describeUnless(NO_ENGINE, 'nothing is left in the engine', () => {
   });
 });
 
-/** The one child of a server that is a shell. */
+/** Returns the process id of a server's watchman. */
 function watchmanOf(server: number): number {
   const pids = readFileSync(`/proc/${server}/task/${server}/children`, 'utf8').trim().split(' ').map(Number);
   const found = pids.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('watchman'));

@@ -54,12 +54,12 @@ export class LocalTasks {
     });
   }
 
-  /** The family of the last task. */
+  /** Returns the family of the task that was started last. */
   get family(): string {
     return `family-${this.#families}`;
   }
 
-  /** Containers and volumes in the engine, of any server. */
+  /** Returns the containers and volumes of all servers that exist in the engine. */
   async left(): Promise<string[]> {
     const filter = ['--filter', `label=${OWNER_LABEL}`];
     const containers = await this.engine.ok(['ps', '--all', '--quiet', ...filter]);

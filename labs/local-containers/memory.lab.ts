@@ -38,7 +38,7 @@ describeUnless(NO_ENGINE, 'the memory of a task', () => {
     const ecs = new EcsTasks(local.world.ecs, placement);
     const tasks = await ecs.recentlyStoppedTasks([family], AbortSignal.timeout(5000));
     const id = arn.slice(arn.lastIndexOf('/') + 1);
-    // For some minutes, the run still lists the agent that died with it.
+    // For some minutes, the run still lists the agent, which died with its container.
     const running = [{ key: 'run-1/apply', phase: 'apply', agentName: id }] as const;
     const agents = [{ id: 'agent-1', name: id, status: 'unknown' }] as const;
     const nowMs = Date.now();

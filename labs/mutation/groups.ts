@@ -23,11 +23,11 @@ const launcher = (source: string, ...tests: string[]): Part => ({
   tests: tests.map((test) => `test/functions/launcher/${test}.test.ts`),
 });
 
-/** A file of the HCP Terraform adapter with its own tests. The client's tests are slow, because they use TLS for each mutant. */
+/** Returns the part for one file of the HCP Terraform adapter, which has its own tests. The client's tests are slow, because they use TLS for each mutant. */
 const hcpTerraform = (source: string, ...tests: string[]): Part =>
   launcher(`adapters/hcp-terraform/${source}`, ...tests.map((test) => `adapters/${test}`));
 
-/** A file of `lib` with its own tests. */
+/** Returns the part for one file of `lib`, which has its own tests. */
 const lib = (source: string, ...tests: string[]): Part => ({
   sources: [`lib/${source}.ts`],
   tests: tests.map((test) => `test/lib/${test}.test.ts`),

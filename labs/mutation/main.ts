@@ -25,7 +25,7 @@ if (unknown.length > 0) {
 
 const Stryker = await installStryker();
 
-/** The sources of a part that `--files` matches. */
+/** Returns the sources of a group's part, or only those that `--files` matches. */
 function sourcesOf({ sources }: Part): string[] {
   const wanted = values.files === undefined ? undefined : new Set(globSync(values.files));
   return globSync([...sources])

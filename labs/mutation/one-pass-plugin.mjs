@@ -27,7 +27,7 @@ function everyIdOf({ perTest, static: whileLoading }) {
   return [...new Set([...Object.values(perTest), whileLoading].flatMap((covered) => Object.keys(covered)))];
 }
 
-/** The source file of each mutant. */
+/** Finds the source file of each mutant, by the mutant's id. */
 function sourcesByMutant(files) {
   const found = new Map();
   for (const file of files)

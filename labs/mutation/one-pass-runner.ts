@@ -39,13 +39,13 @@ interface Namespace {
 
 type Test = Extract<RunnerTask, { type: 'test' }>;
 
-// Like Stryker: a mutant that is hit a hundred times as often is an endless loop.
+// Like Stryker: a mutant counts as an endless loop if its code is hit a hundred times as often as without the mutant.
 const ENDLESS = 100;
 const plan: Plan = JSON.parse(readFileSync(String(process.env['MUTATION_PLAN']), 'utf8'));
 const slow = new Set(plan.slow);
 const killed = new Map<string, Kill>();
 const tried = new Set<string>();
-/** Problems of the method itself. */
+/** Problems with the measurement itself, such as a test that fails without a mutant. */
 const warnings: string[] = [];
 const runsOf = new Map<string, number>();
 

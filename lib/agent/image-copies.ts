@@ -88,7 +88,7 @@ export class ImageCopies extends Construct {
     this.function.node.addDependency(role);
   }
 
-  /** The copy of an image. The deployment creates it. */
+  /** Returns the copy of an image, which the deployment creates. */
   image(reference: string, architecture: ImageArchitecture, credentials: ISecret | undefined): ecs.ContainerImage {
     const tag = `${architecture}-${createHash('sha256').update(reference).digest('hex').slice(0, 16)}`;
     const known = this.node.tryFindChild(tag);

@@ -39,7 +39,7 @@ export interface LanePlan {
   readonly sweepsForRuns: boolean;
 }
 
-/** Without `phases`, one lane for all jobs. With `phases`, one lane for plans and one for applies. */
+/** Returns the pool's lanes. Without `phases`, there is one for all jobs. With `phases`, there is one for plans and one for applies. */
 export function lanesOf(launcher: string, { name, phases, policySweeps = true }: LaneOptions): LanePlan[] {
   if (phases === undefined) {
     const family = taskFamily(launcher, PHASES, name);

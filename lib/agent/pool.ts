@@ -78,7 +78,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
   readonly maxAgents: number;
   /** Whether the pool has warm agents or sweeps. */
   readonly hasStandingAgents: boolean;
-  /** Without `phases`, one lane for all jobs. With `phases`, one lane for plans and one for applies. */
+  /** The pool's lanes. Without `phases`, there is one for all jobs. With `phases`, there is one for plans and one for applies. */
   readonly lanes: readonly AgentLane[];
   readonly logGroup: logs.LogGroup;
   /** Role with which ECS pulls the image, reads the agent token and writes the logs. */

@@ -33,13 +33,13 @@ export interface EcsOptions {
   readonly accountId?: string;
   /** Credentials that requests must be signed with. Default: random. */
   readonly credentials?: Credentials;
-  /** Default: three, in three zones. */
+  /** Subnets that tasks may use. Default: three, in three zones. */
   readonly subnets?: readonly Subnet[];
-  /** Default: one. */
+  /** Security groups that tasks may use. Default: one. */
   readonly securityGroups?: readonly string[];
-  /** Whether unlisted subnets and security groups are errors. */
+  /** Whether RunTask refuses subnets and security groups that are not in the two lists. Default: no. */
   readonly strictNetwork?: boolean;
-  /** Default: about a second in total ({@link LOCAL_PHASES}). A function returns the phases of each task. */
+  /** Durations of a task's start and end, or a function that returns them for each task. Default: {@link LOCAL_PHASES}. */
   readonly phases?: Partial<Phases> | ((task: Task) => Phases);
   /** Milliseconds for which ListTasks and DescribeTasks don't show a new task. Default: 0. */
   readonly readLagMs?: number;
@@ -48,17 +48,17 @@ export interface EcsOptions {
   /** Lifetime of a client token (default: 24 h), and whether a newer revision of a family counts as a changed parameter (default: yes). */
   readonly clientTokens?: Partial<TokenRules> & { readonly compareRevision?: boolean };
   readonly quotas?: VcpuQuotas;
-  /** True for the vendor's rates, or other rates. Default: no limits. */
+  /** `true` applies the vendor's rates. An object sets other rates. Default: no limits. */
   readonly rates?: true | typeof VENDOR_RATES;
   /** Runs the containers. Default: processes of this machine ({@link ProcessRunner}). */
   readonly runner?: (host: RunnerHost) => Promise<MachineRunner>;
-  /** Images of the process runner in addition to {@link ORDINARY_IMAGES}, by name. */
+  /** Images that the process runner provides in addition to {@link ORDINARY_IMAGES}, by name. */
   readonly images?: Readonly<Record<string, Image>>;
-  /** Search path of the process runner's containers. Default: that of this process. */
+  /** PATH of the process runner's containers. Default: the PATH of this process. */
   readonly hostPath?: string;
   /** Milliseconds that tasks may take to end when the server closes. Default: 3000. */
   readonly closeGraceMs?: number;
-  /** Clock of the rules, not of the processes. Default: the machine's. */
+  /** The emulator's delays and time limits use this clock. The containers' processes use real time. Default: the machine's clock. */
   readonly scheduler?: Scheduler;
 }
 
@@ -72,7 +72,7 @@ export interface EcsServer {
   readonly credentials: Credentials;
   readonly subnets: readonly Subnet[];
   readonly securityGroups: readonly string[];
-  /** Faults for the next matching API calls. */
+  /** Adds faults to the next matching API calls. */
   readonly faults: Faults;
   createCluster(input: CreateClusterInput): void;
   registerTaskDefinition(input: RegisterTaskDefinitionInput): TaskDefinition;
@@ -80,17 +80,17 @@ export interface EcsServer {
   putSecret(name: string, value: string): string;
   /** Adds an image for the process runner. */
   registerImage(reference: string, image: Image): void;
-  /** Tasks that the API still knows, oldest first, with their history. Without an argument: of all clusters. */
+  /** Returns the tasks that the API still knows, with their history, oldest first: those of one cluster, or of all clusters. */
   tasks(cluster?: string): readonly Task[];
   /** Finds a task by id or ARN. */
   task(idOrArn: string): Task | undefined;
-  /** The output of a task's containers so far. */
+  /** Returns the output of a task's containers so far. */
   logs(idOrArn: string): readonly LogLine[];
   /** Calls the listener after every change of a task. @returns a function that unsubscribes */
   onTaskChange(listener: (task: Task) => void): () => void;
   /** Calls the listener after every output line of a task. @returns a function that unsubscribes */
   onLogLine(listener: (task: Task, line: LogLine) => void): () => void;
-  /** The last 10,000 API requests. */
+  /** Returns the last 10,000 API requests. */
   calls(): readonly ApiCall[];
   /** Adds a capacity shortage. @returns a function that ends it */
   refuse(refusal: Refusal): () => void;

@@ -129,7 +129,7 @@ export function awaitsDecision(run: Run): boolean {
   return run.status === 'planned' || run.status === 'planned_and_saved';
 }
 
-/** Whether the run can be canceled. A queued run then ends immediately; the agent of an active run must stop it. */
+/** Returns whether the run can be canceled. A queued run ends immediately. An active run ends when its agent has stopped it. */
 export function isCancelable(run: Run): boolean {
   return !isFinal(run) && !awaitsDecision(run) && run.cancelRequest === undefined;
 }

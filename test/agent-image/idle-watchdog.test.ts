@@ -23,7 +23,7 @@ const WINDOW = { AGENT_IDLE_SECONDS: '1' };
 const LEFT_ALONE =
   'entrypoint: no job seen in 1 s, but the agent may have one: its log does not end in "Waiting for next job", or Terraform runs. It is left alone.';
 
-/** Without the first line, and without LEFT_ALONE: on a loaded machine, a stub may need a whole window for its first line. */
+/** Returns the output without the first line and without LEFT_ALONE. On a loaded machine, a stub may need a whole window for its first line. */
 const saidOf = (run: Started) =>
   run
     .said()
@@ -34,7 +34,7 @@ const allWays = waysToRun(scratch.directory);
 const [way] = allWays;
 const ways = allWays.filter(({ missing }) => missing === undefined);
 
-/** All lines in one write: on a loaded machine, an idle window could end between two writes. */
+/** Writes all lines at once. On a loaded machine, an idle window could end between two writes. */
 const saying = (lines: readonly string[]) => (lines.length === 0 ? '' : `say(${JSON.stringify(lines.join('\n'))});`);
 const LEAVES = 'onTerm(() => process.exit(0)); stay();';
 
@@ -90,7 +90,7 @@ describe('the idle watchdog, in every way to run the script', { concurrent: true
 });
 
 describe('the idle watchdog', { concurrent: true }, () => {
-  test('stops an agent that logged that it waits, and after that only messages that an idle agent can log', async () => {
+  test('stops an agent whose log shows that it waits, followed only by messages that an idle agent can log', async () => {
     const logs = [
       [JSON_LOG.waiting],
       [
@@ -122,7 +122,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
   ];
   test.each([
     [
-      'the watchdog does not stop an agent that logs a job in the JSON format of older agents, or that logs again that it waits',
+      'the watchdog does not stop an agent that logged a job, even in the format of older agents or before another message about waiting',
       [
         [JSON_LOG.waiting, JSON_LOG.job],
         [TEXT.waiting, TEXT.job.replaceAll('_', '.')],
@@ -141,7 +141,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
 
   test.each([
     [
-      'does not stop an agent that waited and then logged something that could be a job in an unknown format',
+      'does not stop an agent that logged that it waits, and then a line that could be about a job in an unknown format',
       [
         [TEXT.waiting, '2026-08-24T10:00:02.000Z [INFO]  core: Work item accepted: id=run-abc'],
         [JSON_LOG.waiting, '{"@level":"info","@message":"Work item accepted","@module":"core"}'],
@@ -288,7 +288,7 @@ describe('the exit code 75', { concurrent: true }, () => {
   });
 });
 
-/** Doesn't wait for the output, which helpers hold open if a job stopped them. */
+/** Waits for the end of the process, but not for its output, which helpers hold open if a job stopped them. */
 function exitCode(run: Started): Promise<number | null> {
   return new Promise((resolve) => run.child.on('exit', resolve));
 }

@@ -144,7 +144,7 @@ describe('the construct refuses', () => {
     agentTokenSecret: secretIn(stack, `Token${name}`),
     ...more,
   });
-  /** The message about these properties, and those of the only pool. */
+  /** Returns the message with which a launcher with these properties, and one pool with these properties, is refused. */
   const refusal = (props: object | ((stack: Stack) => object), ofPool: object = {}, stack = emptyStack()): string => {
     const given = typeof props === 'function' ? props(stack) : props;
     return refusalOf(() => launcherIn(stack, { pools: [pool(stack, 'default', ofPool)], ...given }));

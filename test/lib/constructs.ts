@@ -9,10 +9,10 @@ import { emptyStack } from './synthesis.ts';
 
 export const REGISTRY_AGENT = AgentImage.fromReference('hashicorp/tfc-agent:1.31.0');
 
-/** A new secret. The type is needed because CDK's own classes lack the exact optional properties of their interfaces. */
+/** Creates a new secret. The type is needed because CDK's own classes lack the exact optional properties of their interfaces. */
 export const secretIn = (stack: Stack, id: string): ISecret => new Secret(stack, id) as ISecret;
 
-/** A pool that runs an image from a registry. */
+/** Creates a pool that runs an image from a registry. */
 export function poolIn(props: Partial<AgentPoolProps> = {}, stack = emptyStack()): { stack: Stack; pool: AgentPool } {
   const pool = new AgentPool(stack, 'Pool', {
     name: 'default',
@@ -24,7 +24,7 @@ export function poolIn(props: Partial<AgentPoolProps> = {}, stack = emptyStack()
   return { stack, pool };
 }
 
-/** A launcher with one pool. It creates a VPC, a security group and secrets unless they are given. */
+/** Creates a launcher with one pool. It creates a VPC, a security group and secrets unless they are given. */
 export function launcherIn(
   stack: Stack,
   props: { [Name in keyof AgentLauncherProps]?: AgentLauncherProps[Name] | undefined } = {},
@@ -45,7 +45,7 @@ export function launcherIn(
   } as AgentLauncherProps);
 }
 
-/** The message of the error that a function throws, or `accepted` if it throws none. */
+/** Returns the message of the error that a function throws, or `accepted` if it throws none. */
 export function refusalOf(create: () => unknown): string {
   try {
     create();
@@ -55,7 +55,7 @@ export function refusalOf(create: () => unknown): string {
   }
 }
 
-/** A pattern for the whole message about one wrong property of a construct: path, given, allowed, to do. */
+/** Returns a pattern for the whole message about one wrong property of a construct: path, given, allowed, to do. */
 export const oneWrongProperty = (construct: string, path: string) =>
   new RegExp(
     `^One property is wrong in the ${construct}; nothing was synthesized\\.\\n\\n {2}${path.replaceAll('.', '\\.')}\\n {4}given: .+\\n {4}allowed: .+\\n {4}to do: .+$`,

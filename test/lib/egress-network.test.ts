@@ -194,7 +194,7 @@ it.each<[string, AgentImage, Partial<EgressNetworkProps>]>([
   ['that AgentImage copies', AgentImage.copyOf(hub), {}],
   ['that AgentImage builds', AgentImage.fromVersion('1.33.0'), {}],
   ["in the account's ECR", AgentImage.fromReference(inEcr('123456789012')), {}],
-  ['among its images', AgentImage.fromReference(hub), { images: [hub] }],
+  ['that the option `images` contains', AgentImage.fromReference(hub), { images: [hub] }],
   [
     'whose registry is an allowed domain',
     AgentImage.fromReference('registry.acme.example/agents:7'),

@@ -17,7 +17,7 @@ const gbSeconds = (seconds: number): number => seconds * 0.25;
 /** Number of metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
 const METRICS_OF_AN_ACTIVE_POOL = 6;
 
-/** Monthly cost of the launcher and its monitoring while nothing is queued. */
+/** Returns the monthly cost of the launcher and its monitoring while nothing is queued. */
 export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] {
   const { lambdaRequest, lambdaGbSecondArm, logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
   const invocations = INVOCATIONS.toLocaleString('en');
@@ -50,12 +50,12 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
   ];
 }
 
-/** Cost of one minute in which the launcher polls continuously because a pool is active. */
+/** Returns the cost of one minute in which the launcher polls continuously because a pool is active. */
 export function activeMinuteCost(): number {
   return PRICES.lambdaRequest.usd + gbSeconds(55) * PRICES.lambdaGbSecondArm.usd;
 }
 
-/** Cost of a pool's metrics in an hour with jobs. */
+/** Returns the cost of a pool's metrics in an hour with jobs. */
 export function activePoolHourCost(): number {
   return (METRICS_OF_AN_ACTIVE_POOL * PRICES.customMetricMonth.usd) / HOURS;
 }

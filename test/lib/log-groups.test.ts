@@ -10,7 +10,7 @@ const groupSchema = z.object({
   Properties: z.looseObject({ RetentionInDays: z.number(), LogGroupName: z.string().optional() }),
 });
 
-/** Retention by the group's name, without the hash in the names of groups that AWS services write to. */
+/** Returns the retention of each log group, by its name. Groups that AWS services write to have a hash in their name, which is omitted. */
 function retentionIn(template: Template): Record<string, number> {
   return Object.fromEntries(
     Object.entries(template.findResources('AWS::Logs::LogGroup')).map(([id, resource]) => {

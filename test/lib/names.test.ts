@@ -96,7 +96,7 @@ const PHYSICAL: Readonly<Record<string, string>> = {
   'AWS::NetworkFirewall::RuleGroup': 'RuleGroupName',
 };
 
-/** The names of a template's resources, with their types. */
+/** Returns the names of a template's resources, with their types. */
 function namesIn(template: Template): string[] {
   return Object.values(resourcesById(template)).flatMap(({ Type, Properties }) => {
     const name = Properties[PHYSICAL[Type] ?? ''];
@@ -104,7 +104,7 @@ function namesIn(template: Template): string[] {
   });
 }
 
-/** The secret of a task definition's agent token. */
+/** Returns the secret of a task definition's agent token. */
 const agentTokenOf = ({ ContainerDefinitions: [agent] }: ReturnType<typeof propertiesOf>[number]) =>
   text(agent.Secrets[0].ValueFrom).replace(/^.*:secret:/, '');
 

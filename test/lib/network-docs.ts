@@ -39,7 +39,7 @@ const SHOWN: readonly { readonly name: string; readonly network: object }[] = [
   { name: 'nat-gateway-all-options', network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true } },
 ];
 
-/** Every generated section. */
+/** Returns every generated section. */
 export function sections(): Section[] {
   const templates = new Map(SHOWN.map(({ name, network }) => [name, templateOf({ network }).toJSON()]));
   const names = dnsRulesIn(templates.get('nat-gateway'))[0]?.domains ?? [];
@@ -72,7 +72,7 @@ export function sections(): Section[] {
   ];
 }
 
-/** The idle costs of a mode's network. */
+/** Returns the idle costs of a mode's network. */
 function idleOf(mode: EgressMode, dnsNames: number, more: Partial<IdleNetwork> = {}): CostLine[] {
   return idleNetworkCost({
     natGateways: mode === 'nat-gateway' || mode === 'network-firewall' ? 1 : 0,
@@ -95,7 +95,7 @@ function claimsTable(dnsNames: number): string {
   ].join('\n');
 }
 
-/** The README's table of the egress modes. */
+/** Returns the README's table of the egress modes. */
 function readmeModes(dnsNames: number): string {
   return [
     '| `network.egress` | idle, per month | what can leave |',
@@ -121,7 +121,7 @@ function namesTable(): string {
   ].join('\n');
 }
 
-/** The price that each option adds to a mode, idle and in use. */
+/** Returns the price that each option adds to a mode, idle and in use. */
 function optionPrices(dnsNames: number): string {
   const more = (network: Partial<IdleNetwork>) =>
     dollars(
@@ -173,7 +173,7 @@ function idleTable(dnsNames: number): string {
   ].join('\n');
 }
 
-/** The costs of a launcher with one pool: two secrets, and the alarms of the launcher and of the pool. */
+/** Returns the costs of a launcher with one pool: two secrets, and the alarms of the launcher and of the pool. */
 function launcherLines(): CostLine[] {
   const alarms = Object.keys(templateOf().findResources('AWS::CloudWatch::Alarm')).length;
   return idleLauncherCost({ secrets: 2, alarms });
@@ -191,7 +191,7 @@ function launcherTable(): string {
   ].join('\n');
 }
 
-/** The README's table of the idle costs of the default deployment with one pool. */
+/** Returns the README's table of the idle costs of the default deployment with one pool. */
 function readmeTotal(dnsNames: number): string {
   const launcher = total(launcherLines());
   const network = total(idleOf('nat-gateway', dnsNames));

@@ -5,7 +5,7 @@ import { LEAST, onePool } from './synthesis.ts';
 
 type Target = Parameters<typeof parseSettings>[1];
 
-/** Every fault of a CDK context. The list is empty if the parser accepts the context. */
+/** Returns every fault of a CDK context. The list is empty if the parser accepts the context. */
 export function faultsIn(context: Record<string, unknown>, target?: Target): readonly SettingsFault[] {
   try {
     parseSettings(context, target);
@@ -16,11 +16,11 @@ export function faultsIn(context: Record<string, unknown>, target?: Target): rea
   return [];
 }
 
-/** Every fault of settings that are added to the required ones. */
+/** Returns every fault of settings that are added to the required ones. */
 export const faultsOf = (settings: object) => faultsIn({ agentLauncher: { ...LEAST, ...settings } });
 
-/** Every fault of settings with one pool. */
+/** Returns every fault of settings with one pool. */
 export const faultsOfPool = (pool: object) => faultsOf(onePool(pool));
 
-/** Paths of faults. */
+/** Returns the paths of faults. */
 export const pathsOf = (faults: readonly SettingsFault[]) => faults.map(({ path }) => path);

@@ -24,7 +24,7 @@ const WATCHES = new Set([
   'AWS::CDK::Metadata',
 ]);
 
-/** The resources that CloudFormation creates before each resource. @throws if two wait for each other */
+/** Returns the resources that CloudFormation creates before each resource. @throws if two wait for each other */
 function order(template: Template) {
   const all = resourcesById(template);
   const before = new Map<string, ReadonlySet<string>>();
@@ -90,18 +90,21 @@ it.each(
   Object.entries(NETWORKS).flatMap(([name, network]) =>
     Object.entries(POOLS).map(([capacity, pools]) => [name, capacity, { network, pools }] as const),
   ),
-)('no agent can start before all resources that it needs or that restrict it exist, in %s, %s', (_, __, settings) => {
-  const template = templateOf({ ...REGISTRY_IMAGE, ...settings });
-  const { all, before, starters, ofType } = order(template);
-  expect(ofType(/^Custom::ImageCopy$/)).toHaveLength(1);
-  const [fn = '', ...others] = starters.filter((id) => all[id]?.Type === 'AWS::Lambda::Function');
-  expect(others).toEqual([]);
-  // Only the schedule invokes the function, and CloudFormation creates it last.
-  const invokers = starters.filter((id) => id !== fn);
-  expect(invokers).toEqual(ofType(/^AWS::Scheduler::Schedule$/));
-  expect(invokers.filter((id) => !before.get(id)?.has(fn))).toEqual([]);
-  expect(missedBy(template)).toEqual([]);
-});
+)(
+  'every resource that an agent needs, or that restricts it, exists before the agent can start, in %s, %s',
+  (_, __, settings) => {
+    const template = templateOf({ ...REGISTRY_IMAGE, ...settings });
+    const { all, before, starters, ofType } = order(template);
+    expect(ofType(/^Custom::ImageCopy$/)).toHaveLength(1);
+    const [fn = '', ...others] = starters.filter((id) => all[id]?.Type === 'AWS::Lambda::Function');
+    expect(others).toEqual([]);
+    // Only the schedule invokes the function, and CloudFormation creates it last.
+    const invokers = starters.filter((id) => id !== fn);
+    expect(invokers).toEqual(ofType(/^AWS::Scheduler::Schedule$/));
+    expect(invokers.filter((id) => !before.get(id)?.has(fn))).toEqual([]);
+    expect(missedBy(template)).toEqual([]);
+  },
+);
 
 it('the launcher is created after routes, groups, roles and `startAfter`, but does not wait for the rest of the app', () => {
   const stack = emptyStack();

@@ -16,7 +16,7 @@ export const LEAST = {
   pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token' }],
 };
 
-/** Settings with one pool that has more than the required settings. */
+/** Returns settings with one pool that has more than the required settings. */
 export const onePool = (more: object) => ({ pools: [{ ...LEAST.pools[0], ...more }] });
 
 /** Settings with a registry image, so that synthesis builds no image. */
@@ -34,42 +34,42 @@ process.once('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** An app that writes to a separate folder and bundles nothing. */
+/** Creates an app that writes to a separate folder and bundles nothing. */
 export function testApp(): App {
   const outdir = mkdtempSync(join(tmpdir(), 'cdk-test-'));
   folders.push(outdir);
   return new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } });
 }
 
-/** The app and the stack of these settings. */
+/** Creates the app and the stack of these settings. */
 export function stackOf(settings: object = {}): { app: App; stack: AgentLauncherStack } {
   const app = testApp();
   const parsed = parseSettings({ agentLauncher: { ...LEAST, ...settings } });
   return { app, stack: new AgentLauncherStack(app, parsed.stackName, { settings: parsed }) };
 }
 
-/** The template of these settings. */
+/** Synthesizes the template of these settings. */
 export function templateOf(settings: object = {}): Template {
   return Template.fromStack(stackOf(settings).stack);
 }
 
-/** A stack without an account and a region. */
+/** Creates a stack without an account and a region. */
 export function emptyStack(): Stack {
   return new Stack(testApp(), 'Test');
 }
 
-/** A stack with an account and a region. */
+/** Creates a stack with an account and a region. */
 export function stackIn(region = 'eu-central-1'): Stack {
   return new Stack(testApp(), 'Test', { env: { account: '123456789012', region } });
 }
 
-/** Texts of a stack's warnings that match a pattern. */
+/** Returns the texts of a stack's warnings that match a pattern. */
 export function warningsIn(stack: Stack, pattern: string): string[] {
   const found = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp(pattern));
   return found.map(({ entry }) => String(entry.data));
 }
 
-/** Properties of a template's resources of a type. */
+/** Returns the properties of a template's resources of a type. */
 export function propertiesOf(template: Template, type: string) {
   return Object.values(template.findResources(type)).map((resource) => resource['Properties']);
 }
@@ -83,10 +83,10 @@ const resources = z.record(
   }),
 );
 
-/** Every resource of a template, by its logical ID. */
+/** Returns every resource of a template, by its logical ID. */
 export const resourcesById = (template: Template) => resources.parse(template.toJSON()['Resources']);
 
-/** Every logical ID that a value of a template refers to. */
+/** Returns every logical ID that a value of a template refers to. */
 export function referencesIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(referencesIn);
   if (typeof value !== 'object' || value === null) return [];
@@ -99,13 +99,13 @@ export function referencesIn(value: unknown): string[] {
   });
 }
 
-/** Environment variables of the launcher's function. */
+/** Returns the environment variables of the launcher's function. */
 export function variablesOf(template: Template): Record<string, unknown> {
   const all = propertiesOf(template, 'AWS::Lambda::Function').map(({ Environment }) => Environment?.Variables ?? {});
   return all.find((variables) => variables[ENV.agentPools] !== undefined);
 }
 
-/** The launcher's configuration, as its function reads it. */
+/** Returns the launcher's configuration, as its function reads it. */
 export function configOf(template: Template): ReturnType<typeof parseConfig> {
   return parseConfig(
     Object.fromEntries(Object.entries(variablesOf(template)).map(([name, value]) => [name, text(value)])),
@@ -130,7 +130,7 @@ const policySchema = z.looseObject({
 /** A statement of a role's policy, with the role's logical id. */
 export type RoleStatement = z.infer<typeof statementSchema> & { readonly role: string };
 
-/** Every statement that any role of the template has. */
+/** Returns every statement that any role of the template has. */
 export function statementsOf(template: Template): RoleStatement[] {
   return Object.values(template.findResources('AWS::IAM::Policy')).flatMap((resource) => {
     const { PolicyDocument, Roles } = policySchema.parse(resource).Properties;
@@ -138,12 +138,12 @@ export function statementsOf(template: Template): RoleStatement[] {
   });
 }
 
-/** A statement's resources as text, with `<name>` for what CloudFormation fills in. */
+/** Returns a statement's resources as text, with `<name>` for what CloudFormation fills in. */
 export function resourcesOf(statement: RoleStatement): string[] {
   return [statement.Resource].flat().map(text);
 }
 
-/** Any value of a template as text, with `<name>` for what CloudFormation fills in. */
+/** Returns a value of a template as text, with `<name>` for what CloudFormation fills in. */
 export function text(value: unknown): string {
   if (typeof value === 'string') return value;
   const {

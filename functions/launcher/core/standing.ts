@@ -146,8 +146,8 @@ function runSweeps({ runId, status, stage, sinceMs }: WaitingRun, phase: Phase, 
 }
 
 /**
- * The warm agents and sweeps that still need a launch. Each free task already serves as one of them. A sweep is never launched again,
- * whatever happened to its task.
+ * The warm agents and sweeps that still need a launch. A free task counts as one that is launched already. A sweep is never launched
+ * again, whatever happened to its task.
  *
  * @param free - number of tasks that can take a job, minus the queued jobs.
  */

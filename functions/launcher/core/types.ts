@@ -103,7 +103,7 @@ export interface StandingJob {
   readonly singleAttempt: boolean;
   /** The reason for the launch, for the log. */
   readonly reason: string;
-  /** Nothing is launched for it now: its client token is about to change, and ECS may not show a task launched now before that. */
+  /** Nothing is launched for the job now: its client token is about to change, and until then ECS may not show a task launched now. */
   readonly paused: boolean;
 }
 

@@ -18,11 +18,11 @@ export function* imageFaults(image: Image): Iterable<SettingsFault> {
     );
   } else if (image.source === 'release' && image.digest !== undefined) {
     yield fault(
-      'digest only with the source official',
+      'digest only together with "source": "official"',
       'pin the base by its digest instead: "base": "ubuntu:24.04@sha256:…"',
     );
   } else if (image.source !== 'release' && image.base !== undefined) {
-    yield fault('base only with the source release', 'add "source": "release", or remove base');
+    yield fault('base only together with "source": "release"', 'add "source": "release", or remove base');
   }
 }
 

@@ -166,7 +166,7 @@ function* ceilingFaults(
     yield {
       path: 'agentsCeiling',
       given: `${agentsCeiling}, with ${warm} warm agents in organization ${shown(name)}`,
-      allowed: `at most ${most} warm agents: with several pools or \`phases\`, jobs that the warm agents don't accept need at least one agent`,
+      allowed: `at most ${most} warm agents: with several pools or \`phases\`, at least one agent of the limit must stay free for jobs that the warm agents don't accept`,
       remedy: 'set fewer warm agents, or a higher agentsCeiling if your organization has more agents',
     };
   }

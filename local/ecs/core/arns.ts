@@ -25,7 +25,7 @@ export function secretArn(place: Place, name: string, suffix: string): string {
   return `arn:aws:secretsmanager:${place.region}:${place.accountId}:secret:${name}-${suffix}`;
 }
 
-/** The part after the resource type of an ECS ARN (`…:task/<this>`); undefined if it isn't such an ARN. */
+/** Returns the part after the resource type of an ECS ARN (`…:task/<this>`), or `undefined` for other ARNs. */
 export function resourceOf(arn: string, type: 'cluster' | 'task' | 'task-definition'): string | undefined {
   return new RegExp(`^arn:aws[a-z-]*:ecs:[^:]*:[^:]*:${type}/(.+)$`).exec(arn)?.[1];
 }

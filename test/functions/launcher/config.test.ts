@@ -129,8 +129,8 @@ describe('the environment', () => {
   });
 
   it.each([
-    ['a pool whose warm agents leave the other lane no slot', 2, undefined, ENV.agentPools],
-    ['warm agents that leave another lane no agent of agentsCeiling', 3, '2', ENV.agentsCeiling],
+    ['a pool whose warm agents leave no slot for the other lane', 2, undefined, ENV.agentPools],
+    ['warm agents that leave no agent of agentsCeiling for another lane', 3, '2', ENV.agentsCeiling],
   ])('is refused with %s', (_, maxAgents, agentsCeiling, name) => {
     const lanes = [{ ...PLAN, warm: { agents: 2, idleSeconds: 3600 } }, APPLY];
     expect(faultsOf(withLanes(lanes, { [ENV.agentsCeiling]: agentsCeiling }, maxAgents)).faults).toMatchObject([

@@ -84,7 +84,7 @@ describe('a stop', () => {
 
   it.each<[string, Stop, Agent[], boolean]>([
     ['had not registered, but has now', never('t'), [agent('t', 'exited')], false],
-    ['errored, and is still', errored('t'), [agent('t', 'errored')], true],
+    ['errored, and is still errored', errored('t'), [agent('t', 'errored')], true],
     ['errored, and has exited', errored('t'), [agent('t', 'exited'), agent('t', 'errored')], true],
     [
       'errored, and an agent with the same name is busy',
@@ -100,12 +100,12 @@ describe('a stop', () => {
     ],
     ['errored, and is busy now', errored('t'), [agent('t', 'busy')], false],
     ['errored, and is unknown now', errored('t'), [agent('t', 'unknown')], false],
-    ['errored, and is in no list now', errored('t'), [agent('other', 'errored')], false],
-    ['errored, and no list has an agent now', errored('t'), [], false],
+    ['errored, and is not in the list now', errored('t'), [agent('other', 'errored')], false],
+    ['errored, and the list is empty now', errored('t'), [], false],
     ['left, and has exited', left('t'), [agent('t', 'exited')], true],
     ['left, and has errored since', left('t'), [agent('t', 'errored')], false],
     ['left, and is unknown now', left('t'), [agent('t', 'unknown')], false],
-    ['left, and no list has an agent now', left('t'), [], false],
+    ['left, and the list is empty now', left('t'), [], false],
     ['left, and registered again', left('t'), [agent('t', 'exited'), agent('t', 'idle')], false],
   ])('is checked again if the agent of its task %s', async (_, stop, agents, holds) => {
     expect((await confirm([stop], agents)).confirmed).toEqual(holds ? ['t'] : []);
@@ -118,7 +118,7 @@ describe('a stop', () => {
     },
   );
 
-  it('is not carried out if the list fails, unless it needs no list, and the error is reported', async () => {
+  it('is not carried out if it needs a list and the list fails, and the error is reported', async () => {
     const error = trouble('unavailable');
     expect(await confirm([never('t'), left('u')], error, ['u'])).toEqual({
       confirmed: ['u'],

@@ -60,11 +60,11 @@ describe('an invocation', () => {
 
   it.each<[string, Parameters<typeof invoke>[0], number[]]>([
     ['returns at once when no job is queued and no task lives', [idle], [0]],
-    ['polls on every activePollSeconds while a pool is active, and ends before its deadline', [queued], EVERY_TEN],
+    ['polls again every activePollSeconds while a pool is active, and ends before its deadline', [queued], EVERY_TEN],
     ['ends when the pool has become idle', [queued, queued, idle], [0, 10, 20]],
-    ['isn’t prolonged by a tick that failed: the schedule is its retry', [failed], [0]],
+    ['ends after a tick that failed, because the schedule starts the next one', [failed], [0]],
     ['continues after a failed tick when the pool was active before', [queued, failed, queued], EVERY_TEN],
-    ['continues for live tasks only, whose end it must observe', [alive, idle], [0, 10]],
+    ['continues even if there are only live tasks, because it must observe their end', [alive, idle], [0, 10]],
     [
       'continues if one pool is active, even after a different pool failed',
       [[idle, queued], [failed, idle], idle],
@@ -80,9 +80,13 @@ describe('an invocation', () => {
     ['polls more slowly when a tick costs a third of the poll budget', { requestsPerTick: 8 }, [0, 30]],
     ['polls more slowly when a tick costs a sixth of the poll budget', { requestsPerTick: 4 }, [0, 12, 24, 36]],
     ['ends when a tick costs the whole budget', { requestsPerTick: 24 }, [0]],
-    ['ends when a tick costs more than that, instead of polling again at once', { requestsPerTick: 25 }, [0]],
+    [
+      'ends when a tick costs more than the whole budget, instead of polling again at once',
+      { requestsPerTick: 25 },
+      [0],
+    ],
     ['has a last tick that begins exactly 8 s before the deadline', { deadlineMs: NOW + seconds(18) }, [0, 10]],
-    ['has no tick that begins later', { deadlineMs: NOW + seconds(18) - 1 }, [0]],
+    ['has no tick that would begin less than 8 s before the deadline', { deadlineMs: NOW + seconds(18) - 1 }, [0]],
   ])('%s', async (_, options, atSeconds) => {
     expect((await invoke([queued], options)).atSeconds).toEqual(atSeconds);
   });

@@ -130,7 +130,7 @@ describe('a run in a post-plan status', () => {
     expect(ofPool()).toMatchObject([{ [METRICS.longestAfterPlanSeconds]: [1300] }]);
   });
 
-  it('appears in neither if there is no such run', () => {
+  it('has no entry in the log line and no metric if no run has such a status', () => {
     reportOn({ demand });
     expect(linePools()).toEqual([expect.not.objectContaining({ afterPlan: expect.anything() })]);
     expect(blobs[0]?.metrics).not.toHaveProperty(METRICS.longestAfterPlanSeconds);
@@ -155,7 +155,7 @@ describe('a pool whose open runs were not all read', () => {
     };
   };
 
-  it('a list that doesn’t end causes one warning with a remedy, counts in each tick, and causes a new warning if it happens again', () => {
+  it('a list that doesn’t end causes one warning with a remedy, counts in each tick, and causes a new warning if the problem returns', () => {
     expect(reported('queued-jobs')).toEqual({
       warnings: [{ pool: 'one', unread: 'queued-jobs', remedy: expect.stringContaining('maxAgents') }],
       count: 1,
@@ -544,7 +544,7 @@ describe('the metrics of all pools', () => {
     expect(blobs[0]?.metrics).toEqual({ [METRICS.failedTicks]: [1], [METRICS.runListRequests]: [7] });
   });
 
-  it('count an unknown status once per tick, however many pools have it, and it is logged once', () => {
+  it('count an unknown status once per tick, however many pools have it, and the launcher logs it once', () => {
     const odd = demandWith({ unknownStatuses: ['rehearsing'] });
     reportOn({ demand: odd }, { demand: odd, pool: pool('two') });
     reportOn({ demand: odd });
@@ -602,7 +602,7 @@ describe('the messages that people search for', () => {
     });
   });
 
-  it('say that a run status is unknown, or that the list of runs is too long', () => {
+  it('report an unknown run status, and a list of runs that is too long', () => {
     reportOn({ demand: demandWith({ unknownStatuses: ['rehearsing'] }), unread: 'queued-jobs' });
     const messages = warnings().map(({ message }) => message);
     expect(messages).toEqual([expect.stringContaining('unknown run status'), expect.stringContaining('too long')]);

@@ -163,8 +163,8 @@ describe('a job whose task has another family, after `phases` was set or removed
   it.each<[string, number | undefined, 'busy' | 'idle' | undefined, string[]]>([
     ['an agent at once if the agent of that task took another job', MINUTE_AGO, 'busy', ['run-1/plan/2']],
     ['no second task while the agent of that task is about to register', NOW - DEADLINE, undefined, ['former']],
-    ['no second task if nothing is known of that task’s time', undefined, undefined, ['former']],
-    ['no second task while the idle agent of that task may take it', MINUTE_AGO, 'idle', []],
+    ['no second task if that task’s creation time is unknown', undefined, undefined, ['former']],
+    ['no second task while the idle agent of that task may take the job', MINUTE_AGO, 'idle', []],
     ['an agent if that task has none after the start deadline', NOW - DEADLINE - 1, undefined, ['run-1/plan/2']],
   ])('gets %s, and the same in the next tick', async (_, createdAtMs, status, expected) => {
     queue('one', 'run-1');
@@ -205,11 +205,11 @@ describe('a job whose client token is in use although ECS reports no task', () =
     return startedBy(await tickOfOne());
   };
 
-  it('gets an agent with the next client token once a task for the first one would be visible', async () => {
+  it('gets an agent with the next client token once a task with the first client token would be visible', async () => {
     expect(await outcomesAfter(seconds(301))).toEqual(['run-1/plan/2']);
   });
 
-  it('gets no agent before that, because an overlapping tick may have started a task', async () => {
+  it('gets no agent as long as a task with the first client token may not be visible, because an overlapping tick may have started one', async () => {
     expect(await outcomesAfter(seconds(300))).toEqual(['failed']);
   });
 });
@@ -217,7 +217,7 @@ describe('a job whose client token is in use although ECS reports no task', () =
 describe('an organization agent limit that pools with different API tokens share', () => {
   const pools = [pool('one'), pool('two', { apiTokenSecret: 'acme/other-token' })];
 
-  it('applies to all of them together', async () => {
+  it('applies to all these pools together', async () => {
     queue('one', 'run-1');
     queue('two', 'run-2');
     await tickOf(pools, 1);
@@ -281,7 +281,7 @@ describe('warm agents whose containers exited with 0', () => {
     expect((await tickOfOne(one)).observation?.supply.startFailures).toEqual([]);
   });
 
-  it('don’t count as start failures if they are older than that list', async () => {
+  it('don’t count as start failures if they are older than the list of the last minutes', async () => {
     tasks.stopped = [ended('old', 40)];
     const { observation } = await tickOfOne(one);
     expect(platform.agentsAsked).toHaveLength(1);
@@ -290,7 +290,7 @@ describe('warm agents whose containers exited with 0', () => {
   });
 });
 
-describe('a task without a visible agent, if more than 5,000 agents pinged since it started', () => {
+describe('a task for which the full list of agents is too long (more than 5,000 pinged since its start)', () => {
   const silent = task('silent', { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(90) });
   const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too long' });
   const listing = (recent: readonly Agent[], older: UpstreamError): void => {
@@ -331,7 +331,7 @@ describe('a task without a visible agent, if more than 5,000 agents pinged since
     expect(seen.observation?.supply.startFailures.map(({ task: { id } }) => id)).toEqual(['surely']);
   });
 
-  describe('and whose agent is errored', () => {
+  describe('with an errored agent in the list of the last minutes', () => {
     const old = task('old', { family: 'launcher-one', createdAtMs: NOW - minutes(1440) });
     const errored = agent('old', 'errored', { lastPingMs: NOW - minutes(6) });
 

@@ -176,8 +176,8 @@ describe('a bug while one pool is processed', () => {
   const internal = { system: 'launcher', fault: 'internal', message: expect.stringMatching(/a bug.*RangeError at /) };
 
   const INPUTS = [
-    ['its runs', () => platform.runs.set('one', Promise.reject(bug()))],
-    ['its agents', () => platform.agentsOf.set('one', bug())],
+    ['a pool’s runs', () => platform.runs.set('one', Promise.reject(bug()))],
+    ['a pool’s agents', () => platform.agentsOf.set('one', bug())],
   ] as const;
   const breakLaunches = () => {
     const { answer } = tasks;
@@ -189,8 +189,8 @@ describe('a bug while one pool is processed', () => {
     queue('two', 'run-b');
   });
 
-  it.each([...INPUTS, ['its launches', breakLaunches] as const])(
-    'a bug in %s is an error of that pool, and the other pool is still served',
+  it.each([...INPUTS, ['a pool’s launches', breakLaunches] as const])(
+    'a bug in %s causes an error in that pool, and the other pool is still served',
     async (_, breakIt) => {
       breakIt();
       const ticked = await tickOf([pool('one'), pool('two')]);
@@ -203,7 +203,7 @@ describe('a bug while one pool is processed', () => {
   );
 
   it.each(INPUTS)(
-    'in %s keeps the other pools of its organization agent limit from launching, and no other organization',
+    'in %s prevents launches in the other pools with the same organization agent limit, but not in other organizations',
     async (_, breakIt) => {
       breakIt();
       const pools = [pool('one'), pool('two'), pool('three', { organization: 'other' })];
@@ -215,7 +215,7 @@ describe('a bug while one pool is processed', () => {
     },
   );
 
-  it('in its launches leaves the other launches under an organization agent limit alone', async () => {
+  it('in the pool’s launches doesn’t affect the other launches under an organization agent limit', async () => {
     breakLaunches();
     const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
     expect(ticked.get('one')?.errors).toMatchObject([internal]);
@@ -223,7 +223,7 @@ describe('a bug while one pool is processed', () => {
   });
 
   it.each([undefined, 5])(
-    'in the list of live tasks is the error of every pool (agentsCeiling %s)',
+    'in the list of live tasks causes an error in every pool (agentsCeiling %s)',
     async (agentsCeiling) => {
       tasks.tasks = bug();
       const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling });
@@ -242,7 +242,7 @@ describe('a bug while one pool is processed', () => {
     ]);
   });
 
-  it('in a request for several pools is an error of each of them', async () => {
+  it('in a request for several pools causes an error in each of these pools', async () => {
     const { openRuns } = platform;
     platform.openRuns = (pools) => {
       if (pools.some(({ name }) => name === 'one')) throw bug();
@@ -407,7 +407,7 @@ describe('a stop of a task without a working agent', () => {
     expect(platform.agentsAsked).toHaveLength(1);
   });
 
-  it('happens in the same tick as the launch for the job that waited for its slot', async () => {
+  it('happens in the same tick as the launch for the job that waited for the task’s slot', async () => {
     queue('one', 'run-9');
     platform.listsAgents([left]);
     await tickOfOne({ maxAgents: 1 });
@@ -440,13 +440,13 @@ describe('an organization agent limit', () => {
     expect(platform.agentsAsked).toEqual([]);
   });
 
-  it('if absent, leaves the agents of idle pools unread while another pool has work', async () => {
+  it('leaves the agents of idle pools unread if it is absent and another pool has work', async () => {
     queue('one', 'run-a');
     await tickOf([pool('one'), pool('two')]);
     expect(platform.agentsAsked.map(({ pool: asked }) => asked)).toEqual(['one']);
   });
 
-  it('counts only the tasks of the pool that HCP Terraform doesn’t know, not the others’ twice', async () => {
+  it('counts the tasks of a pool that HCP Terraform doesn’t know, and the agents of other pools only once', async () => {
     queue('one', 'run-a');
     platform.fails('two', trouble());
     platform.sights.set('two', { agentsVisible: false, notFound: true });

@@ -37,7 +37,7 @@ describe('a registry image', () => {
     expect(names.filter((name) => name.includes('.dkr.ecr.'))).toHaveLength(1);
   });
 
-  it('is copied by a function that may write to that repository only', () => {
+  it('is copied by a function that may write to the repository of the copies only', () => {
     const [repository] = Object.keys(template.findResources('AWS::ECR::Repository'));
     template.hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: {
@@ -57,7 +57,7 @@ describe('a registry image', () => {
     templateOf({ agentImage: { registry: hub }, pools }).resourceCountIs('Custom::ImageCopy', 2);
   });
 
-  it('of a single pool is copied too, but without the login for the other registry', () => {
+  it('of a single pool is copied without the login for agentImage.registry', () => {
     const both = templateOf({
       pools: [...LEAST.pools, { name: 'b', agentTokenSecret: 'b', image: 'ghcr.io/acme/agent:1' }],
       agentImage: { registry: hub, credentialsSecret: 'docker-hub' },

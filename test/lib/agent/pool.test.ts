@@ -15,7 +15,7 @@ const templateOf = (props: Partial<AgentPoolProps> = {}) => Template.fromStack(p
 
 const environmentSchema = z.array(z.object({ Name: z.string(), Value: z.unknown() }));
 
-/** Environment variables of the agent's container. */
+/** Returns the environment variables of the agent's container. */
 function environmentOf(props: Partial<AgentPoolProps>): Record<string, unknown> {
   const [{ ContainerDefinitions: containers }] = propertiesOf(templateOf(props), 'AWS::ECS::TaskDefinition');
   const agent = containers.find(({ Name }: { Name: string }) => Name === 'agent');

@@ -97,7 +97,7 @@ describe("in an existing VPC, the stack's security group", () => {
     expect(rulesOf(environment, more)).toEqual(['0.0.0.0/0:443', ...expected]);
   });
 
-  it('and its port for a proxy are in the network’s description', () => {
+  it('has its port for a proxy in the network’s description', () => {
     const claim = (address: string | undefined) =>
       claimOf({ egress: 'existing-vpc', proxies: [{ address, port: 3128 }] });
     expect(claim('10.0.0.5/32')).toMatch(/allows outbound port 443, and port 3128 to 10\.0\.0\.5\/32 for a proxy\.$/);

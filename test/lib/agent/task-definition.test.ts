@@ -24,7 +24,7 @@ const definitionSchema = z.looseObject({
   Volumes: z.unknown(),
 });
 
-/** The only task definition of a pool. */
+/** Returns the only task definition of a pool. */
 function taskDefinition(props: Partial<AgentPoolProps> = {}) {
   const [definition] = propertiesOf(Template.fromStack(poolIn(props).stack), 'AWS::ECS::TaskDefinition');
   const { ContainerDefinitions: containers, ...task } = definitionSchema.parse(definition);
@@ -38,7 +38,7 @@ const MOUNTS = [
 
 const UNPRIVILEGED = { Capabilities: { Drop: ['ALL'] }, InitProcessEnabled: false };
 
-/** The log driver with its options, except for the log group and the region. */
+/** Returns the log driver with its options, except for the log group and the region. */
 const logsTo = (streamPrefix: string) => ({
   LogDriver: 'awslogs',
   Options: { 'awslogs-stream-prefix': streamPrefix, mode: 'non-blocking', 'max-buffer-size': '26214400b' },

@@ -10,12 +10,12 @@ import { onePool, propertiesOf, templateOf, variablesOf } from '../synthesis.ts'
 
 const HOURS = { days: ['Mon', 'Fri'], from: '08:30', to: '18:00', timeZone: 'Europe/Berlin' };
 
-/** The lanes of a pool in the environment of the launcher's function. */
+/** Returns the lanes of a pool in the environment of the launcher's function. */
 function lanesOf(pool: object): readonly object[] {
   return JSON.parse(String(variablesOf(templateOf(onePool(pool)))[ENV.agentPools]))[0].lanes;
 }
 
-/** The variables that the function requires, with these pools. */
+/** Returns the variables that the function requires, with these pools. */
 const variablesWith = (pools: object[]) => ({
   [ENV.hostname]: 'app.terraform.io',
   [ENV.organization]: 'acme',
@@ -26,7 +26,7 @@ const variablesWith = (pools: object[]) => ({
   [ENV.securityGroups]: 'sg-1',
 });
 
-/** The output with the price of agents without a job. */
+/** Returns the output with the price of agents without a job. */
 const outputOf = (pool: object) => Object.values(templateOf(onePool(pool)).findOutputs('StandingAgents'))[0]?.['Value'];
 
 describe('warm agents and sweeps', () => {
@@ -127,7 +127,7 @@ describe('warm agents and sweeps', () => {
     );
   });
 
-  it('run every day if the schedule has no days, up to 24:00', () => {
+  it('run every day if the schedule has no days, and can run until 24:00', () => {
     const schedule = { from: '00:00', to: '24:00', timeZone: 'UTC' };
     const warmAgents = { agents: 1, idleMinutes: 5, schedule };
     expect(poolEnvironment('Launcher', { name: 'a', warmAgents }).lanes).toMatchObject([

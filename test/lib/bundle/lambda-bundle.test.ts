@@ -10,7 +10,7 @@ import { newFolder } from '../../temporary-folder.ts';
 
 const folder = newFolder('bundle');
 
-/** The path of a function's bundle, after synthesis into a folder. */
+/** Synthesizes a function into a folder, and returns the path of its bundle. */
 function bundleIn(outdir: string): string {
   const app = new App({ outdir: join(folder, outdir) });
   new lambda.Function(new Stack(app, 'Test'), 'Function', {

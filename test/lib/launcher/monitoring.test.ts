@@ -14,7 +14,7 @@ const POOLS = [
   { poolName: 'other', maxAgents: 3, usesSpot: false, hasStandingAgents: false, sweepsForRuns: false },
 ];
 
-/** Monitoring without an alarm topic. */
+/** Creates monitoring without an alarm topic. */
 function silentMonitoring(props: Partial<MonitoringProps> = {}, stack = emptyStack()) {
   const monitoring = new Monitoring(stack, 'Monitoring', {
     name: 'Test',
@@ -26,7 +26,7 @@ function silentMonitoring(props: Partial<MonitoringProps> = {}, stack = emptySta
   return { stack, monitoring };
 }
 
-/** The template of monitoring with an alarm topic. */
+/** Synthesizes the template of monitoring with an alarm topic. */
 function monitoringIn(props: Partial<MonitoringProps> = {}): Template {
   const stack = emptyStack();
   silentMonitoring({ alarmTopic: Topic.fromTopicArn(stack, 'Topic', TOPIC), ...props }, stack);
@@ -70,7 +70,7 @@ function rowOf(alarm: ReturnType<typeof alarmsOf>[number]): AlarmRow {
   ];
 }
 
-/** All alarms of a launcher that ticks every `schedule` seconds and has the pools `default` and `other`. */
+/** Returns all alarms of a launcher that ticks every `schedule` seconds and has the pools `default` and `other`. */
 function expectedAlarms(schedule: number, silence: number, sweepingPools = ['default']): AlarmRow[] {
   const row = (name: string, condition: string, periods: string): AlarmRow => [
     `Test: ${name}`,

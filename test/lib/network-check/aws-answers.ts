@@ -14,12 +14,12 @@ export const SUBNET = {
 
 const local = { DestinationCidrBlock: '10.0.0.0/16', GatewayId: 'local', State: 'active' };
 
-/** The main route table, which has a default route to this target. */
+/** Returns the main route table, which has a default route to this target. */
 export const routesTo = (target: object) => ({
   RouteTables: [{ Associations: [{ Main: true }], Routes: [local, { DestinationCidrBlock: '0.0.0.0/0', ...target }] }],
 });
 
-/** The answer to each command. */
+/** Returns the answer to each command. */
 export const answersWith = (target: object): Record<string, unknown> => ({
   'describe-vpcs': { Vpcs: [{ VpcId: VPC_ID, CidrBlock: '10.0.0.0/16', DhcpOptionsId: 'dopt-1' }] },
   'describe-vpc-attribute': { EnableDnsSupport: { Value: true }, EnableDnsHostnames: { Value: true } },

@@ -142,7 +142,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('with an IPv6-only subnet has only that finding, and not those that follow from it', () => {
+  it('with an IPv6-only subnet has a finding about the missing IPv4 range, and none about its consequences', () => {
     const { range: _, ...ofIpv6 } = { ...isolated, freeAddresses: 0 };
     expect(found({ subnets: [ofIpv6] }, { subnetIds: ['subnet-1'] })).toEqual([
       expect.stringMatching(/^missing: subnet subnet-1 has no IPv4 range/),

@@ -12,7 +12,7 @@ const needs = {
   dnsFirewall: false,
 };
 
-/** The facts of a VPC with a NAT gateway, if the AWS CLI gives other answers to these commands. */
+/** Returns the facts of a VPC with a NAT gateway, with other answers of the AWS CLI to the given commands. */
 function factsWith(more: Record<string, unknown>, dnsFirewall = false, asked: string[] = []) {
   const answers = { ...answersWith({ NatGatewayId: 'nat-1' }), ...more };
   const aws = (_service: string, command = '') => {

@@ -16,7 +16,7 @@ const SHARED = words(`
   kawasaki.jp azurecontainer.io global.ssl.fastly.net
 `);
 
-/** Such domains that the list doesn't have. Decision 24 describes this gap. */
+/** More domains below which anyone can register a name, but which the Public Suffix List doesn't contain. Decision 24 describes this gap. */
 const GAP = words(`
   nip.io oastify.com webhook.site sharepoint.com jfrog.io windows.net core.windows.net storage.googleapis.com fastly.net
 `);

@@ -53,7 +53,7 @@ const MODES = [
 ];
 
 describe.each(MODES.map((network) => [JSON.stringify(network), network] as const))('with %s', (_, network) => {
-  it("the task reaches the sidecar's image, its layers and GuardDuty, also without another image in ECR", () => {
+  it("the task reaches the sidecar's image, its layers and GuardDuty, even if no other image is in ECR", () => {
     for (const more of [{}, registry]) {
       const template = templateOf({ ...more, network: { ...network, guardDuty: true } }).toJSON();
       for (const arrival of arrivals(template)) expect(arrival).toMatchObject({ reached: true });
@@ -65,7 +65,7 @@ describe.each(MODES.map((network) => [JSON.stringify(network), network] as const
     for (const arrival of arrivals(template, [PULL, DATA])) expect(arrival).toMatchObject({ reached: false });
   });
 
-  it('the task reaches neither of them if DNS Firewall does not allow their domains', () => {
+  it("the task reaches neither the sidecar's registry nor GuardDuty if DNS Firewall does not allow their domains", () => {
     const template = withGuardDuty(network);
     change(template, 'AWS::Route53Resolver::FirewallDomainList', (list) => {
       list.Domains = list.Domains.filter((name: unknown) => !/FindInMap|guardduty-data/.test(JSON.stringify(name)));
@@ -113,7 +113,7 @@ describe('the execution role', () => {
   it.each([
     ['the VPC of the stack', { egress: 'nat-gateway' }],
     ['an existing VPC', existing],
-  ])("of each pool may pull only the sidecar's image from that account, in %s", (_, network) => {
+  ])("of each pool may pull only the sidecar's image from GuardDuty's account, in %s", (_, network) => {
     const pools = ['one', 'two'].map((name) => ({ name, agentTokenSecret: `acme/${name}` }));
     const template = templateOf({ pools, network: { ...network, guardDuty: true } }).toJSON();
     const policies = resourcesIn(template).filter(
@@ -144,7 +144,7 @@ describe('the execution role', () => {
   });
 });
 
-describe('a stack without a region', () => {
+describe('a stack whose region is known only at deployment', () => {
   const template = withGuardDuty({});
 
   it("has one mapping with AWS's account in each region", () => {
@@ -157,7 +157,7 @@ describe('a stack without a region', () => {
     expect(new Set(Object.values(GUARDDUTY_ACCOUNTS)).size).toBe(Object.keys(GUARDDUTY_ACCOUNTS).length);
   });
 
-  it('is refused in a region that AWS does not list, with the setting to change', () => {
+  it('is refused if AWS does not list the region, and the message names the setting', () => {
     const [assertion] = template['Rules'].GuardDutyRegion.Assertions;
     expect(assertion.Assert).toEqual({ 'Fn::Contains': [Object.keys(GUARDDUTY_ACCOUNTS), { Ref: 'AWS::Region' }] });
     expect(assertion.AssertDescription).toContain('network.guardDuty');
@@ -191,7 +191,7 @@ describe('the setting', () => {
     );
   });
 
-  it('is accepted in a listed region, if the region is unknown, and in any region if it is off', () => {
+  it('can be on in a listed region or an unknown one, and off in every region', () => {
     expect(read('eu-central-1', { guardDuty: true }).network.guardDuty).toBe(true);
     expect(read(undefined, { ...existing, guardDuty: true }).network.guardDuty).toBe(true);
     expect(read('cn-north-1', {}).network.guardDuty).toBe(false);

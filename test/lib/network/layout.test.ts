@@ -19,7 +19,7 @@ const layouts: Record<string, object> = {
   'public-ip, another range': { egress: 'public-ip', cidr: '10.91.0.0/20' },
 };
 
-/** Properties of the VPC's resources, by their logical IDs. */
+/** Returns the properties of the VPC's resources, by their logical IDs. */
 const vpcResources = (network: object) =>
   new Map(
     resourcesIn(templateOf({ network }).toJSON())

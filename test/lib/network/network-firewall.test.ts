@@ -7,7 +7,7 @@ import { emptyStack, resourcesById, text } from '../synthesis.ts';
 
 const RULES = 'pass tls any any -> any 443 (sid:1; rev:1;)';
 
-/** A VPC with two zones. Each has a firewall, and both firewalls have the same policy. */
+/** Creates a VPC with two zones. Each has a firewall, and both firewalls have the same policy. */
 function firewallIn(rules = RULES): Template {
   const stack = emptyStack();
   const { vpc } = ownVpc(stack, { egress: 'network-firewall', cidr: '10.90.0.0/20', natGateways: 'all' });

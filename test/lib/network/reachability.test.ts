@@ -246,7 +246,7 @@ describe('the output of the claim', () => {
     expect(EgressClaim.Value).not.toMatch(never);
   });
 
-  it('and the output of the addresses say that the addresses are for IPv4 only, if IPv6 is on', () => {
+  it('comes with an output of the addresses, which says that they are for IPv4 only if IPv6 is on', () => {
     expect(outputs({ network: { ipv6: true } }).EgressAddresses.Description).toContain('IPv4 only');
     expect(outputs({ network: {} }).EgressAddresses.Description).not.toContain('IPv4');
   });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { type TaskSecurityGroupProps, taskSecurityGroup } from '../../../lib/network/security-group.ts';
 import { emptyStack } from '../synthesis.ts';
 
-/** Properties of the only security group of a stack. */
+/** Returns the properties of the only security group of a stack. */
 function groupIn(props: Omit<TaskSecurityGroupProps, 'vpc'> = {}) {
   const stack = emptyStack();
   const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['unknown'] });

@@ -4,7 +4,7 @@ import { connect } from 'node:tls';
 import { LAB, type Try } from '../../../labs/egress/attempts.ts';
 import type { Packet } from './reachability/suricata.ts';
 
-/** The first bytes that OpenSSL sends, captured before they reach a network. */
+/** Captures the first bytes that OpenSSL sends, before they reach a network. */
 function clientHello(options: { serverName?: string; version?: 'TLSv1.2' | 'TLSv1.3' }): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = new Duplex({
@@ -32,7 +32,7 @@ const records = (hello: Buffer): Buffer[] =>
     Buffer.concat([hello.subarray(0, 3), Buffer.from([0, piece.length]), piece]),
   );
 
-/** The client's first bytes, by segment. */
+/** Returns the client's first bytes, by segment. */
 async function segmentsOf(attempt: Try): Promise<Buffer[]> {
   if (attempt.how !== 'tls') return 'send' in attempt ? slices(Buffer.from(attempt.send, 'latin1'), 1_460) : [];
   const hello = await clientHello(attempt);
@@ -40,7 +40,7 @@ async function segmentsOf(attempt: Try): Promise<Buffer[]> {
   return attempt.cut === 'records' ? records(hello) : slices(hello, 1_460);
 }
 
-/** The packets of an attempt if nothing stops them. The server answers at length, or briefly if the client asks for that. */
+/** Returns the packets of an attempt if nothing stops them. The server answers at length, or briefly if the client asks for that. */
 export async function packetsOf(attempt: Try): Promise<Packet[]> {
   const { how, address } = attempt;
   const port = 'port' in attempt ? attempt.port : 0;

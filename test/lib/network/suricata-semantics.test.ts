@@ -31,7 +31,7 @@ function verdictOn(name: string, settings: Settings = engine) {
   );
 }
 
-/** The result of an attempt. A blocked one that leaks too many bytes counts as `reaches`, as in the lab. */
+/** Returns the result of an attempt. A blocked one that leaks too many bytes counts as `reaches`, as in the lab. */
 function resultOf(name: string, settings?: Settings): Attempt['expected'] {
   const attempt = attempts.get(name);
   const { reaches, leaked } = verdictOn(name, settings);
@@ -97,7 +97,7 @@ it.each([
   expect(verdictOn(name).by).toBe(by);
 });
 
-it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
+it('the rules of the template log every requested server name, allowed or not, but not that the rule "TLS begins" set its flow bit', () => {
   for (const name of ['an allowed name', 'another name']) {
     expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
   }

@@ -16,7 +16,7 @@ function network() {
   return { stack, vpc, subnets: { subnetGroupName: 'Tasks' } };
 }
 
-/** The gateway endpoint of a VPC, and the statements of its policy. */
+/** Returns the gateway endpoint of a VPC, and the statements of its policy. */
 function layers(props: { buckets?: string[]; registryBuckets?: string[]; awsApiServices?: string[] } = {}) {
   const { stack, vpc, subnets } = network();
   layerEndpoint(stack, { vpc, subnets, awsApiServices: [], buckets: [], registryBuckets: [], ...props });
@@ -24,7 +24,7 @@ function layers(props: { buckets?: string[]; registryBuckets?: string[]; awsApiS
   return { endpoint, statements: endpoint.PolicyDocument.Statement as object[] };
 }
 
-/** The interface endpoints of a VPC. */
+/** Returns the interface endpoints of a VPC. */
 function taskStart(awsApiServices: string[] = []) {
   const { stack, vpc, subnets } = network();
   const securityGroup = new ec2.SecurityGroup(stack, 'Agents', { vpc: vpc as ec2.IVpc });

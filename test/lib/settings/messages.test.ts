@@ -4,7 +4,7 @@ import { MOST_POOLS } from '../../../lib/defaults.ts';
 import { faultsIn } from '../settings-faults.ts';
 import { EXISTING_VPC, LEAST, onePool } from '../synthesis.ts';
 
-/** The faults of the required settings with `-c` options. */
+/** Returns the faults of the required settings with `-c` options. */
 const faultsOf = (override: Record<string, unknown>, target = {}) =>
   faultsIn({ agentLauncher: LEAST, ...override }, target);
 

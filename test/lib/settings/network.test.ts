@@ -219,7 +219,7 @@ describe('the registry of an image', () => {
     expect(paths({}, image(host))).toEqual([]);
   });
 
-  it('is also checked for the image of a pool', () => {
+  it('is checked for the image of a pool, not only for agentImage.registry', () => {
     const pools = [{ name: 'a', agentTokenSecret: 'one', image: '192.0.2.10/agent:1' }];
     expect(paths({ egress: 'network-firewall' }, { pools })).toEqual(['pools.0.image']);
   });

@@ -116,7 +116,7 @@ export class Platform {
     return textAt(answer.body, 'data', 'id');
   }
 
-  /** Creates a workspace without `auto-queue-runs`, although the platform's default is with it. */
+  /** Creates a configuration version. Unlike the platform, it sets `auto-queue-runs` to `false` by default. */
   newConfigurationVersion(workspaceId: string, attributes: Attributes = {}): Promise<Answer> {
     const path = `/workspaces/${workspaceId}/configuration-versions`;
     return this.create(path, 'configuration-versions', { 'auto-queue-runs': false, ...attributes });

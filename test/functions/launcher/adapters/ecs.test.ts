@@ -255,7 +255,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['on demand']);
   });
 
-  it('is refused with the cause if there is no on-demand capacity either', async () => {
+  it('is refused with the cause capacity if neither Spot nor on-demand capacity is available', async () => {
     ecs.refuse({});
     const answer = await launch(spot());
     expect(answer).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
@@ -319,14 +319,14 @@ describe('a launch is refused with a remedy', () => {
   });
 
   it.each([
-    ['as an exception', 400],
-    ['as a throttle of the server, which started nothing', 503],
+    ['if ECS throttles it with status 400', 400],
+    ['if ECS throttles it with status 503, which starts nothing', 503],
   ])('%s', async (_, status) => {
     failing('RunTask', 'ThrottlingException', 'Rate exceeded', status);
     expect(await launch()).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
   });
 
-  it('but fails after a server error, because ECS may have started a task', async () => {
+  it('unless ECS returns a server error: the launch then fails, because ECS may have started a task', async () => {
     failing('RunTask', 'ServerException', 'sorry', 500);
     await expect(launch()).rejects.toMatchObject({ fault: 'unavailable' });
   });
@@ -406,7 +406,7 @@ describe('reading and stopping tasks', () => {
     ['empty', { kind: 'malformed', body: '{}' }],
     ['reset', { kind: 'reset' }],
     ['late', { kind: 'hang' }],
-  ] as const)('never count as none when the answer is %s', async (_, fault) => {
+  ] as const)('live tasks can’t be read, and don’t count as none, if the answer is %s', async (_, fault) => {
     ecs.faults.next('ListTasks', fault);
     await expect(liveTasks()).rejects.toMatchObject({ name: 'UpstreamError', system: 'ECS' });
   });
@@ -454,7 +454,7 @@ describe('the end of the tick', () => {
       onDemand,
     ],
     [
-      'a launch on demand whose first token names no task',
+      'a launch on demand whose first client token belongs to no task',
       'RunTask',
       (until) => tasks.launch(spot('run-9'), until),
       () => {
@@ -464,7 +464,7 @@ describe('the end of the tick', () => {
       hasOwnToken,
     ],
     [
-      'the description of the task that a conflict named',
+      'the description of the task whose ARN is in a conflict',
       'DescribeTasks',
       (until) => tasks.launch(request('run-1'), until),
       () => register(['exec sleep 61']),
@@ -523,13 +523,13 @@ describe('an answer of ECS', () => {
     [{ reason: 'INTERNAL', detail: 'of ECS' }, 'a task could not be described: INTERNAL of ECS (DescribeTasks)'],
     [{ reason: 'INTERNAL' }, 'a task could not be described: INTERNAL (DescribeTasks)'],
     [{}, 'a task could not be described: no reason (DescribeTasks)'],
-  ])('a task that ECS cannot describe is an error: %j', async (failure, message) => {
+  ])('live tasks can’t be read if ECS cannot describe one of them: %j', async (failure, message) => {
     answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
     answering('DescribeTasks', { tasks: [described('a')], failures: [{ reason: 'MISSING' }, failure] });
     await expect(liveTasks()).rejects.toMatchObject({ fault: 'unexpected-answer', message: `ECS: ${message}` });
   });
 
-  it('an answer with an unexpected schema is an error that lists at most three faults', async () => {
+  it('an answer with an unexpected schema causes an error that lists at most three faults', async () => {
     answering('ListTasks', { taskArns: [arnOf('a')] });
     answering('DescribeTasks', { tasks: [{ taskArn: 'a' }, { ...described('b'), lastStatus: '' }] });
     await expect(liveTasks()).rejects.toMatchObject({
@@ -582,12 +582,12 @@ describe('an answer of ECS', () => {
     await expect(failed).rejects.toThrow(/^ECS: ServerException: sorry \(StopTask, status 500/);
   });
 
-  it('throttling is an error with the fault throttled', async () => {
+  it('live tasks can’t be read while ECS throttles the request: the error has the fault throttled', async () => {
     failing('ListTasks', 'ThrottlingException', 'Rate exceeded');
     await expect(liveTasks()).rejects.toMatchObject({ fault: 'throttled', request: 'ListTasks' });
   });
 
-  it('a missing answer is an error with the innermost error code', async () => {
+  it('live tasks can’t be read if ECS doesn’t answer: the message contains the innermost error code', async () => {
     ecs.faults.next('ListTasks', { kind: 'reset' });
     await expect(liveTasks()).rejects.toThrow(/^ECS: no answer \(ECONNRESET\) \(ListTasks\)$/);
   });
@@ -653,7 +653,7 @@ describe('a task of an ECS answer', () => {
     }
   });
 
-  it('contains no member that ECS’s answer lacks', () => {
+  it('contains only the members that ECS sent', () => {
     const { id, family, lastStatus, desiredStatus, ...rest } = seenAs({});
     expect([id, family, lastStatus, desiredStatus]).toEqual(['0123', 'launcher-default', 'STOPPED', 'STOPPED']);
     expect(new Set(Object.values(rest))).toEqual(new Set([undefined]));
@@ -691,7 +691,7 @@ describe('a RunTask answer', () => {
     [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
     [{ reason: 'AGENT' }, 'AGENT'],
     [{ detail: 'is gone' }, 'is gone'],
-  ])('is passed on with ECS’s words for the failure %j', async (failure, detail) => {
+  ])('becomes a refusal with ECS’s words for the failure %j', async (failure, detail) => {
     answering('RunTask', { failures: [failure] });
     expect(await launch()).toMatchObject({ kind: 'refused', refusal: { detail } });
   });
@@ -712,10 +712,10 @@ describe('a call to ECS without an answer', () => {
       Object.assign(new Error('outer', { cause: withCode('inner', 'EPIPE') }), { name: 'TimeoutError' }),
       'EPIPE',
     ],
-    ['its own code when the cause has none', withCode('outer', 'ECONNRESET', new Error('inner')), 'ECONNRESET'],
-    ['its name when its code is a number', withCode('outer', 7), 'Error'],
-    ['its name when it has no code', new TypeError('outer'), 'TypeError'],
-  ])('is an error with %s', async (_, error, word) => {
+    ['the error’s own code if its cause has none', withCode('outer', 'ECONNRESET', new Error('inner')), 'ECONNRESET'],
+    ['the error’s name if its code is a number', withCode('outer', 7), 'Error'],
+    ['the error’s name if it has no code', new TypeError('outer'), 'TypeError'],
+  ])('fails, and the message contains %s', async (_, error, word) => {
     expect(await failingWith(error)).toContain(`ECS: no answer (${word}) (ListTasks)`);
   });
 });

@@ -58,13 +58,18 @@ describe('a run in an answer', () => {
 
   // HashiCorp documents only some of the keys of `status-timestamps`.
   it.each([
-    ['its own time', 'planning', { 'planning-at': at, 'apply-queued-at': LATER }, at],
-    ['its own time, not a later one', 'post_plan_running', { 'planned-at': LATER, 'post-plan-running-at': at }, at],
-    ['the latest time, without its own', 'cost_estimated', { 'planning-at': at, 'planned-at': LATER }, LATER],
-    ['the only time', 'cost_estimated', { 'planning-at': at }, at],
-    ['the latest that is a time', 'planned', { 'planned-at': at, 'x-at': 'soon', 'y-at': null, 'z-at': {} }, at],
-    ['no known time, where there is none', 'cost_estimated', {}, undefined],
-    ['no known time, without any timestamps', 'post_plan_running', null, undefined],
+    ['the time of that status', 'planning', { 'planning-at': at, 'apply-queued-at': LATER }, at],
+    [
+      'the time of that status, not a later time',
+      'post_plan_running',
+      { 'planned-at': LATER, 'post-plan-running-at': at },
+      at,
+    ],
+    ['the latest time if that status has no time', 'cost_estimated', { 'planning-at': at, 'planned-at': LATER }, LATER],
+    ['the only time if that status has no time', 'cost_estimated', { 'planning-at': at }, at],
+    ['the latest valid time', 'planned', { 'planned-at': at, 'x-at': 'soon', 'y-at': null, 'z-at': {} }, at],
+    ['no known time if there are no times', 'cost_estimated', {}, undefined],
+    ['no known time if there are no timestamps', 'post_plan_running', null, undefined],
   ])('has been in its status since %s', (_, status, times, expected) => {
     const [seen] = runs(run({ status, 'status-timestamps': times }));
     expect(seen?.statusSinceMs).toBe(expected && Date.parse(expected));
@@ -91,7 +96,7 @@ describe('current runs of workspaces', () => {
     expect(currentRunsOf(page(data, included), 'apool-1').map(({ id }) => id)).toEqual(['run-1']);
   });
 
-  it('are an error if they are malformed, while other included resources are ignored', () => {
+  it('are rejected if they are malformed, while included resources of other types are ignored', () => {
     expect(() => page([], [{ type: 'runs', id: 'run-1' }])).toThrow();
     expect(page([], [{ type: 'users' }]).included).toHaveLength(1);
   });
@@ -157,13 +162,13 @@ describe('what the launcher reads of a run', () => {
   });
 
   it.each([['plan-queued-at'], ['planning-at'], ['apply-queued-at'], ['applying-at']])(
-    'is an error if %s is not a time, because the order of the queue depends on it',
+    'is rejected if %s is not a time, because the order of the queue depends on it',
     (key) => {
       expect(() => runs(run({ 'status-timestamps': { [key]: 'yesterday' } }))).toThrow();
     },
   );
 
-  it('is an error without pagination, because the rest of the list would be missed', () => {
+  it('is rejected without pagination, because the launcher would miss the rest of the list', () => {
     for (const without of [{}, { pagination: {} }]) {
       expect(() => runsPage.parse({ data: [], meta: without })).toThrow();
     }
@@ -180,7 +185,7 @@ describe('a current run that is missing among the included resources', () => {
     ['nothing is included', []],
     ['only a resource of another type is included', [{ type: 'users', id: 'user-1' }]],
     ['a resource of another type has its id and its shape', [{ ...run(), type: 'plans' }]],
-  ])('is an error that contains the run’s id if %s', (_, included) => {
+  ])('causes an error with the run’s id if %s', (_, included) => {
     expect(() => currentRunsOf(listed(included), 'apool-1')).toThrow(
       expect.objectContaining({
         name: 'UpstreamError',
@@ -190,11 +195,11 @@ describe('a current run that is missing among the included resources', () => {
       }),
     );
   });
+});
 
-  it('is an error if a workspace has no valid id', () => {
-    const data = [{ id: 'x', relationships: {} }];
-    expect(() => workspacesPage.parse({ data, included: [], meta })).toThrow();
-  });
+it('a list of workspaces is rejected if a workspace has no valid id', () => {
+  const data = [{ id: 'x', relationships: {} }];
+  expect(() => workspacesPage.parse({ data, included: [], meta })).toThrow();
 });
 
 describe('an agent in an answer', () => {

@@ -52,7 +52,7 @@ type Runs = Awaited<ReturnType<typeof runsOf>>;
 const idsOf = (answer: Runs) => (answer.ok ? answer.value.map(({ id }) => id) : [answer.error.message]);
 const messageOf = (answer: Runs) => (answer.ok ? undefined : answer.error.message);
 
-/** Size and number of each page that was requested since the last call. */
+/** Returns the size and number of each page that was requested since the last call. */
 function pagesRequested(path = RUNS): string[] {
   const pages = server.requests
     .filter((request) => request.startsWith(path))
@@ -66,12 +66,12 @@ function pagesRequested(path = RUNS): string[] {
 
 const runsFrom = (first: number, count: number, messageBytes = 0) =>
   Array.from({ length: count }, (_, n) => run(`run-${first + n}`, 'plan_queued', 'x'.repeat(messageBytes)));
-/** Twelve runs of a megabyte each. */
+/** Creates twelve runs of a megabyte each. */
 const largeRuns = (name: string, status: string) =>
   Array.from({ length: 12 }, (_, n) => run(`run-${name}${n}`, status, 'x'.repeat(1_000_000)));
 /** A run that is larger than the launcher reads. */
 const tooLarge = run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20));
-/** The pages of one entry, and the attempts at larger pages before them. */
+/** Returns the requests for this number of pages with one entry each. */
 const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);
 const shrinking = ['100:1', '20:1', '5:1'];
 const ids = (runs: readonly { id: string }[]) => runs.map(({ id }) => id);
@@ -113,7 +113,7 @@ describe('if a page of runs is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual([...single(10), '100:1']);
   });
 
-  it('each poll takes at most 20 requests, so that a poll of three lists fits into the budget too', async () => {
+  it('each poll takes at most 20 requests, so that a poll of three lists fits into the budget', async () => {
     const stuck = largeRuns('stuck', 'post_plan_running');
     const plans = largeRuns('plan', 'plan_queued');
     const applies = largeRuns('apply', 'apply_queued');
@@ -166,7 +166,7 @@ describe('if a page of runs is larger than the launcher reads', () => {
     expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
-  it('the error has its own fault and a remedy if a single run is too large', async () => {
+  it('the poll fails with the fault too-large and a remedy if a single queued run is too large', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });
@@ -251,8 +251,8 @@ describe('an answer with more entries or values than a page has', () => {
   });
 });
 
-describe('a string that is longer than the launcher keeps', () => {
-  it('is replaced in a run’s status and its agent’s name', async () => {
+describe('a string above the launcher’s maximum length', () => {
+  it('is replaced by its length as a run’s status or agent name', async () => {
     const details = { 'execution-details': { 'agent-name': 'n'.repeat(256) } };
     const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
     const runs = [run('run-1', 's'.repeat(65)), run('run-2', 's'.repeat(64))];
@@ -265,7 +265,7 @@ describe('a string that is longer than the launcher keeps', () => {
     });
   });
 
-  it('is replaced in the name of a pool that differs from the settings', async () => {
+  it('is replaced by its length in the error about a pool with an unexpected name', async () => {
     server.on('/api/v2/agent-pools/apool-9', poolNamed('n'.repeat(10_000)));
     expect(messageOf(await runsOf({ ...pool, id: 'apool-9' }))).toContain('is named "a text of 10000 characters"');
   });

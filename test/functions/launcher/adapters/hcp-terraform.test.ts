@@ -159,7 +159,7 @@ describe('the runs of a pool', () => {
   });
 
   it.each([400, 422])(
-    'are an error after two requests if status %i isn’t about the operations, and the next poll uses the filter again',
+    'can’t be read if status %i isn’t about the operations: the poll fails after two requests, and the next poll uses the filter again',
     async (code) => {
       server.on(RUNS, status(code));
       const warm = client();
@@ -172,7 +172,7 @@ describe('the runs of a pool', () => {
   );
 
   it.each(['app.terraform.io', 'app.eu.terraform.io'])(
-    'are requested from %s once, without a request for its version or without the operations',
+    'are requested from %s once, and neither its version nor a list without operations is requested',
     async (hostname) => {
       server.on(RUNS, status(422));
       expect(await failure(client(undefined, hostname))).toMatchObject({ fault: 'rejected', status: 422 });
@@ -233,13 +233,13 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
-  it('are an error if a later list is refused', async () => {
+  it('can’t be read if a later list is refused: the poll fails with the fault rejected', async () => {
     const crowd = Array.from({ length: 501 }, (_, n) => run(`run-${n}`, 'policy_checking'));
     server.on(RUNS, firstListOnly(crowd, status(403)));
     expect(await failure(client())).toMatchObject({ fault: 'rejected' });
   });
 
-  it('are an error, not an empty list, if the first list could not be read and the next one fails', async () => {
+  it('can’t be read, and don’t count as none, if the first list could not be read and the next one fails', async () => {
     const crowd = [run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')];
     server.on(RUNS, firstListOnly(crowd, status(503)));
     expect(await failure(client())).toMatchObject({ fault: 'unavailable' });
@@ -277,7 +277,7 @@ describe('the runs of a pool', () => {
     expect(runRequests().at(-1)).toContain('filter[agent_pool_names]=default,other');
   });
 
-  it('the runs of a renamed pool are an error within ten minutes, even in a warm function', async () => {
+  it('the runs of a renamed pool can’t be read after ten minutes, even in a warm function', async () => {
     const warm = client();
     expect((await openRuns(warm)).ok).toBe(true);
     server.on(POOLS, list([]));
@@ -397,24 +397,24 @@ describe('an error instead of an empty list is the result of', () => {
     expect(await failure()).toMatchObject({ fault: 'rejected', message: expect.stringContaining('check the names') });
   });
 
-  it('a pool that does not exist, with a remedy', async () => {
+  it('a pool that does not exist: the error contains a remedy', async () => {
     server.on(POOLS, list([]));
     const error = await failure();
     expect(error.message).toMatch(/no agent pool named "default" in organization "acme".*correct the name/);
     expect(runRequests()).toEqual([]);
   });
+});
 
-  it('a pool that doesn’t exist has no agents to count after three such answers in a row, until a different answer', async () => {
-    const asked = client();
-    server.on(POOLS, list([]));
-    for (const notFound of [undefined, undefined, true]) {
-      await openRuns(asked);
-      expect(asked.visibilityOf(pool).notFound).toBe(notFound);
-    }
-    server.on(POOLS, status(404));
+it('a pool counts as not found after three answers in a row that don’t contain it, until a different answer', async () => {
+  const asked = client();
+  server.on(POOLS, list([]));
+  for (const notFound of [undefined, undefined, true]) {
     await openRuns(asked);
-    expect(asked.visibilityOf(pool).notFound).toBeUndefined();
-  });
+    expect(asked.visibilityOf(pool).notFound).toBe(notFound);
+  }
+  server.on(POOLS, status(404));
+  await openRuns(asked);
+  expect(asked.visibilityOf(pool).notFound).toBeUndefined();
 });
 
 describe('an API token that is rejected', () => {
@@ -561,14 +561,14 @@ describe('the agents of a pool', () => {
     expect(server.requests.filter((request) => request === LOOKUP)).toHaveLength(2);
   });
 
-  it('are an error with its own fault after one request, if the first page shows that there are more than 50 pages', async () => {
+  it('can’t be read if the first page shows more than 50 pages: fails after one request, with the fault too-long', async () => {
     const pagination = { ...page(1, 2).meta.pagination, 'total-pages': 51 };
     server.on(AGENTS, json({ data: [], meta: { pagination } }));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
     expect(requestsTo(AGENTS)).toHaveLength(1);
   });
 
-  it('are an error if they could not be read', async () => {
+  it('can’t be read if HCP Terraform returns 500: fails with the fault unavailable', async () => {
     server.on(AGENTS, status(500));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'unavailable' });
   });
@@ -714,7 +714,7 @@ describe('if the request budget isn’t enough for all pools', () => {
       list(query.has('include') ? [] : [run('run-1')])(request, response);
     });
     const warm = client();
-    // After seven times three requests and one more, two of 24 are left: one for the combined request and one for a pool.
+    // Seven polls take three requests each, and one poll takes one. Two of 24 are left: one for the combined request and one for a pool.
     for (let poll = 0; poll < 7; poll += 1) await answersOf([first, other], warm);
     await openRuns(warm, [first]);
     const answers = await answersOf([first, other], warm);
@@ -755,7 +755,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     return { applies, requests: runRequests().length - before };
   };
 
-  it('reserves one request for the next poll, not those for a whole list, if its first page fails', async () => {
+  it('reserves only one request for the next poll if its first page fails, not as many as a whole list needs', async () => {
     server.on(RUNS, status(503));
     const warm = client();
     for (let poll = 0; poll < 24; poll += 1) expect(await failure(warm)).toMatchObject({ fault: 'unavailable' });

@@ -21,7 +21,7 @@ describe('the next page of a list', () => {
     [3, 5],
     [2, 3],
     [4, null],
-  ])('is an error if page 3 was requested and the answer is page %s with next page %s', (current, next) => {
+  ])('causes an error if page 3 was requested and the answer is page %s with next page %s', (current, next) => {
     const message = `the launcher requested page 3, but the answer is page ${current} with next page ${next}`;
     expect(() => nextPage(pagination(current, next), 3, PATH)).toThrow(
       anError({ fault: 'unexpected-answer', message: expect.stringContaining(message) }),

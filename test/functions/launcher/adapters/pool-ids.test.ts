@@ -133,7 +133,7 @@ describe('a pool that is known by its id', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('is an error that reports both names if its name differs from the settings', async () => {
+  it('causes an error with both names if its name differs from the settings', async () => {
     const error = await look(one, 'other');
     const request = 'GET /api/v2/agent-pools/apool-9';
     expect(error).toMatchObject({ fault: 'rejected', system: 'HCP Terraform', request });
@@ -141,15 +141,15 @@ describe('a pool that is known by its id', () => {
   });
 });
 
-describe('the lookup of a pool', () => {
+describe('a pool with a configured id', () => {
   const byId = pool('default', { id: 'apool-9' });
 
-  it('by its id accepts only 404 as an answer that the pool does not exist', async () => {
+  it('counts as missing only if its lookup returns 404', async () => {
     await look(byId, 'default');
     expect(expectedStatuses).toEqual([404]);
   });
 
-  it('is necessary before the visibility of its agents is known', () => {
+  it('counts as one whose agents are visible before its first lookup', () => {
     expect(ids.visibilityOf(byId)).toEqual({ agentsVisible: true });
   });
 });

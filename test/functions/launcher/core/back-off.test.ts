@@ -34,7 +34,7 @@ describe('the back-off', () => {
     });
   });
 
-  it('starts at the latest stop, even if the newest task stopped earlier than others', () => {
+  it('starts at the latest stop, even if the newest task stopped earlier than older tasks', () => {
     const failures = [failure(NOW, NOW + minutes(4)), failure(NOW + seconds(1), NOW + minutes(1))];
     expect(backOffOf(failures, limits).untilMs).toBe(NOW + minutes(4) + seconds(30));
   });

@@ -211,7 +211,7 @@ describe('warm agents and sweeps', () => {
     expect(decide({ lanes, runs: [], tasks: failing }).launches).toEqual(['warm/apply/1 in launcher-default-apply']);
   });
 
-  it('don’t add a second trial launch in a lane without Spot capacity either', () => {
+  it('don’t add a second trial launch in a lane without Spot capacity', () => {
     const short = {
       ...brokenPlan,
       stoppedReason: 'Capacity is unavailable at this time',
@@ -258,7 +258,7 @@ describe('a slot for the jobs of another lane', () => {
     expect(decide({ lanes: [alone], runs: [], limits: { maxAgents: 3 } }).launches).toHaveLength(3);
   });
 
-  it('can be used by a sweep, because its agent leaves after 90 seconds', () => {
+  it('can be used by a sweep, because the sweep’s agent leaves after 90 seconds', () => {
     const sweeping = { ...PLAN_LANE, standing: { id: 'p', sweepMs: minutes(60) } };
     expect(decide({ lanes: [sweeping, APPLY_LANE], runs: [], limits: { maxAgents: 1 } }).launches).toHaveLength(1);
   });

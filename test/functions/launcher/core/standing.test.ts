@@ -145,13 +145,13 @@ describe('a schedule of warm agents', () => {
     keys({ id: 'abc123', warm: { agents: 1, idleSeconds: 3600, schedule: weekdays } }, Date.parse(iso)).length === 1;
 
   it.each([
-    ['Monday at eight, in winter', '2026-03-02T07:00:00Z', true],
-    ['a minute before', '2026-03-02T06:59:59Z', false],
-    ['Monday at eight, in summer', '2026-06-01T06:00:00Z', true],
-    ['the last minute', '2026-03-02T16:59:59Z', true],
-    ['the end', '2026-03-02T17:00:00Z', false],
-    ['Saturday', '2026-03-07T11:00:00Z', false],
-    ['Sunday there, Monday here', '2026-03-01T23:30:00Z', false],
+    ['is active on Monday at eight, in winter', '2026-03-02T07:00:00Z', true],
+    ['is not active a minute before its start', '2026-03-02T06:59:59Z', false],
+    ['is active on Monday at eight, in summer', '2026-06-01T06:00:00Z', true],
+    ['is active in the last minute before its end', '2026-03-02T16:59:59Z', true],
+    ['is not active at its end', '2026-03-02T17:00:00Z', false],
+    ['is not active on Saturday', '2026-03-07T11:00:00Z', false],
+    ['is not active on Monday at half past midnight, which is Sunday in UTC', '2026-03-01T23:30:00Z', false],
   ])('%s', (_, iso, expected) => {
     expect(isWarm(iso)).toBe(expected);
   });
@@ -181,48 +181,60 @@ describe('a schedule of warm agents on the days on which the clocks change', () 
 
   // From 01:59 to 03:00 (UTC 01:00).
   it.each([
-    ['a day’s work is as long as ever, an hour earlier', '08:00-18:00', ['29T06:00 29T16:00']],
-    ['what begins in the hour that is not there begins with the next', '02:30-04:00', ['29T01:00 29T02:00']],
-    ['what ends in that hour ends before it', '01:00-02:30', ['29T00:00 29T01:00']],
-    ['what lies in that hour is not that day', '02:10-02:50', []],
-    ['the whole day has 23 hours', '00:00-24:00', ['28T23:00 29T22:00']],
+    [
+      'a schedule during the day has its usual length, and is an hour earlier in UTC',
+      '08:00-18:00',
+      ['29T06:00 29T16:00'],
+    ],
+    ['a schedule that begins in the skipped hour begins at the end of that hour', '02:30-04:00', ['29T01:00 29T02:00']],
+    [
+      'a schedule that ends in the skipped hour ends at the beginning of that hour',
+      '01:00-02:30',
+      ['29T00:00 29T01:00'],
+    ],
+    ['a schedule within the skipped hour is not active on that day', '02:10-02:50', []],
+    ['a schedule for the whole day has 23 hours', '00:00-24:00', ['28T23:00 29T22:00']],
   ])('in spring in Berlin, %s', (_, times, expected) => {
     expect(warmOn('2026-03-29', times, BERLIN)).toEqual(expected);
   });
 
   // From 02:59 to 02:00 (UTC 01:00).
   it.each([
-    ['a day’s work is as long as ever, an hour later', '08:00-18:00', ['25T07:00 25T17:00']],
-    ['what spans the hour that comes twice is an hour longer', '01:00-04:00', ['24T23:00 25T03:00']],
-    ['what lies in that hour comes twice', '02:10-02:50', ['25T00:10 25T00:50', '25T01:10 25T01:50']],
-    ['the whole day has 25 hours', '00:00-24:00', ['24T22:00 25T23:00']],
+    [
+      'a schedule during the day has its usual length, and is an hour later in UTC',
+      '08:00-18:00',
+      ['25T07:00 25T17:00'],
+    ],
+    ['a schedule around the repeated hour is an hour longer', '01:00-04:00', ['24T23:00 25T03:00']],
+    ['a schedule within the repeated hour is active twice', '02:10-02:50', ['25T00:10 25T00:50', '25T01:10 25T01:50']],
+    ['a schedule for the whole day has 25 hours', '00:00-24:00', ['24T22:00 25T23:00']],
   ])('in autumn in Berlin, %s', (_, times, expected) => {
     expect(warmOn('2026-10-25', times, BERLIN)).toEqual(expected);
   });
 
   // From 01:59 to 03:00 (UTC 07:00).
   it.each([
-    ['a day’s work', '08:00-18:00', ['08T12:00 08T22:00']],
-    ['what lies in the missing hour', '02:10-02:50', []],
-    ['the whole day', '00:00-24:00', ['08T05:00 09T04:00']],
-  ])('in spring in New York, %s is as in Berlin', (_, times, expected) => {
+    ['a schedule during the day', '08:00-18:00', ['08T12:00 08T22:00']],
+    ['a schedule within the skipped hour', '02:10-02:50', []],
+    ['a schedule for the whole day', '00:00-24:00', ['08T05:00 09T04:00']],
+  ])('in spring in New York, %s is active as in Berlin', (_, times, expected) => {
     expect(warmOn('2026-03-08', times, NEW_YORK)).toEqual(expected);
   });
 
   // From 01:59 to 01:00 (UTC 06:00).
   it.each([
-    ['a day’s work', '08:00-18:00', ['01T13:00 01T23:00']],
-    ['what lies in the hour that comes twice', '01:10-01:50', ['01T05:10 01T05:50', '01T06:10 01T06:50']],
-    ['the whole day', '00:00-24:00', ['01T04:00 02T05:00']],
-  ])('in autumn in New York, %s is as in Berlin', (_, times, expected) => {
+    ['a schedule during the day', '08:00-18:00', ['01T13:00 01T23:00']],
+    ['a schedule within the repeated hour', '01:10-01:50', ['01T05:10 01T05:50', '01T06:10 01T06:50']],
+    ['a schedule for the whole day', '00:00-24:00', ['01T04:00 02T05:00']],
+  ])('in autumn in New York, %s is active as in Berlin', (_, times, expected) => {
     expect(warmOn('2026-11-01', times, NEW_YORK)).toEqual(expected);
   });
 
-  it('the day begins at one o’clock if the change of the clocks skips midnight', () => {
+  it('a schedule from midnight begins at one o’clock if the change of the clocks skips midnight', () => {
     expect(warmOn('2026-09-06', '00:00-02:00', 'America/Santiago')).toEqual(['06T04:00 06T05:00']);
   });
 
-  it('a schedule of the day before or after isn’t affected', () => {
+  it('a schedule on the day before or after the change isn’t affected', () => {
     expect(warmOn('2026-03-29', '08:00-18:00', BERLIN, ['Sat'])).toEqual(['28T12:00 28T17:00']);
     expect(warmOn('2026-10-25', '08:00-10:00', BERLIN, ['Mon'])).toEqual(['26T07:00 26T09:00']);
   });
@@ -372,7 +384,7 @@ describe('a run in a post-plan status', () => {
     expect(short(live('z', 'busy', { startedBy: 'sweep/one/7' }))).toHaveLength(2);
   });
 
-  it('gets at most eight sweeps, whenever ticks observe it', () => {
+  it('gets at most eight sweeps, no matter when ticks observe it', () => {
     const keys = Array.from({ length: 24 * 60 * 4 }, (_, n) => sweeps(waiting(seconds(15 * n)))).flat();
     expect(new Set(keys).size).toBe(8);
   });
@@ -409,7 +421,7 @@ describe('a run in a post-plan status', () => {
   const decide = (waiting: readonly WaitingRun[], has: Has, maxAgents = 10, queued = 0) =>
     decided({ lanes: [LANE], waiting, has, queued, maxAgents });
 
-  it('gets one task per sweep, and none while a free task may serve it', () => {
+  it('gets one task per sweep, and none while a free task may serve the run', () => {
     const run = waiting(minutes(3));
     expect(decide([run], {}).launches).toEqual(['sweep/run-a/0 1']);
     expect(decide([run], { attempts: new Map([['sweep/run-a/0', 1]]) }).launches).toEqual([]);
@@ -426,7 +438,7 @@ describe('a run in a post-plan status', () => {
     });
   });
 
-  it('gets its own agent, as other such runs do', () => {
+  it('gets an agent in addition to the agents of other runs in a post-plan status', () => {
     const runs = [waiting(minutes(3)), waiting(minutes(7), { runId: 'run-b' })];
     expect(decide(runs, {}).launches).toEqual(['sweep/run-a/0 1', 'sweep/run-b/1 1']);
   });

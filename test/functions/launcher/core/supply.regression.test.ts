@@ -63,7 +63,7 @@ describe('a task that exited with 0 and whose agent is in no list', () => {
   });
 });
 
-describe('a start counts as unknown if others ended the task', () => {
+describe('a start counts as unknown if AWS or a user ended the task', () => {
   it.each([
     'SpotInterruption',
     'TerminationNotice',
@@ -117,7 +117,7 @@ describe('without a list of agents', () => {
   });
 
   const nameless: RunningJob = { key: 'run-9/plan', phase: 'plan' };
-  it('a task without a creation time is treated like any other', () => {
+  it('a task without a creation time is treated like any other task', () => {
     const a = task('a', { createdAtMs: undefined });
     const b = task('b', { createdAtMs: undefined });
     const supply = supplyFrom([a, b], { agents: undefined, running: [nameless] });
@@ -132,7 +132,7 @@ describe('a list of agents that lacks a busy agent', () => {
   const statesOf = (agents: readonly Agent[]) =>
     supplyFrom([late, working], { agents, running }).live.map(({ state }) => state);
 
-  it('is not used to stop any other task either', () => {
+  it('is not a reason to stop any task', () => {
     expect(statesOf([])).toEqual(['unobserved', 'busy']);
     expect(statesOf([agent('working', 'busy')])).toEqual(['overdue', 'busy']);
   });

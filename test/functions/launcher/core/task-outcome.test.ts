@@ -103,7 +103,7 @@ describe('a task whose agent registered', () => {
     expect(isQuestionable(ranTask(minutes(5), LEFT_IDLE_EXIT_CODE))).toBe(false);
   });
 
-  it('is distinguished by the entrypoint’s exit code', () => {
+  it('has the entrypoint’s exit code if its agent found no job', () => {
     const entrypoint = readFileSync(new URL('../../../../agent-image/entrypoint.sh', import.meta.url), 'utf8');
     expect(entrypoint).toContain(`code=${LEFT_IDLE_EXIT_CODE}`);
   });

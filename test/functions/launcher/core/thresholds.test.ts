@@ -149,14 +149,14 @@ describe('warm agents of one phase', () => {
     limitRoom: undefined,
   });
 
-  it('leave a slot for the other phase if its only task is lingering', () => {
+  it('leave a slot for the other phase if that phase’s only task is lingering', () => {
     const lingering = { live: [live('a', 'lingering', { family: APPLY_LANE.taskDefinition })] };
     const limits = { ...LIMITS, maxAgents: 3 };
     expect(withStanding(NOTHING, seen([plans, APPLY_LANE], lingering), limits, NOW).launches).toHaveLength(2);
     expect(withStanding(NOTHING, seen([plans]), limits, NOW).launches).toHaveLength(3);
   });
 
-  it('leave a slot for the other phase if this tick also launches for a job of the same phase', () => {
+  it('leave a slot for the other phase if the tick launches for a job of the same phase as well', () => {
     const demand = demandOf([run()]);
     const both = { ...seen([plans, APPLY_LANE]), demand };
     const limits = { ...LIMITS, maxAgents: 3 };

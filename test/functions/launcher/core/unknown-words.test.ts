@@ -45,7 +45,7 @@ describe('a task whose status is new to the launcher', () => {
   });
 
   it.each(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING'])(
-    'is treated differently from %s, in which such a task is stopped',
+    'isn’t treated like a task in %s, which is stopped after the start deadline',
     (status) => {
       expect(decide([{ ...old, lastStatus: status }]).stops).toHaveLength(1);
     },

@@ -31,7 +31,7 @@ export interface DnsAssociation {
   readonly priority: number;
 }
 
-/** The rule groups that are attached to VPCs, in the order of their priorities. */
+/** Returns the rule groups that are attached to VPCs, in the order of their priorities. */
 export function dnsAssociationsIn(template: unknown): DnsAssociation[] {
   return resourcesIn(template)
     .filter(({ type }) => type === 'AWS::Route53Resolver::FirewallRuleGroupAssociation')
@@ -40,7 +40,7 @@ export function dnsAssociationsIn(template: unknown): DnsAssociation[] {
     .sort((a, b) => a.priority - b.priority);
 }
 
-/** The rules of the tasks' VPC in their order. There are none if names are not limited. */
+/** Returns the rules of the tasks' VPC in their order. There are none if names are not limited. */
 export function dnsRulesIn(template: unknown): DnsRule[] {
   const resources = resourcesIn(template);
   const vpc = resources.find(({ type }) => type === 'AWS::EC2::VPC');

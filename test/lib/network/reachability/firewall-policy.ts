@@ -55,7 +55,7 @@ const groupSchema = z.looseObject({
   RuleVariables: variables,
 });
 
-/** Every firewall of the template, by its logical ID, with the rule groups that its policy refers to. */
+/** Returns every firewall of the template, by its logical ID, with the rule groups that its policy refers to. */
 export function firewallsIn(template: unknown): ReadonlyMap<string, FirewallPolicy> {
   const resources = resourcesIn(template);
   return new Map(
@@ -99,7 +99,7 @@ function meant(resources: readonly Resource[], reference: string, type: string):
   return found;
 }
 
-/** The rules of a template's firewalls in their order, or `undefined` if there is no firewall. */
+/** Returns the rules of a template's firewalls in their order, or `undefined` if there is no firewall. */
 export function rulesIn(template: unknown): string | undefined {
   const [policy] = firewallsIn(template).values();
   return policy?.groups.map(({ rules }) => rules).join('\n');
@@ -123,7 +123,7 @@ const loggingSchema = z.looseObject({
   ),
 });
 
-/** Every log of the template's firewalls. */
+/** Returns every log of the template's firewalls. */
 export function firewallLogsIn(template: unknown): FirewallLog[] {
   return resourcesIn(template)
     .filter(({ type }) => type === 'AWS::NetworkFirewall::LoggingConfiguration')

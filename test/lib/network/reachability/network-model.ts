@@ -64,7 +64,7 @@ export interface NetworkModel {
   readonly tasks: { readonly subnets: string[]; readonly groups: string[]; readonly publicAddress: boolean };
 }
 
-/** The network of a template. */
+/** Returns the network of a template. */
 export function networkIn(template: unknown): NetworkModel {
   const resources = resourcesIn(template);
   const of = (type: string) => resources.filter((resource) => resource.type === type);
@@ -107,7 +107,7 @@ export function networkIn(template: unknown): NetworkModel {
   };
 }
 
-/** The logical ID in `<Id>` or `<Id.Attribute>`. Other texts stay the same. */
+/** Returns the logical ID in `<Id>` or `<Id.Attribute>`. Other texts stay the same. */
 function refered(value: string): string {
   return /^<([^.>]+)(?:\.[^>]+)?>$/.exec(value)?.[1] ?? value;
 }

@@ -15,7 +15,7 @@ export interface Expected {
   readonly dnsFirewall: boolean;
   readonly taskStartEndpoints: boolean;
   readonly ipv6: boolean;
-  /** Services whose APIs jobs may use. */
+  /** Services whose APIs are allowed for jobs. */
   readonly services: readonly string[];
   /** Buckets whose hostnames are allowed. */
   readonly buckets: readonly string[];
@@ -23,7 +23,7 @@ export interface Expected {
   readonly ports: readonly number[];
 }
 
-/** Every fault of a template that creates a VPC. */
+/** Returns every fault of a template that creates a VPC. */
 export function policyFaults(template: unknown, expected: Expected): string[] {
   return [
     ...securityGroupFaults(template, expected),
@@ -139,7 +139,7 @@ function firewallFaults(template: unknown, { firewalls: count }: Expected): stri
   ];
 }
 
-/** A statement of an endpoint's policy, for every principal that meets the condition. */
+/** Returns a statement of an endpoint's policy, for every principal that meets the condition. */
 function statement(sid: string, action: string | string[], resource: string | string[], condition?: object) {
   return {
     Action: action,

@@ -11,7 +11,7 @@ export interface Probe {
 const tls = { protocol: 'tcp', port: 443, to: 'internet', family: 4 } as const;
 const aws = (service: string) => `${service}.${FILL.region}.amazonaws.com`;
 
-/** A call to the API's own hostname, with credentials of this account or of another one. */
+/** Returns a call to the API's own hostname, with credentials of this account or of another one. */
 function api(name: string, action: string, principalAccount = FILL.account): Packet {
   const call = { action, resource: '*', principalAccount, resourceAccount: principalAccount };
   return { ...tls, name: aws(name), serverName: aws(name), call };
@@ -73,7 +73,7 @@ export interface Finding extends Arrival {
   readonly what: string;
 }
 
-/** The results of all probes from every subnet of the tasks. @throws if two subnets have different results */
+/** Returns the results of all probes from every subnet of the tasks. @throws if two subnets have different results */
 export function findings(model: NetworkModel): Finding[] {
   return PROBES.map(({ what, packet }) => {
     const arrivals = model.tasks.subnets.map((subnet) => follow(model, subnet, packet));

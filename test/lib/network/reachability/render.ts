@@ -2,7 +2,7 @@
 import type { Finding } from './probes.ts';
 import type { Arrival } from './walk.ts';
 
-/** The table of a mode. */
+/** Returns the table of a mode. */
 export function findingsTable(findings: readonly Finding[], entrance: Arrival): string {
   const row = (what: string, { reached, hops, stoppedBy }: Arrival) =>
     `| ${what} | ${reached ? `**yes**, through ${hops.join(' → ')}` : 'no'} | ${stoppedBy ?? ''} |`;
@@ -16,7 +16,7 @@ export function findingsTable(findings: readonly Finding[], entrance: Arrival): 
 
 const id = (name: string) => name.replace(/\W+/g, '-');
 
-/** The picture of a mode: every hop that a packet passes, and the places where packets are stopped. */
+/** Returns the picture of a mode: every hop that a packet passes, and the places where packets are stopped. */
 export function findingsPicture(findings: readonly Finding[], entrance: Arrival): string {
   const nodes = new Map<string, string>([['task', 'task']]);
   const passed = new Set<string>();

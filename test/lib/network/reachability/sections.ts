@@ -6,7 +6,7 @@ const root = join(import.meta.dirname, '..', '..', '..', '..');
 
 const borders = (name: string) => new RegExp(`(<!-- ${name}: [^>]*-->\n)([\\s\\S]*?)(<!-- /${name} -->)`);
 
-/** The text of a section. @throws if the document has no such section */
+/** Returns the text of a section. @throws if the document has no such section */
 export function readSection(file: string, name: string): string {
   const found = borders(name).exec(readFileSync(join(root, file), 'utf8'));
   if (found === null) throw new Error(`${file} has no section ${name}: add <!-- ${name}: … --> and <!-- /${name} -->.`);

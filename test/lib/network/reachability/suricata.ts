@@ -58,7 +58,7 @@ export function engineRules(rules: string): EngineRule[] {
   });
 }
 
-/** Whether a single rule matches the first packet of a connection. */
+/** Returns whether a single rule matches the first packet of a connection. */
 export function matchesAlone(rule: EngineRule, packet: Packet): boolean {
   return matches(rule, packet, observe(newFlow(), packet));
 }
@@ -174,7 +174,7 @@ function portMatches(ports: string, port: number): boolean {
   return list.includes(String(port)) !== ports.startsWith('!');
 }
 
-/** The server name in a client hello: `undefined` until the hello is complete, and `null` if it has no name. */
+/** Returns the server name in a client hello: `undefined` until the hello is complete, and `null` if it has no name. */
 function serverNameIn(stream: Buffer): string | null | undefined {
   const parts: Buffer[] = [];
   for (let at = 0; at + 5 <= stream.length; at += 5 + stream.readUInt16BE(at + 3)) {
@@ -230,7 +230,7 @@ export interface Connection {
   readonly serverName?: string | null;
 }
 
-/** The rule that decides about a connection. */
+/** Returns the rule that decides about a connection. */
 export function decision(rules: readonly EngineRule[], connection: Connection): EngineRule | undefined {
   const { protocol, port, serverName } = connection;
   const isTls = serverName !== undefined;

@@ -24,7 +24,7 @@ export interface Resource {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** Every resource of a template. */
+/** Returns every resource of a template. */
 export function resourcesIn(json: unknown, fill: Fill = FILL): Resource[] {
   const { Resources, Mappings } = template.parse(json);
   const known = { ...fill, mappings: Mappings };
@@ -42,7 +42,7 @@ const pseudo = (fill: Fill): Readonly<Record<string, string>> => ({
   'AWS::URLSuffix': 'amazonaws.com',
 });
 
-/** A value in which each intrinsic function is replaced by its result. */
+/** Replaces each intrinsic function in a value by its result. */
 export function filled(value: unknown, fill: Fill = FILL): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => filled(item, fill));
   if (typeof value !== 'object' || value === null) return value;
@@ -75,14 +75,14 @@ export function filled(value: unknown, fill: Fill = FILL): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, filled(inner, fill)]));
 }
 
-/** A property that must be text. */
+/** Returns a property. @throws if it is not text */
 export function text({ id, properties }: Resource, name: string): string {
   const value = properties[name];
   if (typeof value !== 'string') throw new Error(`${id} has no text ${name}, but ${JSON.stringify(value)}`);
   return value;
 }
 
-/** A property, if it is text. */
+/** Returns a property, if it is text. */
 export function optionalText({ properties }: Resource, name: string): string | undefined {
   const value = properties[name];
   return typeof value === 'string' ? value : undefined;

@@ -54,13 +54,13 @@ function leavesGroup({ groupRules, tasks }: NetworkModel, packet: Packet): boole
   );
 }
 
-/** Whether a rule's peer contains any address on the internet: a range of the family, or a prefix list of unknown content. */
+/** Returns whether a rule's peer contains any address on the internet: a range of the family, or a prefix list of unknown content. */
 function isOutside(peer: string, family: 4 | 6): boolean {
   if (peer === 'anything' || peer.startsWith('pl-')) return true;
   return peer.includes('/') && peer.includes(':') === (family === 6);
 }
 
-/** The endpoint that an API's hostname resolves to, if the endpoint has private DNS. */
+/** Returns the endpoint that an API's hostname resolves to, if the endpoint has private DNS. */
 function endpointFor(model: NetworkModel, name: string): Endpoint | undefined {
   const apis: Readonly<Record<string, RegExp>> = {
     'ecr.api': /^api\.ecr\./,
@@ -73,7 +73,7 @@ function endpointFor(model: NetworkModel, name: string): Endpoint | undefined {
   );
 }
 
-/** The endpoint's security group must allow the tasks' group, and its policy must allow the call. */
+/** Follows a packet into an endpoint, whose security group must allow the tasks' group, and whose policy must allow the call. */
 function intoEndpoint(model: NetworkModel, { service, groups, policy }: Endpoint, { call }: Packet): Arrival {
   const hops = [`interface endpoint ${service}`];
   const isOpen = model.groupRules.some(
@@ -84,7 +84,7 @@ function intoEndpoint(model: NetworkModel, { service, groups, policy }: Endpoint
   return { reached: false, hops, stoppedBy: "the endpoint's policy: no statement allows the request" };
 }
 
-/** A packet to another task of the same VPC needs no route. Only that task's security group can stop it. */
+/** Follows a packet to another task of the same VPC. It needs no route, and only that task's security group can stop it. */
 function toNeighbour(model: NetworkModel, packet: Packet): Arrival {
   const entered = model.groupRules.some(
     (rule) => rule.direction === 'in' && model.tasks.groups.includes(rule.group) && rule.from <= packet.port,
@@ -140,7 +140,7 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
   return stopped('routes in a circle');
 }
 
-/** The most specific route. The route to S3 is more specific than a default route, and exists for IPv4 only. */
+/** Returns the most specific route. The route to S3 is more specific than a default route, and exists for IPv4 only. */
 function routeFor(subnet: Subnet, packet: Packet): Route | undefined {
   const s3 = subnet.routes.find(({ destination }) => destination === 's3');
   if (packet.family === 4 && packet.to === 's3' && s3 !== undefined) return s3;

@@ -201,7 +201,7 @@ describe('a task that fails to start', () => {
     expect(described(other?.taskArn ?? '').stopCode).toBe('TaskFailedToStart');
   });
 
-  it('also has the reason in its container if the image is missing', () => {
+  it('has the same reason as its container if the image is missing', () => {
     const { runner, time, run, described } = virtualEcs();
     runner.missingImages.add('agent');
     const { taskArn } = only(run().tasks);

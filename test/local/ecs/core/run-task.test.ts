@@ -12,7 +12,7 @@ describe('a repeated clientToken', () => {
     expect([...ecs.tasks()]).toHaveLength(1);
   });
 
-  it('returns that task even if it has stopped or is no longer shown', () => {
+  it('returns the task of the first call even if the task has stopped or is no longer shown', () => {
     const { run, time, call, runner } = virtualEcs();
     const { taskArn } = only(run({ clientToken: 't' }).tasks);
     time.pass(10_000);

@@ -195,7 +195,7 @@ describe('a container’s secret', () => {
     expect(read(`${arn}:n::${TOKEN(1)}`)).toEqual({ value: '1' });
   });
 
-  it('causes an error with AWS’s message and without the secret’s value', () => {
+  it('that can’t be read causes an error with AWS’s message and without the secret’s value', () => {
     const { arn, read } = json();
     expect(read('nothing')).toEqual({
       failure: expect.stringMatching(
