@@ -56,7 +56,7 @@ const variables = z.object({
   organization: nonEmpty.describe('the name of an organization'),
   apiTokenSecret: nonEmpty.describe('name or ARN of a secret'),
   agentPools: pools.describe(
-    'a JSON list of pools, such as [{"name": "main", "maxAgents": 10, "lanes": [{"taskDefinition": "main"}]}]; of two lanes, each has "phases", and at least one has "policies": false (functions/launcher/pool-environment.ts lists all properties)',
+    'a JSON list of pools, such as [{"name": "main", "maxAgents": 10, "lanes": [{"taskDefinition": "main"}]}]. A pool can also have "id", "organization" and "apiTokenSecret". With two lanes, one has "phases" ["plan"] and can have "capacity" "spot", the other has "phases" ["apply"], and at least one has "policies": false',
   ),
   cluster: nonEmpty.describe('name or ARN of an ECS cluster'),
   subnets: upTo(16).describe('a comma-separated list of 1 to 16 subnet ids'),
