@@ -22,8 +22,8 @@ export interface ReportParts {
 }
 
 /**
- * A task that ran out of memory is reported if it stopped at most this long ago. ECS can take that long to show it, and its run still
- * shows its agent. A cold start within this time reports the task again.
+ * A task that ran out of memory is reported if it stopped at most this long ago: until ECS must show the end, but only while the run
+ * still shows the task's agent. A cold start within this time reports the task again.
  */
 const FRESH_END_MS = Math.min(READ_LAG_MS, DEAD_AGENT_SHOWN_MS);
 
