@@ -47,7 +47,11 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   };
   return [
     ...hourly(natGateways - waived, 'NAT gateway with its public address', natGatewayHour, publicAddressHour),
-    ...hourly(waived, 'public address of the NAT gateway', publicAddressHour),
+    ...hourly(
+      waived,
+      'public address of the NAT gateway (the gateway itself is free while a firewall endpoint runs)',
+      publicAddressHour,
+    ),
     ...hourly(firewallEndpoints, 'Network Firewall endpoint', firewallEndpointHour),
     ...hourly(interfaceEndpoints, 'interface endpoint, per zone', interfaceEndpointHour),
     ...(dnsNames === 0 ? [] : [names]),
