@@ -4,6 +4,7 @@
  */
 import type { RunTaskCommandInput, StopTaskCommandInput } from '@aws-sdk/client-ecs';
 import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../functions/launcher/contract.ts';
+import { ApiError } from '../../local/ecs/core/api-error.ts';
 import { Ecs, VENDOR_RATES } from '../../local/ecs/core/ecs.ts';
 import type { Phases } from '../../local/ecs/core/lifecycle.ts';
 import type { TaskRunner } from '../../local/ecs/core/runner.ts';
@@ -224,11 +225,17 @@ export class EcsWorld {
     }
   }
 
-  /** A person starts a task. */
+  /** A person starts a task, and tries again after a second if ECS throttles the call. */
   startByHand(family: string): void {
     this.#byHand = true;
-    this.runTask({ cluster: CLUSTER, taskDefinition: family, launchType: 'FARGATE', networkConfiguration: NETWORK });
-    this.#byHand = false;
+    try {
+      this.runTask({ cluster: CLUSTER, taskDefinition: family, launchType: 'FARGATE', networkConfiguration: NETWORK });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#time.after(1000, () => this.startByHand(family));
+    } finally {
+      this.#byHand = false;
+    }
   }
 
   /** @throws ApiError the error that the API returns */

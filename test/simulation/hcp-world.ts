@@ -414,10 +414,10 @@ export class HcpWorld {
     agent.job = undefined;
     if (job === undefined || job.state !== 'running') return;
     const { run } = job;
-    const workspace = run && this.#platform.world.workspaces.get(run.of.workspaceId);
-    if (workspace !== undefined && run?.what.policyMs !== undefined && this.#acceptsPolicies(run.pool)) {
-      workspace.agentPolicies = { durationMs: run.what.policyMs };
-    } else if (workspace !== undefined) workspace.agentPolicies = undefined;
+    const workspace = this.#platform.world.workspaces.get(run?.of.workspaceId ?? '');
+    const durationMs = run?.what.policyMs;
+    const byAgent = durationMs !== undefined && this.#acceptsPolicies(job.pool);
+    if (workspace !== undefined) workspace.agentPolicies = byAgent ? { durationMs } : undefined;
     this.#jobs.over(job);
     const status = job.canceled ? 'canceled' : ok ? 'finished' : 'errored';
     finishJob(this.#platform, agent.of, job.of, { status, hasChanges: true });
@@ -469,7 +469,7 @@ export class HcpWorld {
 
   deregister(agent: Agent): void {
     this.#events.waitsNoMore(agent);
-    if (agent.silentSinceMs !== undefined) return;
+    if (agent.silentSinceMs !== undefined || !counts(agent.status)) return;
     this.#speaking.delete(agent);
     agent.of.lastPingAt = this.#platform.now();
     endAgent(this.#platform, agent.of, 'exited');

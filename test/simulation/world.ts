@@ -146,18 +146,21 @@ export async function simulate(
   const lastMs = WORLD_STARTS_MS + Math.max(scenario.lastsMs, ...last);
   const endsMs = lastMs + scenario.events.reduce((sum, event) => sum + restForMs(event), REST_MS);
   let restingSinceTick: number | undefined;
-  await time.run(() => {
-    promises.check();
-    if (promises.broken !== undefined || time.now() > endsMs) return true;
-    if (time.now() < lastMs || !quiet() || !hcp.allFinal) {
-      restingSinceTick = undefined;
-      return false;
-    }
-    restingSinceTick ??= host.ticks;
-    return host.ticks > restingSinceTick + 2;
-  });
+  try {
+    await time.run(() => {
+      promises.check();
+      if (promises.broken !== undefined || time.now() > endsMs) return true;
+      if (time.now() < lastMs || !quiet() || !hcp.allFinal) {
+        restingSinceTick = undefined;
+        return false;
+      }
+      restingSinceTick ??= host.ticks;
+      return host.ticks > restingSinceTick + 2;
+    });
+  } finally {
+    hcp.close();
+  }
   if (promises.broken === undefined) promises.worldEnded(lastMs);
-  hcp.close();
   return {
     broken: promises.broken,
     events: time.events,

@@ -278,6 +278,9 @@ describe('the simulated HCP Terraform', () => {
     expect([hcp.agents('pool-0')[0]?.status, status(1)]).toEqual(['unknown', 'planning']);
     await pass(minutes(5));
     expect([hcp.agents('pool-0')[0]?.status, status(1)]).toEqual(['errored', 'errored']);
+    const lastPingAt = hcp.agents('pool-0')[0]?.of.lastPingAt;
+    await pass(minutes(30));
+    expect(hcp.agents('pool-0')[0]?.of).toMatchObject({ reported: 'errored', lastPingAt });
   });
 
   it('gives an agent only jobs that it accepts', async () => {
@@ -389,6 +392,14 @@ describe('the simulated ECS', () => {
       expect(runTask({ clientToken: 'x' })).toMatchObject(onDemand);
       expect(() => runTask(spot)).toThrow('already in use');
     }
+  });
+
+  it('starts a task for a person a second later if ECS throttles the call', async () => {
+    const { ecs, pass } = world();
+    for (let i = 0; i < 21; i += 1) ecs.startByHand('launcher-pool-0');
+    expect([...ecs.tasks]).toHaveLength(20);
+    await pass(seconds(2));
+    expect([...ecs.tasks].map(({ byLauncher }) => byLauncher)).toEqual(Array.from({ length: 21 }, () => false));
   });
 
   it('deletes the tags of a task that StopTask stops', async () => {
