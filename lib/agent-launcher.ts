@@ -48,7 +48,6 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   /** Connections of the agents. Use them to allow access to what Terraform must reach. */
   readonly connections: ec2.Connections;
-  private readonly options: readonly AgentPoolOptions[];
 
   constructor(scope: Construct, id: string, props: AgentLauncherProps) {
     super(scope, id);
@@ -57,7 +56,6 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     const name = props.name ?? defaultName();
     checkTopic(Stack.of(this), props.alarmTopic);
     this.name = name;
-    this.options = props.pools;
     this.node.addValidation({ validate: () => [...sameNameFaults(this), ...unresolvedImageFaults(this, props.vpc)] });
     const hostname = props.hostname ?? DEFAULT_HOSTNAME;
     const schedule = props.schedule ?? Duration.minutes(DEFAULT_SCHEDULE_MINUTES);
@@ -68,8 +66,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       vpc: props.vpc,
       containerInsightsV2: ecs.ContainerInsights.DISABLED,
       // Enabled even if no pool uses Spot. ECS refuses to remove a provider that has running tasks, so a deployment that turns
-      // Spot off
-      // would fail. https://github.com/aws/containers-roadmap/issues/631
+      // Spot off would fail. https://github.com/aws/containers-roadmap/issues/631
       enableFargateCapacityProviders: true,
     });
     acknowledge(this.cluster, {
@@ -78,19 +75,19 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
         'Container Insights bills every task as custom metrics; tasks live for minutes, and the launcher reports what they wait for and how they end.',
     });
 
-    const served = props.pools.map((options) => ({
-      options,
-      pool: new AgentPool(this, `Pool-${options.name}`, {
-        ...options,
-        logRetention: options.logRetention ?? logRetention,
-        image: options.image ?? props.agentImage,
-        launcherName: name,
-        hostname,
-        idleWindow: props.idleWindow,
-        guardDuty: props.guardDuty,
-      }),
-    }));
-    this.pools = new Map(served.map(({ options, pool }) => [options.name, pool]));
+    const pools = props.pools.map(
+      (options) =>
+        new AgentPool(this, `Pool-${options.name}`, {
+          ...options,
+          logRetention: options.logRetention ?? logRetention,
+          image: options.image ?? props.agentImage,
+          launcherName: name,
+          hostname,
+          idleWindow: props.idleWindow,
+          guardDuty: props.guardDuty,
+        }),
+    );
+    this.pools = new Map(pools.map((pool) => [pool.poolName, pool]));
 
     this.securityGroups = props.securityGroups ?? [
       taskSecurityGroup(this, {
@@ -102,11 +99,10 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     this.connections = new ec2.Connections({ securityGroups: [...this.securityGroups] });
     const subnets = props.vpc.selectSubnets(props.vpcSubnets);
     this.launcher = new LauncherFunction(this, 'Launcher', {
+      ...props,
       name,
       hostname,
-      organization: props.organization,
-      apiTokenSecret: props.apiTokenSecret,
-      pools: served,
+      pools,
       cluster: this.cluster,
       subnets: subnets.subnets,
       securityGroups: this.securityGroups,
@@ -114,8 +110,6 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       schedule,
       activePoll: props.activePoll ?? Duration.seconds(DEFAULT_ACTIVE_POLL_SECONDS),
       startDeadline: props.startDeadline ?? Duration.seconds(DEFAULT_START_DEADLINE_SECONDS),
-      agentsCeiling: props.agentsCeiling,
-      reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       logRetention,
     });
     // The function starts agents as soon as it is created. After an update, it starts them in the new network. Everything that
@@ -123,7 +117,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     // deletes in reverse order, so the function is deleted first.
     this.launcher.function.node.addDependency(
       this.cluster,
-      ...served.flatMap(({ pool }) => [pool, ...pool.lanes.map(({ taskRole }) => taskRole)]),
+      ...pools.flatMap((pool) => [pool, ...pool.lanes.map(({ taskRole }) => taskRole)]),
       ...this.securityGroups,
       subnets.internetConnectivityEstablished,
       ...(props.startAfter ?? []),
@@ -131,7 +125,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
 
     this.monitoring = new Monitoring(this, 'Monitoring', {
       name,
-      pools: [...this.pools.values()],
+      pools,
       schedule,
       oldestQueued: props.oldestQueued ?? Duration.minutes(DEFAULT_OLDEST_QUEUED_MINUTES),
       alarmTopic: props.alarmTopic,
@@ -139,7 +133,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   }
 
   private standingCosts(): string[] {
-    return this.options.flatMap((options) => {
+    return [...this.pools.values()].flatMap(({ options }) => {
       const cost = standingCost(options, {
         warm: taskSizeOf(options, options.warmAgents?.phase ?? 'plan'),
         sweep: taskSizeOf(options, sweepingPhase(options.phases?.unlistedJobs)),

@@ -1,21 +1,17 @@
 /**
- * A pool's lanes and its part of the function's environment. The settings measure the length of this text, and the construct
+ * A pool's part of the function's environment. The settings measure the length of this text, and the construct
  * writes it. So this code uses plain values and creates no construct.
  */
-import { type Capacity, DAYS, PHASES, type Phase } from '../../functions/launcher/contract.ts';
+import { DAYS, type Phase } from '../../functions/launcher/contract.ts';
 import type {
   AgentPoolEnvironment,
   LaneEnvironment,
   WarmEnvironment,
 } from '../../functions/launcher/pool-environment.ts';
 import { DEFAULT_MAX_AGENTS, DEFAULT_WARM_IDLE_MINUTES } from '../defaults.ts';
-import { taskFamily } from '../names.ts';
-import { acceptedJobs, acceptsPolicies } from './accepted-jobs.ts';
+import { type LaneOptions, lanesOf } from './lanes.ts';
 import type { AgentPoolOptions } from './pool-options.ts';
 import { minuteOf, sweepingPhase, type WarmAgentsOptions } from './warm-agents.ts';
-
-/** The options that determine a pool's lanes. */
-type LaneOptions = Pick<AgentPoolOptions, 'name' | 'phases' | 'policySweeps'>;
 
 type PlainWarmAgents = Omit<WarmAgentsOptions, 'idleWindow'> & { readonly idleMinutes?: number | undefined };
 
@@ -26,36 +22,6 @@ export type PlainPool = LaneOptions &
     readonly warmAgents?: PlainWarmAgents | undefined;
     readonly sweepMinutes?: number | undefined;
   };
-
-/** One lane of a pool, before there are resources for it. */
-export interface LanePlan {
-  readonly phases: readonly Phase[];
-  /** Family of the task definition. */
-  readonly family: string;
-  readonly capacity: Capacity;
-  /** Value of `TFC_AGENT_ACCEPT`; `undefined` if the lane's agents accept every job. */
-  readonly accepts: string | undefined;
-  /** Whether the launcher starts the lane's tasks for runs in a post-plan status. */
-  readonly sweepsForRuns: boolean;
-}
-
-/** Returns the pool's lanes. Without `phases`, there is one for all jobs. With `phases`, there is one for plans and one for applies. */
-export function lanesOf(launcher: string, { name, phases, policySweeps = true }: LaneOptions): LanePlan[] {
-  if (phases === undefined) {
-    const family = taskFamily(launcher, PHASES, name);
-    return [{ phases: PHASES, family, capacity: 'on-demand', accepts: undefined, sweepsForRuns: policySweeps }];
-  }
-  return PHASES.map((phase) => {
-    const accepts = acceptedJobs(phase, phases.unlistedJobs ?? 'plan');
-    return {
-      phases: [phase],
-      family: taskFamily(launcher, [phase], name),
-      capacity: (phase === 'plan' && phases.plan?.capacity) || 'on-demand',
-      accepts,
-      sweepsForRuns: policySweeps && acceptsPolicies({ TFC_AGENT_ACCEPT: accepts }),
-    };
-  });
-}
 
 /** The pool's entry in the function's environment. */
 export function poolEnvironment(launcher: string, pool: PlainPool): AgentPoolEnvironment {

@@ -6,10 +6,33 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Capacity } from '../../functions/launcher/contract.ts';
 import type { UnlistedJobs } from './accepted-jobs.ts';
 import type { AgentImage } from './image.ts';
-import type { WarmAgentsOptions } from './warm-agents.ts';
+import type { StandingOptions } from './warm-agents.ts';
+
+/** Options that all agents of a launcher share. */
+export interface SharedAgentOptions {
+  /**
+   * Hostname of HCP Terraform or Terraform Enterprise, without a scheme. Add the port if it isn't 443.
+   *
+   * @default 'app.terraform.io'
+   */
+  readonly hostname?: string | undefined;
+  /**
+   * How long an agent waits for a job before it exits.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly idleWindow?: Duration | undefined;
+  /**
+   * Whether GuardDuty Runtime Monitoring adds its sidecar to the agents' tasks. If true, the execution roles can pull the
+   * sidecar's image. The agents' network must allow traffic to `guardduty-data` and to the sidecar's registry.
+   *
+   * @default false
+   */
+  readonly guardDuty?: boolean | undefined;
+}
 
 /** One agent pool, as the launcher serves it. */
-export interface AgentPoolOptions {
+export interface AgentPoolOptions extends StandingOptions {
   /** The agent pool's name in HCP Terraform: letters, digits, `-` and `_`. */
   readonly name: string;
   /**
@@ -81,19 +104,6 @@ export interface AgentPoolOptions {
    * @default - every task accepts every job
    */
   readonly phases?: PhasesOptions | undefined;
-  /**
-   * Idle agents that keep running so that jobs start immediately.
-   *
-   * @default - none
-   */
-  readonly warmAgents?: WarmAgentsOptions | undefined;
-  /**
-   * Time between two sweeps. A sweep starts an agent although no job is listed. The agent takes one unlisted job, or ends without
-   * a job.
-   *
-   * @default - no sweeps
-   */
-  readonly sweepInterval?: Duration | undefined;
   /**
    * Whether to start an agent for a run that has been in a post-plan status for more than two minutes. In this status, the run
    * can wait for an agent that evaluates its policy sets. Turn this off only if no policy set runs in agent mode and your run

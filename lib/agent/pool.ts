@@ -1,9 +1,9 @@
-import { Annotations, type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, RemovalPolicy } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { type Capacity, IDLE_SECONDS_VARIABLE, type Phase } from '../../functions/launcher/contract.ts';
+import { IDLE_SECONDS_VARIABLE, type Phase } from '../../functions/launcher/contract.ts';
 import { acknowledge } from '../acknowledgement.ts';
 import {
   DEFAULT_AGENT_VERSION,
@@ -17,54 +17,24 @@ import {
 import { agentLogGroup } from '../names.ts';
 import { grantGuardDutyPull } from '../network/guardduty.ts';
 import { AgentImage } from './image.ts';
-import { lanesOf } from './pool-environment.ts';
-import type { AgentPoolOptions } from './pool-options.ts';
+import { type LanePlan, lanesOf } from './lanes.ts';
+import type { AgentPoolOptions, SharedAgentOptions } from './pool-options.ts';
 import { proxyWarnings } from './proxies.ts';
 import { agentTaskDefinition } from './task-definition.ts';
 
-export interface AgentPoolProps extends AgentPoolOptions {
+export interface AgentPoolProps extends AgentPoolOptions, SharedAgentOptions {
   /**
    * Name of the launcher that serves the pool, without CDK tokens. The names of the task definitions and the log group begin with
    * it.
    */
   readonly launcherName: string;
-  /**
-   * Hostname of HCP Terraform or Terraform Enterprise.
-   *
-   * @default 'app.terraform.io'
-   */
-  readonly hostname?: string | undefined;
-  /**
-   * How long an agent waits for a job before it exits.
-   *
-   * @default Duration.minutes(5)
-   */
-  readonly idleWindow?: Duration | undefined;
-  /**
-   * Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. If true, the execution role can pull the sidecar's image.
-   *
-   * @default false
-   */
-  readonly guardDuty?: boolean | undefined;
-}
-
-/** A pool's options, and the resources that were created for it. */
-export interface ServedPool {
-  readonly options: AgentPoolOptions;
-  readonly pool: AgentPool;
 }
 
 /** The resources of one lane. */
-export interface AgentLane {
-  readonly phases: readonly Phase[];
+export interface AgentLane extends LanePlan {
   readonly taskDefinition: ecs.FargateTaskDefinition;
-  /** Family of the task definition, without CDK tokens. */
-  readonly family: string;
   /** AWS role of Terraform inside the task. */
   readonly taskRole: iam.IRole;
-  readonly capacity: Capacity;
-  /** Whether the launcher starts the lane's tasks for runs in a post-plan status. */
-  readonly sweepsForRuns: boolean;
 }
 
 /**
@@ -74,6 +44,7 @@ export interface AgentLane {
  * gets the task role, which has only the permissions that you grant to it.
  */
 export class AgentPool extends Construct implements iam.IGrantable {
+  readonly options: AgentPoolOptions;
   readonly poolName: string;
   readonly maxAgents: number;
   /** Whether the pool has warm agents or sweeps. */
@@ -86,6 +57,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
   constructor(scope: Construct, id: string, props: AgentPoolProps) {
     super(scope, id);
+    this.options = props;
     this.poolName = props.name;
     this.maxAgents = props.maxAgents ?? DEFAULT_MAX_AGENTS;
     for (const { id: warning, text } of proxyWarnings(props.environment ?? {})) {
@@ -98,7 +70,6 @@ export class AgentPool extends Construct implements iam.IGrantable {
       );
     }
     this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
-    const plans = lanesOf(props.launcherName, props);
 
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       logGroupName: agentLogGroup(props.launcherName, props.name),
@@ -118,7 +89,8 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
     const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
     const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);
-    this.lanes = plans.map(({ phases, family, capacity, accepts, sweepsForRuns }) => {
+    this.lanes = lanesOf(props.launcherName, props).map((plan) => {
+      const { phases, family, accepts } = plan;
       const [phase] = phases;
       const prefix = phase === undefined || phases.length > 1 ? '' : CONSTRUCT_PREFIX[phase];
       const size = taskOf(props, phases);
@@ -135,7 +107,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
         agentTokenSecret: props.agentTokenSecret,
         logGroup: this.logGroup,
       });
-      return { phases, taskDefinition, family, taskRole, capacity, sweepsForRuns };
+      return { ...plan, taskDefinition, taskRole };
     });
   }
 

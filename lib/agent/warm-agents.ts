@@ -45,8 +45,20 @@ export function minuteOf(time: string): number {
   return (hours ?? 0) * 60 + (minutes ?? 0);
 }
 
+/** Options of a pool about agents that start although no job is queued. */
 export interface StandingOptions {
+  /**
+   * Idle agents that keep running so that jobs start immediately.
+   *
+   * @default - none
+   */
   readonly warmAgents?: WarmAgentsOptions | undefined;
+  /**
+   * Time between two sweeps. A sweep starts an agent although no job is listed. The agent takes one unlisted job, or ends without
+   * a job.
+   *
+   * @default - no sweeps
+   */
   readonly sweepInterval?: Duration | undefined;
 }
 

@@ -6,51 +6,32 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { agentPoolsEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { acknowledge } from '../acknowledgement.ts';
-import type { ServedPool } from '../agent/pool.ts';
+import type { AgentPool } from '../agent/pool.ts';
 import { type PlainPool, poolEnvironment } from '../agent/pool-environment.ts';
 import type { AgentPoolOptions } from '../agent/pool-options.ts';
 import { secretId } from '../agent/secret-id.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
 import { launcherFunction, launcherLogGroup } from '../names.ts';
+import type { AgentLauncherProps, Resolved } from '../properties/agent-launcher.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements } from './permissions.ts';
 
-export interface LauncherFunctionProps {
+export interface LauncherFunctionProps
+  extends Pick<
+      AgentLauncherProps,
+      'organization' | 'apiTokenSecret' | 'agentsCeiling' | 'reservedConcurrentExecutions'
+    >,
+    Resolved<
+      'hostname' | 'securityGroups' | 'assignPublicIp' | 'schedule' | 'activePoll' | 'startDeadline' | 'logRetention'
+    > {
   /** Name of the cluster, without CDK tokens. The names of the function, its schedule and other resources begin with it. */
   readonly name: string;
-  readonly hostname: string;
-  readonly organization: string;
-  /** Secret whose string is the API token. */
-  readonly apiTokenSecret: ISecret;
-  readonly pools: readonly ServedPool[];
+  readonly pools: readonly AgentPool[];
   readonly cluster: ecs.Cluster;
   readonly subnets: readonly ec2.ISubnet[];
-  readonly securityGroups: readonly ec2.ISecurityGroup[];
-  /** Whether a task gets a public address. Only tasks in public subnets without NAT need one. */
-  readonly assignPublicIp: boolean;
-  /** Period of the schedule, in whole minutes. */
-  readonly schedule: Duration;
-  /** Time between polls within an invocation while a pool has queued jobs or live tasks. */
-  readonly activePoll: Duration;
-  /** After this time, the launcher stops a task whose agent never registered. */
-  readonly startDeadline: Duration;
-  /**
-   * Maximum number of agents that the organization may have registered at the same time.
-   *
-   * @default - no limit
-   */
-  readonly agentsCeiling?: number | undefined;
-  /**
-   * Maximum number of concurrent invocations. New AWS accounts reject any reservation.
-   *
-   * @default - no reservation; overlapping ticks are harmless
-   */
-  readonly reservedConcurrentExecutions?: number | undefined;
-  readonly logRetention: logs.RetentionDays;
 }
 
 /** Timeout of the function. Even with the shortest schedule, an invocation ends before the next one begins. */
@@ -105,6 +86,7 @@ export class LauncherFunction extends Construct {
       // The next scheduled invocation serves as the retry. By default, Lambda keeps a throttled invocation for six hours.
       retryAttempts: 0,
       maxEventAge: MAX_EVENT_AGE,
+      // By default, nothing is reserved: overlapping ticks are harmless.
       ...(props.reservedConcurrentExecutions !== undefined && {
         reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       }),

@@ -1,28 +1,18 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../../functions/launcher/contract.ts';
 import type { AgentPool } from '../agent/pool.ts';
 import { alarmName } from '../names.ts';
+import type { AgentLauncherProps, Resolved } from '../properties/agent-launcher.ts';
 
 type MonitoredPool = Pick<AgentPool, 'poolName' | 'maxAgents' | 'usesSpot' | 'hasStandingAgents' | 'sweepsForRuns'>;
 
-export interface MonitoringProps {
-  /** Name of the dashboard, prefix of every alarm's name, and value of the metrics' dimension `service`. */
-  readonly name: string;
+export interface MonitoringProps
+  extends Pick<AgentLauncherProps, 'alarmTopic'>,
+    Resolved<'name' | 'schedule' | 'oldestQueued'> {
   readonly pools: readonly MonitoredPool[];
-  /** Period of the launcher's schedule. */
-  readonly schedule: Duration;
-  /** How long a job can wait for an agent before an alarm fires. */
-  readonly oldestQueued: Duration;
-  /**
-   * Topic that alarms notify.
-   *
-   * @default - alarms are visible in CloudWatch only
-   */
-  readonly alarmTopic?: ITopic | undefined;
 }
 
 /** The alarms, each with its heading in `docs/runbook.md`. */
@@ -44,7 +34,10 @@ const ALARMS_A_WIDGET = 100;
 /** By this time, the launcher has started three agents for the run: after 2, 6 and 14 minutes. */
 const AFTER_PLAN_ALARM = Duration.minutes(20);
 
-/** Alarms and a dashboard for the metrics that the launcher writes. `contract.ts` has the metrics' names. */
+/**
+ * Alarms and a dashboard for the metrics that the launcher writes. `contract.ts` has the metrics' names. The launcher's name is the
+ * dashboard's name, the prefix of every alarm's name, and the metrics' dimension `service`.
+ */
 export class Monitoring extends Construct {
   readonly dashboard: cloudwatch.Dashboard;
   readonly alarms: readonly cloudwatch.Alarm[];

@@ -4,13 +4,13 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Acknowledgement } from '../acknowledgement.ts';
-import type { ServedPool } from '../agent/pool.ts';
+import type { AgentPool } from '../agent/pool.ts';
 import { secretId } from '../agent/secret-id.ts';
 
 /** The resources that the launcher's permissions refer to. */
 export interface PermissionsInput {
   readonly stack: Stack;
-  readonly pools: readonly ServedPool[];
+  readonly pools: readonly AgentPool[];
   readonly apiTokenSecret: ISecret;
   readonly cluster: ecs.Cluster;
   /** Name of the cluster, without CDK tokens. */
@@ -52,9 +52,9 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
       // The launcher passes only these roles to ECS, and only for tasks. This also restricts RunTask's role overrides.
       sid: 'HandAgentsTheirRoles',
       actions: ['iam:PassRole'],
-      resources: input.pools.flatMap(({ pool }) => [
-        pool.executionRole.roleArn,
-        ...new Set(pool.lanes.map(({ taskRole }) => taskRole.roleArn)),
+      resources: input.pools.flatMap(({ executionRole, lanes }) => [
+        executionRole.roleArn,
+        ...new Set(lanes.map(({ taskRole }) => taskRole.roleArn)),
       ]),
       conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
     }),
@@ -114,7 +114,7 @@ export function acknowledgedWildcards(input: PermissionsInput): Acknowledgement[
 
 /** Families of every pool's task definitions. */
 function familiesOf({ pools }: PermissionsInput): string[] {
-  return pools.flatMap(({ pool }) => pool.lanes.map(({ family }) => family));
+  return pools.flatMap(({ lanes }) => lanes.map(({ family }) => family));
 }
 
 /** Every secret that the launcher polls with, without duplicates. */

@@ -6,9 +6,9 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IDependable } from 'constructs';
 import type { AgentImage } from '../agent/image.ts';
-import type { AgentPoolOptions } from '../agent/pool-options.ts';
+import type { AgentPoolOptions, SharedAgentOptions } from '../agent/pool-options.ts';
 
-export interface AgentLauncherProps {
+export interface AgentLauncherProps extends SharedAgentOptions {
   /** Organization in HCP Terraform that owns the pools. */
   readonly organization: string;
   /** Secret whose string is the API token that the launcher polls with: a team token that can view the workspaces. */
@@ -44,24 +44,11 @@ export interface AgentLauncherProps {
    */
   readonly startAfter?: readonly IDependable[] | undefined;
   /**
-   * Whether GuardDuty Runtime Monitoring adds its sidecar to the agents' tasks. If true, the execution roles can pull the
-   * sidecar's image. The agents' network must allow traffic to `guardduty-data` and to the sidecar's registry.
-   *
-   * @default false
-   */
-  readonly guardDuty?: boolean | undefined;
-  /**
    * Name of the cluster, and prefix of other names: up to 48 letters, digits and `-`, without CDK tokens.
    *
    * @default - made from the construct's path
    */
   readonly name?: string | undefined;
-  /**
-   * Hostname of HCP Terraform or Terraform Enterprise, without a scheme. Add the port if it isn't 443.
-   *
-   * @default 'app.terraform.io'
-   */
-  readonly hostname?: string | undefined;
   /**
    * Image of the agents in pools that don't set their own.
    *
@@ -87,12 +74,6 @@ export interface AgentLauncherProps {
    * @default Duration.seconds(10)
    */
   readonly activePoll?: Duration | undefined;
-  /**
-   * How long an agent waits for a job before it exits.
-   *
-   * @default Duration.minutes(5)
-   */
-  readonly idleWindow?: Duration | undefined;
   /**
    * After this time, the launcher stops a task whose agent never registered.
    *
@@ -124,3 +105,8 @@ export interface AgentLauncherProps {
    */
   readonly alarmTopic?: ITopic | undefined;
 }
+
+/** Some properties of a launcher, with their defaults. */
+export type Resolved<Name extends keyof AgentLauncherProps> = {
+  readonly [Key in Name]-?: NonNullable<AgentLauncherProps[Key]>;
+};
