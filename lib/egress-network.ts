@@ -20,7 +20,7 @@ import {
 import { DnsFirewall } from './network/dns-firewall.ts';
 import { covers, normalised } from './network/domain-name.ts';
 import { guardDutyAccount } from './network/guardduty.ts';
-import { layoutId, zonesOf } from './network/layout.ts';
+import { layoutId } from './network/layout.ts';
 import { NetworkFirewall } from './network/network-firewall.ts';
 import { ownVpc } from './network/own-vpc.ts';
 import { taskSecurityGroup } from './network/security-group.ts';
@@ -53,7 +53,7 @@ export class EgressNetwork extends Construct {
     super(scope, id);
     const network = checkNetworkProps(this, props);
     const { egress, hostname, images, ipv6, vpcEndpoints, dnsFirewall } = network;
-    const layout = layoutId({ ...network, zones: zonesOf(network) });
+    const layout = layoutId(network);
     const ground = layout === undefined ? this : new Construct(this, layout);
     const { vpc, addresses } = ownVpc(ground, network);
     this.vpc = vpc as ec2.IVpc;

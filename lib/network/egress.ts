@@ -44,6 +44,20 @@ export interface OwnVpcOptions extends AllowedDomainOptions {
    * @default false
    */
   readonly guardDuty?: boolean | undefined;
+  /**
+   * Whether only the allowed domains resolve.
+   *
+   * @default true
+   */
+  readonly dnsFirewall?: boolean | undefined;
+  /**
+   * Whether agents can also use IPv6. Private subnets use an egress-only internet gateway for it.
+   *
+   * @default false
+   */
+  readonly ipv6?: boolean | undefined;
+  /** @default 'none' */
+  readonly vpcEndpoints?: 'none' | 'task-start' | undefined;
 }
 
 /** Private subnets in two zones behind NAT. */
@@ -55,20 +69,6 @@ export interface NatGatewayNetwork extends OwnVpcOptions {
    * @default 'one'
    */
   readonly natGateways?: 'one' | 'all' | undefined;
-  /** @default 'none' */
-  readonly vpcEndpoints?: 'none' | 'task-start' | undefined;
-  /**
-   * Whether agents can also use IPv6, through an egress-only internet gateway.
-   *
-   * @default false
-   */
-  readonly ipv6?: boolean | undefined;
-  /**
-   * Whether only the allowed domains resolve.
-   *
-   * @default true
-   */
-  readonly dnsFirewall?: boolean | undefined;
 }
 
 /** Private subnets behind a firewall that checks server names, and behind NAT. */
@@ -80,8 +80,6 @@ export interface NetworkFirewallNetwork extends OwnVpcOptions {
    * @default 'one'
    */
   readonly natGateways?: 'one' | 'all' | undefined;
-  /** @default 'none' */
-  readonly vpcEndpoints?: 'none' | 'task-start' | undefined;
   /** IPv6 would bypass the firewall. */
   readonly ipv6?: false | undefined;
   /** Without DNS Firewall, a job could send data out in DNS queries. */
@@ -99,14 +97,6 @@ export interface PublicIpNetwork extends OwnVpcOptions {
   readonly egress: 'public-ip';
   /** Endpoints cost money while idle. */
   readonly vpcEndpoints?: 'none' | undefined;
-  /** @default false */
-  readonly ipv6?: boolean | undefined;
-  /**
-   * Whether only the allowed domains resolve.
-   *
-   * @default true
-   */
-  readonly dnsFirewall?: boolean | undefined;
 }
 
 /** The options of a VPC that only the agents use: an egress mode and its options. */

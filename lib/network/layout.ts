@@ -6,10 +6,11 @@ export type OwnEgress = NonNullable<OwnNetwork['egress']>;
 
 export interface Layout {
   readonly egress: OwnEgress;
-  readonly zones: 1 | 2;
   readonly cidr: string;
-  /** Names of the zones. Default: the first ones that AWS lists. */
+  /** Names of the zones. The egress mode determines their number. Default: the first zones that AWS lists. */
   readonly availabilityZones?: readonly string[] | undefined;
+  /** Number of NAT gateways. Default: one. The mode `public-ip` has no NAT gateway. */
+  readonly natGateways?: 'one' | 'all' | undefined;
 }
 
 /**
@@ -20,15 +21,16 @@ export interface Layout {
  * NAT gateway. A firewall's name is in use while the old firewall exists. Different names let CloudFormation complete the
  * new VPC before it deletes the old one.
  */
-export function layoutId({ egress, zones, cidr, availabilityZones = [] }: Layout): string | undefined {
+export function layoutId(layout: Layout): string | undefined {
+  const { egress, cidr, availabilityZones = [] } = layout;
   if (egress === 'nat-gateway' && cidr === DEFAULT_VPC_CIDR && availabilityZones.length === 0) return undefined;
   // A construct's ID can't contain a slash.
-  return [egress, zones, cidr.replace('/', '-'), ...availabilityZones].join('-');
+  return [egress, zonesOf(layout), cidr.replace('/', '-'), ...availabilityZones].join('-');
 }
 
 /** Number of zones with subnets for tasks. */
-export function zonesOf(network: { readonly egress?: string | undefined; readonly natGateways?: unknown }): 1 | 2 {
-  return network.egress === 'network-firewall' && network.natGateways !== 'all' ? 1 : 2;
+export function zonesOf({ egress, natGateways }: { readonly egress?: unknown; readonly natGateways?: unknown }): 1 | 2 {
+  return egress === 'network-firewall' && natGateways !== 'all' ? 1 : 2;
 }
 
 /** Prefix length of each task subnet in a VPC with a given prefix length. */

@@ -1,7 +1,7 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import { parseRange } from '../aws/address-range.ts';
-import { type OwnEgress, taskMask, zonesOf } from './layout.ts';
+import { type Layout, type OwnEgress, taskMask, zonesOf } from './layout.ts';
 
 /** A VPC that contains only agents. */
 export interface OwnVpc {
@@ -10,13 +10,7 @@ export interface OwnVpc {
   readonly addresses: readonly string[];
 }
 
-export interface OwnVpcProps {
-  readonly egress: OwnEgress;
-  readonly cidr: string;
-  /** Names of the zones. The egress mode determines their number. Default: the first zones that AWS lists. */
-  readonly availabilityZones?: readonly string[] | undefined;
-  /** Number of NAT gateways. Default: one. The mode `public-ip` has no NAT gateway. */
-  readonly natGateways?: 'one' | 'all' | undefined;
+export interface OwnVpcProps extends Layout {
   readonly ipv6?: boolean;
 }
 

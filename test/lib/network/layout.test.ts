@@ -66,10 +66,10 @@ describe('an unchanged layout', () => {
   });
 
   it('has no separate construct if it is the default one, so that its resources keep their logical IDs', () => {
-    expect(layoutId({ egress: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20' })).toBeUndefined();
-    expect(layoutId({ egress: 'public-ip', zones: 2, cidr: '10.90.0.0/20' })).toBe('public-ip-2-10.90.0.0-20');
+    expect(layoutId({ egress: 'nat-gateway', cidr: '10.90.0.0/20' })).toBeUndefined();
+    expect(layoutId({ egress: 'public-ip', cidr: '10.90.0.0/20' })).toBe('public-ip-2-10.90.0.0-20');
     const availabilityZones = ['us-west-1a', 'us-west-1c'];
-    expect(layoutId({ egress: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20', availabilityZones })).toBe(
+    expect(layoutId({ egress: 'nat-gateway', cidr: '10.90.0.0/20', availabilityZones })).toBe(
       'nat-gateway-2-10.90.0.0-20-us-west-1a-us-west-1c',
     );
     expect(
