@@ -114,8 +114,7 @@ const ANSWERS = { from: 32_768, to: 60_999 };
 
 /**
  * Network ACLs are stateless: they must allow the outbound traffic and also the inbound responses. They don't filter queries to
- * the
- * VPC's resolver. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
+ * the VPC's resolver. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
  */
 function* aclFindings({ id, acl }: SubnetFacts, { ports, proxyPorts = [] }: VpcNeeds): Iterable<VpcFinding> {
   if (acl === undefined) {

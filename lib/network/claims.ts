@@ -4,29 +4,13 @@ import type { TaskSecurityGroupProps } from './security-group.ts';
 
 export interface ClaimOptions extends Pick<TaskSecurityGroupProps, 'proxies'> {
   readonly egress: EgressMode;
-  /**
-   * Whether only the allowed domains resolve.
-   *
-   * @default - true, and false with `existing-vpc`
-   */
+  /** Whether only the allowed domains resolve. Default: true, and false with `existing-vpc`. */
   readonly dnsFirewall?: boolean;
-  /**
-   * Port of `hostname`.
-   *
-   * @default 443
-   */
+  /** Port of `hostname`. */
   readonly port?: number;
-  /**
-   * Whether traffic also leaves over IPv6.
-   *
-   * @default false
-   */
+  /** Whether traffic also leaves over IPv6. */
   readonly ipv6?: boolean;
-  /**
-   * Whether agents use the user's security groups instead of the stack's.
-   *
-   * @default false
-   */
+  /** Whether agents use the user's security groups instead of the stack's. */
   readonly ownGroups?: boolean;
 }
 

@@ -11,11 +11,7 @@ export interface DnsFirewallProps {
    * NXDOMAIN.
    */
   readonly names: readonly string[];
-  /**
-   * Retention of a log of every query.
-   *
-   * @default - queries are not logged
-   */
+  /** Retention of a log of every query. By default, queries are not logged. */
   readonly queryLogRetention?: logs.RetentionDays;
 }
 
@@ -25,8 +21,7 @@ export interface DnsFirewallProps {
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall.html
  *
  * If DNS Firewall can't evaluate a query, the domain doesn't resolve. This is AWS's default ("By default, the failure mode is
- * closed",
- * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-vpc-configuration.html), so the stack
+ * closed", https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-vpc-configuration.html), so the stack
  * has no `AWS::Route53Resolver::FirewallConfig`: a region or partition without that type would reject the template.
  */
 export class DnsFirewall extends Construct {

@@ -10,21 +10,13 @@ import { type TaskSecurityGroupProps, taskSecurityGroup } from './security-group
 export interface ExistingVpcProps extends AllowedNamesInput, Pick<TaskSecurityGroupProps, 'proxies'> {
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
-  /**
-   * Security groups of the agents.
-   *
-   * @default - a new one: no inbound traffic, outbound TCP 443
-   */
+  /** Security groups of the agents. Default: a new one ({@link taskSecurityGroup}). */
   readonly securityGroupIds?: readonly string[] | undefined;
   /** Whether only the allowed domains resolve. This affects everything in the VPC, not only agents. */
   readonly dnsFirewall: boolean;
   /** References of the tasks' images; `undefined` is the image that the stack builds. */
   readonly images: readonly (string | undefined)[];
-  /**
-   * Whether the tasks have GuardDuty's sidecar.
-   *
-   * @default false
-   */
+  /** Whether the tasks have GuardDuty's sidecar. */
   readonly guardDuty?: boolean;
 }
 
@@ -60,9 +52,7 @@ export class ExistingVpc extends Construct {
 
     const guardDuty = props.dnsFirewall && props.guardDuty === true ? guardDutyAccount(this) : undefined;
     this.names = props.dnsFirewall ? resolvingNames(props, props.images, Stack.of(this), guardDuty) : [];
-    if (props.dnsFirewall) {
-      new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names });
-    }
+    if (props.dnsFirewall) new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names });
     this.idle = {
       natGateways: 0,
       firewallEndpoints: 0,

@@ -5,11 +5,7 @@ export interface TaskSecurityGroupProps {
   readonly vpc: ec2.IVpc;
   /** Outbound ports to open in addition to 443, such as the port of a Terraform Enterprise host. */
   readonly extraPorts?: readonly number[];
-  /**
-   * Proxies of the agents. A rule opens each proxy's port to its address, or to every address if only its hostname is known.
-   *
-   * @default - none
-   */
+  /** Proxies of the agents. A rule opens each proxy's port to its address, or to every address if only its hostname is known. */
   readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /** Whether outbound IPv6 is also allowed. */
   readonly ipv6?: boolean;
