@@ -25,12 +25,11 @@ import { faultOf } from '../settings/issues.ts';
 import { type ReadableSettings, readSettings } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
 import type { AgentLauncherProps } from './agent-launcher.ts';
-import { constructFaults, isSecret } from './constructs.ts';
+import { constructFaults, isSecret, KINDS } from './constructs.ts';
 import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
 
 const SAME: Counterpart = { value: withoutConstructs };
-const NO_SETTING: Counterpart = {};
-const SECRET: Counterpart = { value: secretName };
+const SECRET: Counterpart = { value: secretName, kind: KINDS.secret };
 const MEMORY: Counterpart = { ...SAME, setting: 'memoryMiB' };
 
 const inside = <T>(table: Table<T>): Counterpart => ({ inside: table });
@@ -48,7 +47,7 @@ const PHASE: Table<PhaseOptions> = {
   cpu: SAME,
   memoryLimitMiB: MEMORY,
   ephemeralStorageGiB: SAME,
-  taskRole: NO_SETTING,
+  taskRole: { kind: KINDS.role },
 };
 const PLAN: Table<PlanOptions> = { ...PHASE, capacity: SAME };
 const PHASES: Table<PhasesOptions> = { plan: inside(PLAN), apply: inside(PHASE), unlistedJobs: SAME };
@@ -64,43 +63,43 @@ const POOL: Table<AgentPoolOptions> = {
   id: SAME,
   organization: SAME,
   apiTokenSecret: SECRET,
-  agentTokenSecret: SECRET,
+  agentTokenSecret: { ...SECRET, required: true },
   maxAgents: SAME,
   cpu: SAME,
   memoryLimitMiB: MEMORY,
   ephemeralStorageGiB: SAME,
-  cpuArchitecture: NO_SETTING,
+  cpuArchitecture: { kind: KINDS.architecture },
   environment: SAME,
-  taskRole: NO_SETTING,
+  taskRole: { kind: KINDS.role },
   phases: inside(PHASES),
   warmAgents: inside(WARM),
   sweepInterval: duration('sweepMinutes', 'minutes'),
   policySweeps: SAME,
-  logRetention: NO_SETTING,
-  image: NO_SETTING,
+  logRetention: { kind: KINDS.retention },
+  image: { kind: KINDS.image },
 };
 const LAUNCHER: Table<AgentLauncherProps> = {
   organization: SAME,
-  apiTokenSecret: SECRET,
+  apiTokenSecret: { ...SECRET, required: true },
   pools: inside(POOL),
-  vpc: NO_SETTING,
-  vpcSubnets: NO_SETTING,
-  securityGroups: NO_SETTING,
-  assignPublicIp: NO_SETTING,
-  startAfter: NO_SETTING,
-  guardDuty: NO_SETTING,
+  vpc: { kind: KINDS.vpc, required: true },
+  vpcSubnets: { kind: KINDS.subnets },
+  securityGroups: { kind: KINDS.groups },
+  assignPublicIp: { kind: KINDS.flag },
+  startAfter: { kind: KINDS.dependables },
+  guardDuty: { kind: KINDS.flag },
   name: { ...SAME, setting: 'stackName' },
   hostname: SAME,
-  agentImage: NO_SETTING,
+  agentImage: { kind: KINDS.image },
   agentsCeiling: SAME,
   schedule: duration('scheduleMinutes', 'minutes'),
   activePoll: duration('activePollSeconds', 'seconds'),
   idleWindow: duration('idleWindowSeconds', 'seconds'),
   startDeadline: duration('startDeadlineSeconds', 'seconds'),
   reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
-  logRetention: NO_SETTING,
+  logRetention: { kind: KINDS.retention },
   oldestQueued: duration('oldestQueuedMinutes', 'minutes'),
-  alarmTopic: NO_SETTING,
+  alarmTopic: { kind: KINDS.topic },
 };
 
 /** @throws {Error} with all faults of the properties: where, given, allowed, to do */
@@ -124,35 +123,30 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
   ].filter(({ path }) => !path.startsWith('network'));
   const faults = [
     ...unknownFaults(given, LAUNCHER),
-    ...constructFaults(given),
+    ...constructFaults(given, LAUNCHER),
     ...ofSettings.map((fault) => atProperty(fault, given)),
   ];
   refuse(`the launcher ${scope.node.path}`, faults);
 }
 
 /** Faults of secrets in a different region or account than the stack, if these are known. */
-function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): Iterable<SettingsFault> {
+function secretFaults(scope: Construct, given: Given): Iterable<SettingsFault> {
+  const { apiTokenSecret, pools } = given;
   const { account, region } = Stack.of(scope);
-  const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
-  const secrets = [
-    { path: 'apiTokenSecret', secret: apiTokenSecret },
-    ...ofPools.flatMap((pool, index) =>
-      ['apiTokenSecret', 'agentTokenSecret'].map((name) => ({ path: `pools.${index}.${name}`, secret: pool[name] })),
-    ),
-  ];
   const located = {
     apiTokenSecret: knownArn(apiTokenSecret),
-    pools: ofPools.map((pool) => ({
-      apiTokenSecret: knownArn(pool['apiTokenSecret']),
-      agentTokenSecret: knownArn(pool['agentTokenSecret']),
+    pools: (Array.isArray(pools) ? pools : []).map((pool: unknown) => ({
+      apiTokenSecret: knownArn(valueAt(pool, ['apiTokenSecret'])),
+      agentTokenSecret: knownArn(valueAt(pool, ['agentTokenSecret'])),
     })),
   };
   return targetFaults(located, {
     account: Token.isUnresolved(account) ? undefined : account,
     region: Token.isUnresolved(region) ? undefined : region,
-    readableKeys: new Set(
-      secrets.flatMap(({ path, secret }) => (isSecret(secret) && secret.encryptionKey !== undefined ? path : [])),
-    ),
+    canDecrypt: (path) => {
+      const secret = valueAt(given, path.split('.'));
+      return isSecret(secret) && secret.encryptionKey !== undefined;
+    },
   });
 }
 

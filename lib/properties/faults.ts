@@ -4,12 +4,23 @@ import { isRecord } from '../settings/records.ts';
 
 export type Given = Readonly<Record<string, unknown>>;
 
-/** How to convert a property to a setting. */
+/** The rule for a value that no setting has. */
+export interface Kind {
+  readonly fits: (value: unknown) => boolean;
+  readonly allowed: string;
+  readonly remedy: string;
+}
+
+/** How to check a property, and how to convert it to a setting. */
 export interface Counterpart {
   /** Name of the setting, if it differs from the property's name. */
   readonly setting?: string;
   /** Converts the property's value to the setting's value. A property without `value` and `inside` has no matching setting. */
   readonly value?: (given: unknown) => unknown;
+  /** The rule for a value that isn't a setting's, such as a construct. */
+  readonly kind?: Kind;
+  /** Whether the property must have a value of the `kind`. */
+  readonly required?: boolean;
   /** Inner properties, if the property is an object or a list of objects. */
   readonly inside?: Readonly<Record<string, Counterpart>>;
   /** Unit of the setting, if the property is a `Duration`. */

@@ -9,8 +9,8 @@ import type { ReadableNetwork, ReadablePool, ReadableSettings } from '../read.ts
 export interface DeployTarget {
   readonly account?: string | undefined;
   readonly region?: string | undefined;
-  /** Paths of secrets that can be in a different account, because their readers have permissions for the KMS key. */
-  readonly readableKeys?: ReadonlySet<string>;
+  /** Whether the secret at a path can be in a different account, because its readers have permissions for the KMS key. */
+  readonly canDecrypt?: (path: string) => boolean;
 }
 
 /**
@@ -26,7 +26,7 @@ export interface DeployTarget {
  */
 export function* targetFaults(
   settings: ReadableSettings,
-  { account, region, readableKeys }: DeployTarget,
+  { account, region, canDecrypt = () => false }: DeployTarget,
 ): Iterable<SettingsFault> {
   const { apiTokenSecret, alarmTopicArn, network, pools = [] } = settings;
   const ofPools = (key: 'apiTokenSecret' | 'agentTokenSecret') =>
@@ -38,7 +38,7 @@ export function* targetFaults(
     yield* regionFaults(read, 'a secret', region);
   }
   yield* secretAccountFaults(
-    secrets.filter(({ path }) => readableKeys?.has(path) !== true),
+    secrets.filter(({ path }) => !canDecrypt(path)),
     account,
   );
   if (account !== undefined) yield* policyAccountFaults(pools, account);
