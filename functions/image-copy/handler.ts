@@ -8,7 +8,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import type { CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
 import * as z from 'zod';
 import { EcrRepository } from './adapters/ecr.ts';
-import { Registry, type RegistryCredentials } from './adapters/registry.ts';
+import { Registry, type RegistryCredentials, registryCredentials } from './adapters/registry.ts';
 import { DIGEST_ATTRIBUTE } from './contract.ts';
 import { copyImage } from './copy-image.ts';
 import { ImageCopyError, inTime } from './errors.ts';
@@ -34,8 +34,6 @@ const properties = z.object({
   TargetTag: z.string(),
   CredentialsSecret: z.string().optional(),
 });
-
-const credentialsSchema = z.object({ username: z.string().min(1), accessToken: z.string().min(1) });
 
 export async function handler(event: CloudFormationCustomResourceEvent, context: Context): Promise<void> {
   await answer(event, await outcome(event, context));
@@ -84,7 +82,7 @@ async function credentialsIn(
     .send(new GetSecretValueCommand({ SecretId: secretId }), { abortSignal: signal })
     .catch(inTime('Secrets Manager', 'GetSecretValue', signal));
   try {
-    return credentialsSchema.parse(JSON.parse(SecretString));
+    return registryCredentials.parse(JSON.parse(SecretString));
   } catch {
     throw new ImageCopyError(
       `The secret ${secretId} does not contain a registry login. Its string must be {"username": "…", "accessToken": "…"}.`,

@@ -18,21 +18,17 @@ const PART_BYTES = 10 * 1024 * 1024;
 export class EcrRepository implements Target {
   readonly #client: ECRClient;
   readonly #repositoryName: string;
-  readonly #signal: AbortSignal;
+  readonly #until: { readonly abortSignal: AbortSignal };
 
   /** @param signal - aborts when the time for the whole copy is over */
   constructor(client: ECRClient, repositoryName: string, signal: AbortSignal) {
     this.#client = client;
     this.#repositoryName = repositoryName;
-    this.#signal = signal;
-  }
-
-  get #until() {
-    return { abortSignal: this.#signal };
+    this.#until = { abortSignal: signal };
   }
 
   #inTime(operation: string) {
-    return inTime('ECR', operation, this.#signal);
+    return inTime('ECR', operation, this.#until.abortSignal);
   }
 
   async has(digest: string): Promise<boolean> {
@@ -62,33 +58,34 @@ export class EcrRepository implements Target {
         .catch(this.#inTime('UploadLayerPart'));
       partFirstByte = partLastByte + 1;
     }
-    try {
-      await this.#client
-        .send(new CompleteLayerUploadCommand({ repositoryName, uploadId, layerDigests: [digest] }), this.#until)
-        .catch(this.#inTime('CompleteLayerUpload'));
-    } catch (error) {
-      if (!(error instanceof LayerAlreadyExistsException)) throw error;
-    }
+    await this.#client
+      .send(new CompleteLayerUploadCommand({ repositoryName, uploadId, layerDigests: [digest] }), this.#until)
+      .catch(this.#inTime('CompleteLayerUpload'))
+      .catch(except(LayerAlreadyExistsException));
   }
 
   async put(manifest: Manifest, digest: string, tag: string): Promise<void> {
-    try {
-      await this.#client
-        .send(
-          new PutImageCommand({
-            repositoryName: this.#repositoryName,
-            imageManifest: manifest.body,
-            imageManifestMediaType: manifest.mediaType,
-            imageDigest: digest,
-            imageTag: tag,
-          }),
-          this.#until,
-        )
-        .catch(this.#inTime('PutImage'));
-    } catch (error) {
-      if (!(error instanceof ImageAlreadyExistsException)) throw error;
-    }
+    await this.#client
+      .send(
+        new PutImageCommand({
+          repositoryName: this.#repositoryName,
+          imageManifest: manifest.body,
+          imageManifestMediaType: manifest.mediaType,
+          imageDigest: digest,
+          imageTag: tag,
+        }),
+        this.#until,
+      )
+      .catch(this.#inTime('PutImage'))
+      .catch(except(ImageAlreadyExistsException));
   }
+}
+
+/** Ignores one class of errors: ECR already has what was sent. */
+function except(known: typeof ImageAlreadyExistsException | typeof LayerAlreadyExistsException) {
+  return (error: unknown): void => {
+    if (!(error instanceof known)) throw error;
+  };
 }
 
 /** Joins chunks from the network into parts of the size that ECR accepts. */

@@ -3,10 +3,9 @@ import { IMAGE_TYPES, INDEX_TYPES } from '../core/manifests.ts';
 import { ImageCopyError } from '../errors.ts';
 import type { Manifest, Source } from '../ports.ts';
 
-export interface RegistryCredentials {
-  readonly username: string;
-  readonly accessToken: string;
-}
+/** A login for a registry, as the secret contains it. */
+export const registryCredentials = z.object({ username: z.string().min(1), accessToken: z.string().min(1) });
+export type RegistryCredentials = z.infer<typeof registryCredentials>;
 
 export interface RegistryOptions {
   readonly host: string;
