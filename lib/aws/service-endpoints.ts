@@ -15,18 +15,9 @@ const onlyIn =
   (home: string, service: string, homes: Readonly<Record<string, string>> = {}): Names =>
   (region, suffix) => [`${service}.${{ aws: home, ...homes }[partitionOf(region)] ?? region}.${suffix}`];
 
-/**
- * A global service with a different host in each partition. In a partition without an entry, the host is in the requested region.
- */
-const global =
-  (names: Readonly<Record<string, string>> & { readonly aws: string; readonly other: string }): Names =>
-  (region, suffix) => {
-    const name = names[partitionOf(region)] ?? `${names.other}.${region}`;
-    return [`${name}.${suffix}`];
-  };
-
 const CN_NORTHWEST = { 'aws-cn': 'cn-northwest-1' };
 const GOV_WEST = { 'aws-us-gov': 'us-gov-west-1' };
+const IAM: Readonly<Record<string, string>> = { aws: 'iam', 'aws-cn': 'iam.cn-north-1', 'aws-us-gov': 'iam.us-gov' };
 
 /**
  * Services whose hosts aren't `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
@@ -41,14 +32,9 @@ const AWS_NAMES: Readonly<Record<string, Names>> = {
   // ECR Public exists in the standard partition only.
   'ecr-public': () => ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws'],
   globalaccelerator: onlyIn('us-west-2', 'globalaccelerator'),
-  iam: global({ aws: 'iam', 'aws-cn': 'iam.cn-north-1', 'aws-us-gov': 'iam.us-gov', other: 'iam' }),
+  iam: (region, suffix) => [`${IAM[partitionOf(region)] ?? `iam.${region}`}.${suffix}`],
   networkmanager: onlyIn('us-west-2', 'networkmanager', GOV_WEST),
-  organizations: global({
-    aws: 'organizations.us-east-1',
-    'aws-cn': 'organizations.cn-northwest-1',
-    'aws-us-gov': 'organizations.us-gov-west-1',
-    other: 'organizations',
-  }),
+  organizations: onlyIn('us-east-1', 'organizations', { ...CN_NORTHWEST, ...GOV_WEST }),
   pricing: onlyIn('us-east-1', 'api.pricing', CN_NORTHWEST),
   // https://docs.aws.amazon.com/general/latest/gr/r53.html; other partitions are unverified.
   route53: (region, suffix) => [`route53${partitionOf(region) === 'aws-us-gov' ? '.us-gov' : ''}.${suffix}`],
