@@ -81,6 +81,10 @@ export const RETENTION_DOC = {
   },
 };
 
+/** A setting with the retention of a log. */
+export const retention = (description: string, absent: string) =>
+  setting(oneOf(RETENTION_DAYS).optional(), { description, ...RETENTION_DOC, absent });
+
 export const oneOf = (values: readonly number[]) => z.number().refine((value) => values.includes(value));
 /** An integer in a range that includes both ends. */
 export const whole = (from: number, to: number) => z.int().min(from).max(to);

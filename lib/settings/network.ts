@@ -11,9 +11,7 @@ import {
   choices,
   chosenOption,
   type Explanation,
-  oneOf,
-  RETENTION_DAYS,
-  RETENTION_DOC,
+  retention,
   type SettingDoc,
   setting,
   shapeOf,
@@ -128,16 +126,11 @@ const ofVpc = {
     allowed: 'up to 100 IPv4 ranges',
     absent: 'no check',
   }),
-  flowLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Retention in days for the flow logs of the new VPC.',
-    ...RETENTION_DOC,
-    absent: 'no flow logs',
-  }),
-  dnsQueryLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Retention in days for a log of every DNS query in the new VPC. The log shows the refused domains.',
-    ...RETENTION_DOC,
-    absent: 'no query log',
-  }),
+  flowLogRetentionDays: retention('Retention in days for the flow logs of the new VPC.', 'no flow logs'),
+  dnsQueryLogRetentionDays: retention(
+    'Retention in days for a log of every DNS query in the new VPC. The log shows the refused domains.',
+    'no query log',
+  ),
 };
 
 const natGatewayNetwork = z.strictObject({
@@ -170,11 +163,10 @@ const firewallNetwork = z.strictObject({
     ),
   ),
   ...ofVpc,
-  firewallLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Retention in days for the alert log and the flow log of the network firewall.',
-    ...RETENTION_DOC,
-    absent: '`logRetentionDays`',
-  }),
+  firewallLogRetentionDays: retention(
+    'Retention in days for the alert log and the flow log of the network firewall.',
+    '`logRetentionDays`',
+  ),
 });
 
 const publicIpNetwork = z.strictObject({

@@ -12,8 +12,7 @@ import {
   ORGANIZATION,
   ORGANIZATION_DOC,
   oneOf,
-  RETENTION_DAYS,
-  RETENTION_DOC,
+  retention,
   SECRET,
   SECRET_DOC,
   setting,
@@ -233,11 +232,7 @@ export const poolSettings = z.strictObject({
     absent: 'every task accepts every job',
   }),
   ...standingSettings,
-  logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: "Log retention in days for this pool's agents.",
-    ...RETENTION_DOC,
-    absent: '`logRetentionDays`',
-  }),
+  logRetentionDays: retention("Log retention in days for this pool's agents.", '`logRetentionDays`'),
   image: setting(IMAGE.optional(), {
     description: 'Registry image of the agents in this pool, if it differs from `agentImage`.',
     ...IMAGE_DOC,

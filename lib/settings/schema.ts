@@ -37,7 +37,7 @@ import { valueAt } from './records.ts';
 
 /**
  * Whether a host has a fully qualified name and an acceptable port. The security group opens the port to every address. Ports
- * below ports below 1024 belong to other protocols (22 SSH, 25 mail, 53 and 853 DNS), which would be egress paths.
+ * below 1024 belong to other protocols (22 SSH, 25 mail, 53 and 853 DNS), which would be egress paths.
  */
 function isReachedByName(host: string): boolean {
   const [name = '', port = '443'] = host.split(':');
