@@ -164,11 +164,8 @@ function phasesOptions({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['
   };
 }
 
-interface SizeSettings {
-  readonly cpu?: number | undefined;
-  readonly memoryMiB?: number | undefined;
-  readonly ephemeralStorageGiB?: number | undefined;
-}
+type PhaseSettings = NonNullable<NonNullable<PoolSettings['phases']>['apply']>;
+type SizeSettings = Pick<PhaseSettings, 'cpu' | 'memoryMiB' | 'ephemeralStorageGiB'>;
 
 function sizeOptions({ cpu, memoryMiB, ephemeralStorageGiB }: SizeSettings = {}): PhaseOptions {
   return { cpu, memoryLimitMiB: memoryMiB, ephemeralStorageGiB };

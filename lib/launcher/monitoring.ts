@@ -173,14 +173,14 @@ export class Monitoring extends Construct {
   private widgets(): cloudwatch.IWidget[][] {
     const onSpot = this.props.pools.filter(({ usesSpot }) => usesSpot);
     const standing = this.props.pools.filter(({ hasStandingAgents }) => hasStandingAgents);
-    const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}, suffix = '') =>
-      this.props.pools.map(({ poolName }) =>
-        this.metric(name, { ...options, pool: poolName, label: `${poolName}${suffix}` }),
-      );
+    const perPool = (
+      name: keyof typeof METRICS,
+      options: cloudwatch.MetricOptions = {},
+      suffix = '',
+      pools = this.props.pools,
+    ) => pools.map(({ poolName }) => this.metric(name, { ...options, pool: poolName, label: `${poolName}${suffix}` }));
     const counts = (label: string, name: keyof typeof METRICS, pools = this.props.pools) =>
-      pools.map(({ poolName }) =>
-        this.metric(name, { pool: poolName, label: `${poolName} ${label}`, statistic: cloudwatch.Stats.SUM }),
-      );
+      perPool(name, { statistic: cloudwatch.Stats.SUM }, ` ${label}`, pools);
     const graph = (title: string, left: cloudwatch.IMetric[], more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
       new cloudwatch.GraphWidget({ title, left, width: 8, leftYAxis: { min: 0 }, ...more });
     return [
@@ -189,9 +189,7 @@ export class Monitoring extends Construct {
         graph('Queued jobs', perPool('queuedJobs')),
         graph('Oldest queued job, longest post-plan status, seconds', [
           ...perPool('oldestQueuedSeconds', {}, ' queued'),
-          ...this.props.pools.map(({ poolName }) =>
-            this.metric('longestAfterPlanSeconds', { pool: poolName, label: `${poolName} post-plan` }),
-          ),
+          ...perPool('longestAfterPlanSeconds', {}, ' post-plan'),
         ]),
         graph('Live tasks', perPool('liveTasks'), {
           leftAnnotations: this.props.pools.map((pool) => ({
@@ -231,7 +229,7 @@ export class Monitoring extends Construct {
             this.metric('apiTokenRejected', { statistic: cloudwatch.Stats.SUM, label: 'API token rejected' }),
             this.metric('unknownRunStatuses', { label: 'unknown run statuses' }),
             this.metric('runListRequests', { label: 'run list requests' }),
-            ...perPool('runListsTruncated', { statistic: cloudwatch.Stats.SUM }, ' run list truncated'),
+            ...counts('run list truncated', 'runListsTruncated'),
           ],
           { leftAnnotations: [{ value: 30, label: 'HCP Terraform allows 30 a minute' }] },
         ),

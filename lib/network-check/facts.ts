@@ -208,12 +208,9 @@ function subnetFacts(
     zone: subnet.AvailabilityZone,
     freeAddresses: subnet.AvailableIpAddressCount,
     ...internetRoutes(
-      routes.flatMap((route) => {
-        const target = targetOf(route);
-        return route.DestinationCidrBlock === undefined
-          ? []
-          : [{ range: route.DestinationCidrBlock, ...(target !== undefined && { target }) }];
-      }),
+      routes.flatMap((route) =>
+        route.DestinationCidrBlock === undefined ? [] : { range: route.DestinationCidrBlock, target: targetOf(route) },
+      ),
     ),
     s3Endpoint: routes.some(
       ({ GatewayId, State }) => GatewayId !== undefined && State === 'active' && s3Endpoints.has(GatewayId),

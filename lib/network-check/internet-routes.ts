@@ -5,7 +5,7 @@ import { type AddressRange, contains, dotted, PRIVATE_RANGES, parseRange } from 
 export interface Route {
   readonly range: string;
   /** The route's target. Absent if the target was deleted. */
-  readonly target?: string;
+  readonly target?: string | undefined;
 }
 
 export interface InternetRoutes {

@@ -105,32 +105,21 @@ export class NetworkFirewall extends Construct {
     new nfw.CfnLoggingConfiguration(ground, `Logging${id}`, {
       firewallArn: firewall.attrFirewallArn,
       loggingConfiguration: {
-        logDestinationConfigs: [
-          {
-            logType: 'ALERT',
+        logDestinationConfigs: Object.entries({ ALERT: this.alerts, FLOW: this.flows }).map(
+          ([logType, { logGroupName }]) => ({
+            logType,
             logDestinationType: 'CloudWatchLogs',
-            logDestination: { logGroup: this.alerts.logGroupName },
-          },
-          {
-            logType: 'FLOW',
-            logDestinationType: 'CloudWatchLogs',
-            logDestination: { logGroup: this.flows.logGroupName },
-          },
-        ],
+            logDestination: { logGroup: logGroupName },
+          }),
+        ),
       },
     });
     // The list has one endpoint, because the firewall has one subnet: `["eu-central-1a:vpce-…"]`.
     const vpcEndpointId = Fn.select(1, Fn.split(':', Fn.select(0, firewall.attrEndpointIds)));
-    new ec2.CfnRoute(ground, `Out${id}`, {
-      routeTableId: zone.tasks.routeTable.routeTableId,
-      destinationCidrBlock: '0.0.0.0/0',
-      vpcEndpointId,
-    });
-    new ec2.CfnRoute(ground, `Back${id}`, {
-      routeTableId: zone.nat.routeTable.routeTableId,
-      destinationCidrBlock: zone.tasks.ipv4CidrBlock,
-      vpcEndpointId,
-    });
+    const route = (name: string, { routeTable: { routeTableId } }: ec2.ISubnet, destinationCidrBlock: string) =>
+      new ec2.CfnRoute(ground, `${name}${id}`, { routeTableId, destinationCidrBlock, vpcEndpointId });
+    route('Out', zone.tasks, '0.0.0.0/0');
+    route('Back', zone.nat, zone.tasks.ipv4CidrBlock);
   }
 }
 
