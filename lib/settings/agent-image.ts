@@ -22,7 +22,6 @@ export const agentImage = z.strictObject({
   source: setting(z.enum(['official', 'release']).optional(), {
     description:
       "Source of the image: HashiCorp's image (`official`), or the release archive on a base image of your choice (`release`). The build verifies the signature of the archive.",
-    allowed: 'official or release',
     absent: '`official`, unless `agentImage.registry` is set',
   }),
   digest: setting(
@@ -45,7 +44,6 @@ export const agentImage = z.strictObject({
   hideAgent: setting(z.boolean().optional(), {
     description:
       "Whether the image prevents jobs from reading the agent token. For that, the build makes the agent's program file unreadable. Turn it off only if an agent does not start.",
-    allowed: 'true or false',
     absent:
       'true. If the agent does not start with an unreadable program file, the build turns this off and prints a warning',
   }),

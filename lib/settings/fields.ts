@@ -25,11 +25,21 @@ export interface Explanation {
 /** Documentation of every setting, next to its schema. */
 export const settingDocs = z.registry<SettingDoc>();
 
-/** Documents a schema. It copies the schema, so that two settings with the same schema can have different documentation. */
-export function setting<T extends z.ZodType>(schema: T, doc: SettingDoc): T {
+/**
+ * Documents a schema. It copies the schema, so that two settings with the same schema can have different documentation. Without
+ * `allowed`, the schema determines that text.
+ */
+export function setting<T extends z.ZodType>(schema: T, doc: Omit<SettingDoc, 'allowed'> & Partial<SettingDoc>): T {
   const copy = schema.clone();
-  settingDocs.add(copy, doc);
+  settingDocs.add(copy, { allowed: allowedBy(unwrapped(schema)), ...doc });
   return copy;
+}
+
+/** What a schema allows. Empty for a schema that needs its own text. */
+function allowedBy(schema: z.core.$ZodType): string {
+  if (schema instanceof z.ZodBoolean) return 'true or false';
+  if (schema instanceof z.ZodNumber) return `integer from ${schema.minValue} to ${schema.maxValue}`;
+  return schema instanceof z.ZodEnum ? schema.options.join(' or ') : '';
 }
 
 /** The schema inside `optional()` and `default()`. */

@@ -99,7 +99,6 @@ const ofPhase = (jobs: string) => ({
   }),
   ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
     description: `Disk in GiB of a task for ${jobs}.`,
-    allowed: 'integer from 21 to 200',
     absent: "the pool's `ephemeralStorageGiB`",
   }),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.optional(), {
@@ -121,7 +120,6 @@ const phases = z.strictObject({
       capacity: setting(z.enum(CAPACITIES).default('on-demand'), {
         description:
           'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt the task, and the run then fails. If Fargate has no Spot capacity, the task runs on demand.',
-        allowed: 'on-demand or spot',
       }),
     })
     .optional(),
@@ -184,7 +182,6 @@ export const poolSettings = z.strictObject({
   }),
   maxAgents: setting(whole(1, 1000).default(DEFAULT_MAX_AGENTS), {
     description: 'Maximum number of agents that run at the same time in this pool.',
-    allowed: 'integer from 1 to 1000',
   }),
   cpu: setting(CPU.default(DEFAULT_CPU), {
     description: 'CPU units of a task. 1024 units are one vCPU.',
@@ -197,13 +194,11 @@ export const poolSettings = z.strictObject({
   }),
   ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
     description: 'Disk of a task in GiB.',
-    allowed: 'integer from 21 to 200',
     remedy: 'remove it to get the default of 20 GiB, or set 21 or more',
     absent: '20 GiB',
   }),
   architecture: setting(z.enum(['x86_64', 'arm64']).default('x86_64'), {
     description: 'CPU architecture of the tasks. HCP Terraform refuses agents of two architectures in one pool.',
-    allowed: 'x86_64 or arm64',
   }),
   environment: setting(
     z

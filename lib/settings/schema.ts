@@ -128,7 +128,6 @@ export const settingsSchema = z.strictObject({
   agentsCeiling: setting(whole(1, 10_000).optional(), {
     description:
       'Maximum number of agents that the HCP Terraform subscription of the organization allows at the same time.',
-    allowed: 'integer from 1 to 10000',
     absent: 'no limit',
   }),
   network: setting(networkSettings.prefault({}), {
@@ -137,7 +136,6 @@ export const settingsSchema = z.strictObject({
   }),
   scheduleMinutes: setting(whole(1, 60).default(DEFAULT_SCHEDULE_MINUTES), {
     description: 'Minutes between two invocations of the launcher function.',
-    allowed: 'integer from 1 to 60',
   }),
   activePollSeconds: setting(
     oneOf([0, ...Array.from({ length: 56 }, (_, i) => i + 5)]).default(DEFAULT_ACTIVE_POLL_SECONDS),
@@ -149,16 +147,13 @@ export const settingsSchema = z.strictObject({
   ),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
     description: 'Seconds that an agent waits for a job before it ends on its own.',
-    allowed: 'integer from 60 to 3600',
   }),
   startDeadlineSeconds: setting(whole(120, 3600).default(DEFAULT_START_DEADLINE_SECONDS), {
     description: 'Seconds after which the launcher stops a task whose agent has not registered.',
-    allowed: 'integer from 120 to 3600',
   }),
   reservedConcurrency: setting(whole(1, 10).optional(), {
     description:
       'Reserved concurrency of the launcher function. It is also the maximum number of concurrent invocations. New AWS accounts refuse any reservation.',
-    allowed: 'integer from 1 to 10',
     absent: 'no reservation',
   }),
   logRetentionDays: setting(oneOf(RETENTION_DAYS).default(DEFAULT_LOG_RETENTION_DAYS), {
@@ -167,7 +162,6 @@ export const settingsSchema = z.strictObject({
   }),
   oldestQueuedMinutes: setting(whole(2, 1440).default(DEFAULT_OLDEST_QUEUED_MINUTES), {
     description: 'Minutes that a job can wait for an agent before the alarm fires.',
-    allowed: 'integer from 2 to 1440',
   }),
   alarmTopicArn: setting(
     z

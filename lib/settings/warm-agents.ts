@@ -46,11 +46,9 @@ const warmAgents = z.strictObject({
   }),
   phase: setting(z.enum(PHASES).default('plan'), {
     description: 'Kind of job that the warm agents accept in a pool with `phases`.',
-    allowed: 'plan or apply',
   }),
   idleMinutes: setting(whole(5, 1440).default(DEFAULT_WARM_IDLE_MINUTES), {
     description: 'Minutes that a warm agent waits for a job before a new agent replaces it.',
-    allowed: 'integer from 5 to 1440',
   }),
   schedule: setting(schedule.optional(), {
     description: 'Hours during which the launcher keeps agents warm.',
@@ -69,12 +67,10 @@ export const standingSettings = {
   sweepMinutes: setting(whole(10, 1440).optional(), {
     description:
       'Minutes between two sweeps. A sweep starts one agent for jobs that HCP Terraform does not list as runs, such as assessments. The agent serves one job, or ends after 90 seconds without a job. Without `phases`, the agent takes every such job. With `phases`, `unlistedJobs` selects the jobs that it takes. The default is only jobs that read: no module tests (`test`) and no applies of Stacks (`stack_apply`).',
-    allowed: 'integer from 10 to 1440',
     absent: 'no sweeps: such a job waits until an agent starts for another job',
   }),
   policySweeps: setting(z.boolean().default(true), {
     description:
       'Whether the launcher starts an agent for a run that stays in the status `post_plan_running` or `policy_checking` for more than two minutes. If agents evaluate your policy sets, such a run needs this agent, because no list shows the evaluation. A run gets at most eight of these agents. With `phases`, `unlistedJobs` selects the tasks that evaluate policies.',
-    allowed: 'true or false',
   }),
 };

@@ -29,6 +29,10 @@ describe('the reference of settings', () => {
     for (const row of rows) expect(row.replaceAll('\\|', '').split('|'), row).toHaveLength(6);
   });
 
+  it('says for every setting what is allowed', () => {
+    for (const row of rows) expect(row.split('|')[3]?.trim(), row).not.toBe('');
+  });
+
   it('has a different description for every setting', () => {
     const descriptions = rows.map((row) => row.split('|')[2]);
     expect(new Set(descriptions).size).toBe(descriptions.length);
