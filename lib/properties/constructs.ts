@@ -14,8 +14,8 @@ export function isSecret(given: unknown): given is ISecret {
   return typeof given === 'object' && given !== null && 'secretArn' in given && 'secretName' in given;
 }
 
-const isList = (value: unknown, fits: (item: unknown) => boolean): boolean =>
-  Array.isArray(value) && value.every((item: unknown) => fits(item));
+const isList = (value: unknown, fits: (item: unknown) => boolean, least = 0, most = Infinity): boolean =>
+  Array.isArray(value) && value.length >= least && value.length <= most && value.every((item: unknown) => fits(item));
 
 /** The kinds of properties that have no matching setting. */
 export const KINDS = {
@@ -35,11 +35,7 @@ export const KINDS = {
     remedy: "leave it out for the VPC's private subnets",
   },
   groups: {
-    fits: (value) =>
-      isList(value, (group) => isRecord(group) && 'securityGroupId' in group) &&
-      Array.isArray(value) &&
-      value.length >= 1 &&
-      value.length <= 5,
+    fits: (value) => isList(value, (group) => isRecord(group) && 'securityGroupId' in group, 1, 5),
     allowed:
       "a list of 1 to 5 security groups of aws-cdk-lib/aws-ec2. With an empty list, ECS would use the VPC's default group",
     remedy:
