@@ -13,7 +13,6 @@ import type { WarmAgentsOptions, WarmSchedule } from '../agent/warm-agents.ts';
 import { shown } from '../credentials.ts';
 import {
   ALLOW_PLACEHOLDER,
-  allowsPlaceholder,
   credentialFaults,
   placeholderFaults,
   variableFaults,
@@ -157,9 +156,9 @@ function knownArn(secret: unknown): string | undefined {
 
 /** Faults of a placeholder organization from the documentation, with a remedy for an app that uses the construct. */
 function* exampleFaults(scope: Construct, settings: ReadableSettings): Iterable<SettingsFault> {
-  if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return;
   const remedy = `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`;
-  for (const fault of placeholderFaults(settings)) yield { ...fault, remedy };
+  const faults = placeholderFaults(settings, scope.node.tryGetContext(ALLOW_PLACEHOLDER));
+  for (const fault of faults) yield { ...fault, remedy };
 }
 
 /** Converts properties to settings. The properties can have any type, because JavaScript doesn't check types. */

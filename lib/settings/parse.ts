@@ -7,13 +7,7 @@
  */
 import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
-import {
-  ALLOW_PLACEHOLDER,
-  allowsPlaceholder,
-  credentialFaults,
-  placeholderFaults,
-  variableFaults,
-} from './checks/credentials.ts';
+import { ALLOW_PLACEHOLDER, credentialFaults, placeholderFaults, variableFaults } from './checks/credentials.ts';
 import { type DeployTarget, targetFaults } from './checks/target.ts';
 import { crossFaults } from './checks.ts';
 import { didYouMean, onePerPath, SettingsError, type SettingsFault } from './errors.ts';
@@ -51,7 +45,7 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
     ...crossFaults(value),
     ...variableFaults(given),
     ...targetFaults(value, target),
-    ...(allowsPlaceholder(context[ALLOW_PLACEHOLDER]) ? [] : placeholderFaults(value)),
+    ...placeholderFaults(value, context[ALLOW_PLACEHOLDER]),
     ...issues.flatMap((issue) => faultsOf(issue, given)),
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),
   ]);

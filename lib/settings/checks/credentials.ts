@@ -8,14 +8,19 @@ import { isRecord, repeated } from '../records.ts';
 /** Context key that makes the checks accept the example's organization, so that `npm run synth` works in a fresh clone. */
 export const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
 
-/** Whether the context key {@link ALLOW_PLACEHOLDER} is `true`: With `-c` it is text, and in cdk.json a boolean. */
-export const allowsPlaceholder = (value: unknown): boolean => value === true || value === 'true';
-
 /** Organizations in this project's own examples. */
 const PLACEHOLDERS = ['your-org', 'example-org'];
 
-/** Faults of the example's organization. The deployment would create a network that costs money but serves no organization. */
-export function* placeholderFaults({ organization, pools = [] }: ReadableSettings): Iterable<SettingsFault> {
+/**
+ * Faults of the example's organization. The deployment would create a network that costs money but serves no organization.
+ *
+ * @param allowed value of the context key {@link ALLOW_PLACEHOLDER}: with `-c` it is text, and in cdk.json a boolean
+ */
+export function* placeholderFaults(
+  { organization, pools = [] }: ReadableSettings,
+  allowed: unknown,
+): Iterable<SettingsFault> {
+  if (allowed === true || allowed === 'true') return;
   const places = [
     { path: 'organization', value: organization },
     ...pools.map((pool, index) => ({ path: `pools.${index}.organization`, value: pool?.organization })),
