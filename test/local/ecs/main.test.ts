@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DescribeTasksCommand, ECSClient, RegisterTaskDefinitionCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { newFolder } from '../../temporary-folder.ts';
 import { only } from './core/virtual-ecs.ts';
 import { eventually, TASK_SIZE } from './local-ecs.ts';
 
@@ -36,7 +36,7 @@ let scratch: string;
 const children = new Set<ChildProcess>();
 
 beforeAll(() => {
-  scratch = mkdtempSync(join(tmpdir(), 'ecs-main-'));
+  scratch = newFolder('ecs-main');
 });
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');

@@ -1,23 +1,19 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newFolder } from '../../temporary-folder.ts';
 import { only } from './core/virtual-ecs.ts';
 import { eventually, registerScript, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
 
 type World = Awaited<ReturnType<typeof startLocalEcs>>;
 let world: World;
-let scratch: string;
+const scratch = newFolder('ecs-test');
 
 beforeAll(async () => {
-  scratch = mkdtempSync(join(tmpdir(), 'ecs-test-'));
   world = await startLocalEcs();
 });
-afterAll(async () => {
-  await world.close();
-  rmSync(scratch, { recursive: true });
-});
+afterAll(() => world.close());
 
 async function run(family: string, more: Parameters<typeof runInput>[2] = {}): Promise<string> {
   const { tasks } = await world.ecs.send(new RunTaskCommand(runInput(world.server, family, more)));

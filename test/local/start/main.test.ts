@@ -1,23 +1,18 @@
 /** Runs `npm start -- --keep` as a process. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
+import { newFolder } from '../../temporary-folder.ts';
 
 const MAIN = join(import.meta.dirname, '../../../local/start/main.ts');
 const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 60_000, interval: 50 });
 
-let directory: string;
 const children: ChildProcess[] = [];
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'start-main-'));
-});
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
-  rmSync(directory, { recursive: true });
 });
 
 const readyLine = z.strictObject({
@@ -73,6 +68,7 @@ test('npm start -- --keep starts another launcher process after the first one di
 test('npm start -- --keep has the same port, certificate and token after a restart with the same state folder', {
   timeout: 120_000,
 }, async () => {
+  const directory = newFolder('start-main');
   const args = ['--keep', '--json', '--state', join(directory, 'state')];
   const one = await start(args);
   one.child.kill('SIGTERM');

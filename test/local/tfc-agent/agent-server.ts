@@ -1,9 +1,8 @@
 /** A small server that follows the agent protocol exactly. It has one job at a time and records what the agent sends. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { create } from 'tar';
@@ -18,6 +17,7 @@ import {
   type Registration,
   registration,
 } from '../../../local/hcp-terraform/agent-protocol.ts';
+import { newFolder } from '../../temporary-folder.ts';
 
 export const TOKEN = 'Ab3dEf6hIj9kLm.atlasv1.verysecretverysecretverysecretverysecretverysecretverysecretver';
 const AGENT_ID = 'agent-1234567890abcdef';
@@ -153,13 +153,9 @@ export class AgentServer {
 type Answer = (status: number, body?: unknown) => void;
 
 function packed(mainFile: string): Buffer {
-  const directory = mkdtempSync(join(tmpdir(), 'agent-server-'));
-  try {
-    writeFileSync(join(directory, 'main.tf'), mainFile);
-    const chunk = create({ cwd: directory, gzip: true, sync: true }, ['.']).read();
-    if (chunk === null) throw new Error('nothing was packed');
-    return chunk;
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = newFolder('agent-server');
+  writeFileSync(join(directory, 'main.tf'), mainFile);
+  const chunk = create({ cwd: directory, gzip: true, sync: true }, ['.']).read();
+  if (chunk === null) throw new Error('nothing was packed');
+  return chunk;
 }

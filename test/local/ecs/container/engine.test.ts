@@ -1,19 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { emulatorDockerfile } from '../../../../local/ecs/container/agent-image.ts';
 import { EngineError, findEngine } from '../../../../local/ecs/container/engine.ts';
 import { linuxProgram } from '../../../../local/ecs/container/linux-program.ts';
 import { isGone, ownerOf } from '../../../../local/ecs/container/owner.ts';
+import { newFolder } from '../../../temporary-folder.ts';
 
-let directory: string;
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'engine-test-'));
-});
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = newFolder('engine-test');
 
 function program(name: string, script: string): string {
   const file = join(directory, name);
