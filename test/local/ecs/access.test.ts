@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { ECSClient, ListClustersCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, registerScript, runInput, signedRequest, startLocalEcs } from './local-ecs.ts';
+import { until } from '../../processes.ts';
+import { registerScript, runInput, signedRequest, startLocalEcs } from './local-ecs.ts';
 
 /** Without these checks, another local user could start a shell as this user. So could a web page that rebinds its domain to 127.0.0.1. */
 
@@ -134,7 +135,7 @@ describe('a web page', () => {
     const { ecs, server } = world;
     registerScript(server, 'sleeper', 'exec sleep 60');
     const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
-    const task = await eventually('the task', () => server.task(tasks?.[0]?.taskArn ?? ''));
+    const task = await until('the task', () => server.task(tasks?.[0]?.taskArn ?? ''));
     const path = `/v4/${task.containers[0]?.runtimeId}/task`;
     expect((await send({ method: 'GET', path, headers: {} })).status).toBe(200);
     expect(await send({ method: 'GET', path, headers: { host: 'attacker.example' } })).toEqual(refused);

@@ -17,8 +17,9 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ec2RequestLimit } from '../../../local/ecs/core/wording.ts';
+import { until } from '../../processes.ts';
 import { only } from './core/virtual-ecs.ts';
-import { eventually, registerScript, runInput, signedRequest, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
+import { registerScript, runInput, signedRequest, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
 
 type World = Awaited<ReturnType<typeof startLocalEcs>>;
 let world: World;
@@ -273,7 +274,7 @@ describe('the server', () => {
     });
     const run = await ecs.send(new RunTaskCommand(runInput(server, 'talker')));
     const arn = only(run.tasks).taskArn ?? '';
-    await eventually('the end', () => (server.task(arn)?.lastStatus === 'STOPPED' ? true : undefined));
+    await until('the end', () => server.task(arn)?.lastStatus === 'STOPPED');
     forget();
     expect(changes.at(-1)).toBe('STOPPED');
     expect(server.logs(arn)).toEqual(

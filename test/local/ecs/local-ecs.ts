@@ -87,17 +87,3 @@ export function registerScript(server: EcsServer, family: string, script: string
     containerDefinitions: [{ name: 'main', image: 'busybox', command: ['/bin/sh', '-c', script], ...container }],
   });
 }
-
-/** Calls `ask` until it returns a value. */
-export async function eventually<Value>(
-  what: string,
-  ask: () => Value | undefined | Promise<Value | undefined>,
-): Promise<Value> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const value = await ask();
-    if (value !== undefined) return value;
-    if (Date.now() > deadline) throw new Error(`Timeout while waiting for ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -2,9 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isRunning, until, wordsIn } from '../../processes.ts';
 import { newFolder } from '../../temporary-folder.ts';
 import { only } from './core/virtual-ecs.ts';
-import { eventually, registerScript, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
+import { registerScript, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
 
 type World = Awaited<ReturnType<typeof startLocalEcs>>;
 let world: World;
@@ -21,27 +22,13 @@ async function run(family: string, more: Parameters<typeof runInput>[2] = {}): P
 }
 
 const reaching = (arn: string, status: string) =>
-  eventually(`${status} of ${arn}`, () => {
+  until(`${status} of ${arn}`, () => {
     const task = world.server.task(arn);
-    return task?.lastStatus === status ? task : undefined;
+    return task?.lastStatus === status && task;
   });
 
 const output = (arn: string) => world.server.logs(arn).map(({ text }) => text);
-const printed = (arn: string, text: string) => eventually(text, () => (output(arn).includes(text) ? true : undefined));
-
-/** Whether a process with this id is running. A zombie isn't. */
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return true;
-  }
-}
+const printed = (arn: string, text: string) => until(text, () => output(arn).includes(text));
 
 describe('a container that can’t be started', () => {
   it.each([
@@ -100,7 +87,7 @@ describe('a container', () => {
   it('finds its task at the metadata endpoint', async () => {
     registerScript(world.server, 'metadata', 'echo "$ECS_CONTAINER_METADATA_URI_V4"; exec sleep 60');
     const arn = await run('metadata', { tags: [{ key: 'run', value: 'run-1' }] });
-    const [uri = ''] = await eventually('its URI', () => (output(arn).length > 0 ? output(arn) : undefined));
+    const [uri = ''] = await until('its URI', () => output(arn).length > 0 && output(arn));
     await reaching(arn, 'RUNNING');
     const task: unknown = await (await fetch(`${uri}/task`)).json();
     expect(task).toMatchObject({
@@ -143,7 +130,7 @@ describe('a container', () => {
     expect((task.executionStoppedAt ?? 0) - (task.stoppingAt ?? 0)).toBeGreaterThanOrEqual(1990);
     const left = readFileSync(pids, 'utf8').trim().split('\n').map(Number);
     expect(left.length).toBeGreaterThan(0);
-    expect(left.filter(runs)).toEqual([]);
+    expect(left.filter(isRunning)).toEqual([]);
   });
 
   it('leaves no process behind when it ends on its own', async () => {
@@ -151,7 +138,7 @@ describe('a container', () => {
     registerScript(world.server, 'background', `sleep 63 & echo $! >${pids}; exit 0`);
     const task = await reaching(await run('background'), 'STOPPED');
     expect(task).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 0 }] });
-    expect(runs(Number(readFileSync(pids, 'utf8')))).toBe(false);
+    expect(isRunning(Number(readFileSync(pids, 'utf8')))).toBe(false);
   });
 
   it('exits with 137 when it runs out of memory, and with 143 when Spot is interrupted', async () => {
@@ -276,16 +263,9 @@ describe('a server that closes', () => {
     const pids = join(scratch, 'closing');
     registerScript(closing.server, 'stubborn', `trap '' TERM; echo "$$ $PWD" >${pids}; while :; do sleep 1; done`);
     await closing.ecs.send(new RunTaskCommand(runInput(closing.server, 'stubborn')));
-    const [pid = '', directory = ''] = await eventually('the process', () => {
-      try {
-        const text = readFileSync(pids, 'utf8');
-        return text.endsWith('\n') ? text.trim().split(' ') : undefined;
-      } catch {
-        return undefined;
-      }
-    });
+    const [pid = '', directory = ''] = await wordsIn(pids);
     await closing.close();
-    expect(runs(Number(pid))).toBe(false);
+    expect(isRunning(Number(pid))).toBe(false);
     expect(() => readdirSync(join(directory, '..', '..'))).toThrow(/ENOENT/);
   });
 });

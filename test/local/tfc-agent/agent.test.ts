@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { dirname, join } from 'node:path';
 import { generate } from 'selfsigned';
 import { test as base, describe, expect, vi } from 'vitest';
 import type { PolledJob } from '../../../local/hcp-terraform/agent-protocol.ts';
 import { NO_COUNTS } from '../../../local/tfc-agent/engine.ts';
+import { isRunning } from '../../processes.ts';
 import { newFolder } from '../../temporary-folder.ts';
 import { type AgentProcess, COMMAND, type Starting, startAgent } from './agent-process.ts';
 import { AgentServer, applyJob, planJob, TOKEN } from './agent-server.ts';
@@ -53,11 +54,6 @@ const test = base.extend<World>({
 /** Waits until {@link SLOW_TERRAFORM} plans. @returns its process id */
 function planningPid(server: AgentServer): Promise<number> {
   return until(() => Number(/planning ([0-9]+)/.exec(server.log)?.[1] ?? expect.fail('not yet')));
-}
-
-function isRunning(pid: number): boolean {
-  // A zombie process has no executable.
-  return existsSync(`/proc/${pid}/exe`);
 }
 
 describe.concurrent('a single-mode agent', () => {
