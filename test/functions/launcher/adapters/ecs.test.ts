@@ -5,6 +5,7 @@ import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts'
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
+import { registerScript } from '../../../local/ecs/local-ecs.ts';
 import { LANE, minutes, NOW, queuedJob, standingJob, supplyOfPool } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
@@ -27,7 +28,7 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
   await close();
   ecs = await startEcs({ phases, quotas, closeGraceMs: 0 });
   ecs.createCluster({ clusterName: 'launcher', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
-  register(['exec sleep 60']);
+  register('exec sleep 60');
   client = new ECSClient({
     endpoint: ecs.url,
     region: ecs.region,
@@ -43,18 +44,8 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
   });
 }
 
-function register(command: string[], family = FAMILY): void {
-  ecs.registerTaskDefinition({
-    family,
-    requiresCompatibilities: ['FARGATE'],
-    networkMode: 'awsvpc',
-    cpu: '256',
-    memory: '512',
-    containerDefinitions: [
-      { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', ...command] },
-    ],
-  });
-}
+const register = (script: string, family = FAMILY) =>
+  registerScript(ecs, family, script, { name: 'agent', essential: true });
 
 const request = (runId = 'run-1', attempt = 1, taskDefinition = FAMILY): LaunchRequest => ({
   pool: pool('default'),
@@ -159,13 +150,13 @@ describe('launching a task', () => {
 
   it('a launch returns the existing task if a deployment caused a conflict of its client token', async () => {
     const id = await launchedId();
-    register(['exec sleep 61']);
+    register('exec sleep 61');
     expect(await launch()).toMatchObject({ kind: 'task', taskId: id });
     expect(await liveTasks()).toHaveLength(1);
   });
 
   it('a launch returns family and creation time if its client token belongs to a task of another family', async () => {
-    register(['exec sleep 60'], 'launcher-former');
+    register('exec sleep 60', 'launcher-former');
     const id = await launchedId(request('run-1', 1, 'launcher-former'));
     const [former] = await liveTasks();
     expect(await launch()).toMatchObject({
@@ -334,7 +325,7 @@ describe('a launch is refused with a remedy', () => {
 
 describe('reading and stopping tasks', () => {
   it('stopped tasks are returned with the time and reason of their end', async () => {
-    register(['exit 3']);
+    register('exit 3');
     const id = await launchedId();
     expect(await stoppedOne()).toMatchObject([
       { id, lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited', exitCode: 3, startedAtMs: expect.any(Number) },
@@ -343,8 +334,8 @@ describe('reading and stopping tasks', () => {
   });
 
   it('stopped tasks are listed for the given families only', async () => {
-    register(['exit 3']);
-    register(['exit 4'], 'other');
+    register('exit 3');
+    register('exit 4', 'other');
     const ids = [await launchedId(), await launchedId(request('run-2', 1, 'other'))];
     const both = async () => (await tasks.recentlyStoppedTasks([FAMILY, 'other'], signal)).map(({ id }) => id).sort();
     await expect.poll(both).toEqual(ids.sort());
@@ -467,7 +458,7 @@ describe('the end of the tick', () => {
       'the description of the task whose ARN is in a conflict',
       'DescribeTasks',
       (until) => tasks.launch(request('run-1'), until),
-      () => register(['exec sleep 61']),
+      () => register('exec sleep 61'),
     ],
     ['a stop', 'StopTask', (until) => tasks.stop('0'.repeat(32), 'x', until)],
   ])('aborts %s that gets no answer', async (_, action, ask, prepare, meant = () => true) => {
