@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { create } from 'tar';
@@ -17,6 +16,7 @@ import {
   type Registration,
   registration,
 } from '../../../local/hcp-terraform/agent-protocol.ts';
+import { listen } from '../../loopback.ts';
 import { newFolder } from '../../temporary-folder.ts';
 
 export const TOKEN = 'Ab3dEf6hIj9kLm.atlasv1.verysecretverysecretverysecretverysecretverysecretverysecretver';
@@ -61,6 +61,7 @@ export class AgentServer {
   instruction: Instruction['job'] = 'continue';
   tokenRevoked = false;
   polls = 0;
+  address = '';
   readonly #server: Server;
 
   /** @param server HTTP or HTTPS, without a listener */
@@ -76,14 +77,9 @@ export class AgentServer {
   }
 
   async listen(): Promise<this> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
+    const port = await listen(this.#server);
+    this.address = `${this.#server instanceof TlsServer ? 'https' : 'http'}://localhost:${port}`;
     return this;
-  }
-
-  get address(): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `${this.#server instanceof TlsServer ? 'https' : 'http'}://localhost:${port}`;
   }
 
   async close(): Promise<void> {

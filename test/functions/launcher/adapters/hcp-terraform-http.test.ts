@@ -10,6 +10,7 @@ import {
   sendOver,
 } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
+import { listen } from '../../../loopback.ts';
 import { hang, json, type ScriptedServer, startScriptedServer, status, text } from './scripted-server.ts';
 
 const PATH = '/api/v2/things?filter=secret-name';
@@ -301,9 +302,7 @@ describe('a request over TLS', () => {
   it('must connect within 4 s', async () => {
     // Accepts connections, but never answers the TLS handshake.
     const mute = createServer(() => {});
-    await new Promise<void>((resolve) => mute.listen(0, 'localhost', resolve));
-    const address = mute.address();
-    const hostname = `localhost:${typeof address === 'object' ? address?.port : ''}`;
+    const hostname = `localhost:${await listen(mute, 'localhost')}`;
     const startedAt = performance.now();
     const error = await failureOf(httpOver(sendOver(connections(), hostname, 'test', timeout), hostname).get(REQUEST));
     expect(error.message).toContain('no connection within 4 s');
