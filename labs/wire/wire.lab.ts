@@ -5,7 +5,7 @@
  * docs/reliability.md.
  */
 import { ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ENV } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
@@ -234,13 +234,12 @@ async function tryPoolFault(name: string, row: PoolFaultRow, index: number): Pro
   }
 }
 
-describe('a fault on the wire loses nothing, starts nothing twice and delays no other pool', () => {
-  it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))('%s', tryFault);
-});
+it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))(
+  'a fault on the wire loses nothing, starts nothing twice and delays no other pool: %s',
+  tryFault,
+);
 
-describe('a fault of one pool', () => {
-  it.each(POOL_FAULT_TABLE.map((row, index) => [row.name, row, index] as const))(
-    'delays no other pool: %s',
-    tryPoolFault,
-  );
-});
+it.each(POOL_FAULT_TABLE.map((row, index) => [row.name, row, index] as const))(
+  'a fault of one pool delays no other pool: %s',
+  tryPoolFault,
+);

@@ -244,20 +244,18 @@ describe('an injected fault', () => {
   });
 });
 
-describe('a client that retries', () => {
-  it('launches only one task after a lost response, because the SDK repeats its client token', async () => {
-    const retrying = await startLocalEcs({}, 3);
-    try {
-      const { ecs, server } = retrying;
-      registerScript(server, 'sleeper', 'exec sleep 60');
-      server.faults.next('RunTask', { kind: 'lost-response' });
-      const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
-      expect(server.tasks().map(({ arn }) => arn)).toEqual([only(tasks).taskArn]);
-      expect(server.calls().map(({ action, status }) => `${action} ${status}`)).toEqual(['RunTask 0', 'RunTask 200']);
-    } finally {
-      await retrying.close();
-    }
-  });
+it('a client that retries launches only one task after a lost response, because the SDK repeats its client token', async () => {
+  const retrying = await startLocalEcs({}, 3);
+  try {
+    const { ecs, server } = retrying;
+    registerScript(server, 'sleeper', 'exec sleep 60');
+    server.faults.next('RunTask', { kind: 'lost-response' });
+    const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
+    expect(server.tasks().map(({ arn }) => arn)).toEqual([only(tasks).taskArn]);
+    expect(server.calls().map(({ action, status }) => `${action} ${status}`)).toEqual(['RunTask 0', 'RunTask 200']);
+  } finally {
+    await retrying.close();
+  }
 });
 
 describe('the server', () => {

@@ -30,19 +30,20 @@ const reaching = (arn: string, status: string) =>
 const output = (arn: string) => world.server.logs(arn).map(({ text }) => text);
 const printed = (arn: string, text: string) => until(text, () => output(arn).includes(text));
 
-describe('a container that can’t be started', () => {
-  it.each([
-    ['a NUL in its environment', { environment: [{ name: 'N', value: 'a\0b' }] }],
-    ['a NUL in its command', { command: ['/bin/sh', '-c', 'exit\0'] }],
-    ['a missing program', { command: ['/does/not/exist'] }],
-    ['an empty program name', { command: [''] }],
-  ])('because of %s ends its task with the reason, and the server continues', async (_what, override) => {
+it.each([
+  ['a NUL in its environment', { environment: [{ name: 'N', value: 'a\0b' }] }],
+  ['a NUL in its command', { command: ['/bin/sh', '-c', 'exit\0'] }],
+  ['a missing program', { command: ['/does/not/exist'] }],
+  ['an empty program name', { command: [''] }],
+])(
+  'a container that can’t be started because of %s ends its task with the reason, and the server continues',
+  async (_what, override) => {
     registerScript(world.server, 'impossible', 'exit 0');
     const arn = await run('impossible', { overrides: { containerOverrides: [{ name: 'main', ...override }] } });
     const task = await reaching(arn, 'STOPPED');
     expect(task.stoppedReason).toMatch(/^CannotStartContainerError/);
-  });
-});
+  },
+);
 
 describe('a container', () => {
   it('is a process without the server’s environment, in a fresh directory that is deleted afterwards', async () => {
@@ -257,15 +258,13 @@ describe('a secret', () => {
   });
 });
 
-describe('a server that closes', () => {
-  it('ends all processes, even those that ignore SIGTERM, and removes its directories', async () => {
-    const closing = await startLocalEcs({ closeGraceMs: 100 });
-    const pids = join(scratch, 'closing');
-    registerScript(closing.server, 'stubborn', `trap '' TERM; echo "$$ $PWD" >${pids}; while :; do sleep 1; done`);
-    await closing.ecs.send(new RunTaskCommand(runInput(closing.server, 'stubborn')));
-    const [pid = '', directory = ''] = await wordsIn(pids);
-    await closing.close();
-    expect(isRunning(Number(pid))).toBe(false);
-    expect(() => readdirSync(join(directory, '..', '..'))).toThrow(/ENOENT/);
-  });
+it('a server that closes ends all processes, even those that ignore SIGTERM, and removes its directories', async () => {
+  const closing = await startLocalEcs({ closeGraceMs: 100 });
+  const pids = join(scratch, 'closing');
+  registerScript(closing.server, 'stubborn', `trap '' TERM; echo "$$ $PWD" >${pids}; while :; do sleep 1; done`);
+  await closing.ecs.send(new RunTaskCommand(runInput(closing.server, 'stubborn')));
+  const [pid = '', directory = ''] = await wordsIn(pids);
+  await closing.close();
+  expect(isRunning(Number(pid))).toBe(false);
+  expect(() => readdirSync(join(directory, '..', '..'))).toThrow(/ENOENT/);
 });

@@ -98,23 +98,21 @@ const described = (id: string, more = {}) => ({
   ...more,
 });
 
-describe('a launch of a warm agent or sweep', () => {
-  it('sets how long the agent waits, and has no tag for a run', async () => {
-    const job = standingJob('warm/0123456789ab/1', { idleSeconds: 3600 });
-    const id = await launchedId({ ...request(), job });
-    const { tasks: found } = await client.send(
-      new DescribeTasksCommand({ cluster: 'launcher', tasks: [id], include: ['TAGS'] }),
-    );
-    expect(found).toMatchObject([
-      {
-        startedBy: 'warm/0123456789ab/1',
-        overrides: {
-          containerOverrides: [{ name: 'agent', environment: [{ name: 'AGENT_IDLE_SECONDS', value: '3600' }] }],
-        },
+it('a launch of a warm agent or sweep sets how long the agent waits, and has no tag for a run', async () => {
+  const job = standingJob('warm/0123456789ab/1', { idleSeconds: 3600 });
+  const id = await launchedId({ ...request(), job });
+  const { tasks: found } = await client.send(
+    new DescribeTasksCommand({ cluster: 'launcher', tasks: [id], include: ['TAGS'] }),
+  );
+  expect(found).toMatchObject([
+    {
+      startedBy: 'warm/0123456789ab/1',
+      overrides: {
+        containerOverrides: [{ name: 'agent', environment: [{ name: 'AGENT_IDLE_SECONDS', value: '3600' }] }],
       },
-    ]);
-    expect(found?.[0]?.tags?.map(({ key }) => key)).toEqual([TASK_TAGS.phase, TASK_TAGS.pool, TASK_TAGS.attempt]);
-  });
+    },
+  ]);
+  expect(found?.[0]?.tags?.map(({ key }) => key)).toEqual([TASK_TAGS.phase, TASK_TAGS.pool, TASK_TAGS.attempt]);
 });
 
 describe('launching a task', () => {
@@ -677,15 +675,13 @@ describe('a task of an ECS answer', () => {
   });
 });
 
-describe('a RunTask answer', () => {
-  it.each([
-    [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
-    [{ reason: 'AGENT' }, 'AGENT'],
-    [{ detail: 'is gone' }, 'is gone'],
-  ])('becomes a refusal with ECS’s words for the failure %j', async (failure, detail) => {
-    answering('RunTask', { failures: [failure] });
-    expect(await launch()).toMatchObject({ kind: 'refused', refusal: { detail } });
-  });
+it.each([
+  [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
+  [{ reason: 'AGENT' }, 'AGENT'],
+  [{ detail: 'is gone' }, 'is gone'],
+])('a RunTask answer becomes a refusal with ECS’s words for the failure %j', async (failure, detail) => {
+  answering('RunTask', { failures: [failure] });
+  expect(await launch()).toMatchObject({ kind: 'refused', refusal: { detail } });
 });
 
 describe('a call to ECS without an answer', () => {

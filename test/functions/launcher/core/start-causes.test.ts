@@ -155,27 +155,23 @@ describe('messages that don’t say which step failed', () => {
   });
 });
 
-describe('names that users choose', () => {
-  it.each([
-    [
-      'CannotPullContainerError: failed to resolve ref docker.io/acme/capacity-network-interface:1: not found',
-      /name or tag/,
-    ],
-    [
-      'ResourceInitializationError: unable to retrieve secret from asm: failed to fetch secret arn:aws:secretsmanager:eu-central-1:111122223333:secret:log-group-capacity from secrets manager: AccessDeniedException: User: arn is not authorized to perform: secretsmanager:GetSecretValue',
-      /GetSecretValue/,
-    ],
-  ])('do not change the cause: %s', (detail, remedy) => {
-    expect(startCauseOf(detail).remedy).toMatch(remedy);
-  });
+it.each([
+  [
+    'CannotPullContainerError: failed to resolve ref docker.io/acme/capacity-network-interface:1: not found',
+    /name or tag/,
+  ],
+  [
+    'ResourceInitializationError: unable to retrieve secret from asm: failed to fetch secret arn:aws:secretsmanager:eu-central-1:111122223333:secret:log-group-capacity from secrets manager: AccessDeniedException: User: arn is not authorized to perform: secretsmanager:GetSecretValue',
+    /GetSecretValue/,
+  ],
+])('names that users choose do not change the cause: %s', (detail, remedy) => {
+  expect(startCauseOf(detail).remedy).toMatch(remedy);
 });
 
-describe('a host that does not resolve', () => {
-  it('is not reported if the message is cut off within the hostname', () => {
-    const { cause, remedy } = startCauseOf('failed to do request: Head https://…: dial tcp: lookup registry-1.dock');
-    expect(cause).toBe('dns');
-    expect(remedy).toContain('a host (the message is cut off)');
-  });
+it('a host that does not resolve is not reported if the message is cut off within the hostname', () => {
+  const { cause, remedy } = startCauseOf('failed to do request: Head https://…: dial tcp: lookup registry-1.dock');
+  expect(cause).toBe('dns');
+  expect(remedy).toContain('a host (the message is cut off)');
 });
 
 describe('the table of causes', () => {
