@@ -108,31 +108,18 @@ describe('the AWS SDK', () => {
 });
 
 describe('the protocol', () => {
+  const ECS = 'AmazonEC2ContainerServiceV20141113';
+  const UNKNOWN = 'com.amazon.coral.service#UnknownOperationException';
   const post = async (target: string, body: string) =>
     fetch(world.server.url, await signedRequest(world.server, target, body));
 
   it.each([
-    [
-      'an unknown action',
-      'AmazonEC2ContainerServiceV20141113.CreateService',
-      '{}',
-      'com.amazon.coral.service#UnknownOperationException',
-    ],
-    [
-      'an action with the name of a JavaScript property',
-      'AmazonEC2ContainerServiceV20141113.constructor',
-      '{}',
-      'com.amazon.coral.service#UnknownOperationException',
-    ],
-    ['an unknown service', 'DynamoDB_20120810.GetItem', '{}', 'com.amazon.coral.service#UnknownOperationException'],
-    ['a body that isn’t JSON', 'AmazonEC2ContainerServiceV20141113.ListTasks', '<xml/>', 'SerializationException'],
-    ['JSON that isn’t an object', 'AmazonEC2ContainerServiceV20141113.ListTasks', '[]', 'SerializationException'],
-    [
-      'a value with the wrong type',
-      'AmazonEC2ContainerServiceV20141113.ListTasks',
-      '{"maxResults":"x"}',
-      'SerializationException',
-    ],
+    ['an unknown action', `${ECS}.CreateService`, '{}', UNKNOWN],
+    ['an action with the name of a JavaScript property', `${ECS}.constructor`, '{}', UNKNOWN],
+    ['an unknown service', 'DynamoDB_20120810.GetItem', '{}', UNKNOWN],
+    ['a body that isn’t JSON', `${ECS}.ListTasks`, '<xml/>', 'SerializationException'],
+    ['JSON that isn’t an object', `${ECS}.ListTasks`, '[]', 'SerializationException'],
+    ['a value with the wrong type', `${ECS}.ListTasks`, '{"maxResults":"x"}', 'SerializationException'],
   ])('answers %s with an error of AWS’s protocol', async (_what, target, body, type) => {
     const response = await post(target, body);
     expect(response.status).toBe(400);
@@ -160,10 +147,7 @@ describe('the protocol', () => {
   });
 
   it('treats null as an absent member, and ignores unknown members', async () => {
-    const response = await post(
-      'AmazonEC2ContainerServiceV20141113.ListTasks',
-      '{"cluster":"agents","family":null,"future":1}',
-    );
+    const response = await post(`${ECS}.ListTasks`, '{"cluster":"agents","family":null,"future":1}');
     expect(response.status).toBe(200);
   });
 

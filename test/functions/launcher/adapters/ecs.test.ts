@@ -5,7 +5,7 @@ import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts'
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
-import { registerScript } from '../../../local/ecs/local-ecs.ts';
+import { clientSettings, registerScript } from '../../../local/ecs/local-ecs.ts';
 import { LANE, minutes, NOW, queuedJob, standingJob, supplyOfPool } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
@@ -30,10 +30,7 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
   ecs.createCluster({ clusterName: 'launcher', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
   register('exec sleep 60');
   client = new ECSClient({
-    endpoint: ecs.url,
-    region: ecs.region,
-    credentials: ecs.credentials,
-    maxAttempts: 1,
+    ...clientSettings(ecs),
     requestHandler: { requestTimeout: 2000, throwOnRequestTimeout: true },
   });
   tasks = new EcsTasks(client, {
