@@ -6,6 +6,7 @@ import {
   type SpawnSyncOptions,
   spawnSync,
 } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 
 export interface ProgramResult {
   readonly code: number | null;
@@ -69,5 +70,27 @@ export async function until<Value>(
     if (found !== undefined && found !== false) return found;
     if (Date.now() > deadline) throw new Error(`Not within ${deadlineMs / 1000} s: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Waits for a line in a file. @returns its words */
+export function wordsIn(file: string): Promise<readonly string[]> {
+  return until(`a line in ${file}`, () => {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    return text.endsWith('\n') && text.trim().split(' ');
+  });
+}
+
+/** Whether a process with this id is running. A zombie isn't. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
   }
 }

@@ -3,13 +3,13 @@
  * runs programs of the host's architecture. `with-arm64.sh` makes the base.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { Keys } from '../../test/agent-image/release-keys.ts';
 import { goodRelease, whyNoReleases, writeRelease } from '../../test/agent-image/release-mirror.ts';
 import { runSync, runSyncOk } from '../../test/processes.ts';
+import { newFolder } from '../../test/temporary-folder.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { buildArgs, check, IMAGE_FOLDER } from './container-engine.ts';
 import { mirrorArgs, type ReleaseServer, serveReleases } from './release-server.ts';
@@ -22,7 +22,7 @@ const OFFICIAL = 'localhost/tfc-agent:1.33.0';
 const RELEASE_BASE = 'localhost/debian:12';
 
 describeUnless(missing, 'the image for arm64', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'container-arm64-'));
+  const directory = newFolder('container-arm64');
   let keys: Keys;
   let server: ReleaseServer;
 

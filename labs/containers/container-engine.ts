@@ -3,12 +3,12 @@
  * task definition. All images, containers and files have random names, and `release()` removes them.
  */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'vitest';
 import { type ProgramResult, runSync, runSyncOk } from '../../test/processes.ts';
+import { newFolder } from '../../test/temporary-folder.ts';
 
 /** `docker` or a path to it. */
 export const ENGINE = process.env['CONTAINER_ENGINE'];
@@ -34,11 +34,7 @@ export const buildArgs = (values: Readonly<Record<string, string>>): string[] =>
   Object.entries(values).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
 
 /** Builds an image on the base image. @param lines of its Dockerfile, run as root */
-export function buildOnBase(
-  tag: string,
-  lines: string,
-  folder = mkdtempSync(join(tmpdir(), 'container-base-')),
-): string {
+export function buildOnBase(tag: string, lines: string, folder = newFolder('container-base')): string {
   writeFileSync(join(folder, 'Dockerfile'), `FROM ${BASE}\nUSER root\n${lines}\nUSER tfc-agent\n`);
   engineOk(['build', '--network', 'none', '--tag', tag, folder]);
   return tag;
@@ -65,7 +61,7 @@ export const checkEach =
 /** Containers of the agent's image. */
 export class AgentContainers {
   readonly image = `agent-image-test:${randomUUID()}`;
-  private readonly directory = mkdtempSync(join(tmpdir(), 'container-test-'));
+  private readonly directory = newFolder('container-test');
   private readonly names: string[] = [];
 
   /** Builds the image. @returns the log of the build */

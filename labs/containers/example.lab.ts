@@ -1,10 +1,10 @@
 /** Tests the example of an image with extras. Each extra must work in a job with the directory and CLI configuration that the agent creates. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { newFolder } from '../../test/temporary-folder.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { AgentContainers, BASE, buildArgs, check, engineOk, IMAGE_FOLDER, NO_BASE } from './container-engine.ts';
 
@@ -21,7 +21,7 @@ const AS_A_JOB = `
   hook() { "$TFC_AGENT_DATA_DIR/hooks/terraform-$1"; }`;
 
 describeUnless(NO_BASE, 'the example of an image with extras, in a container engine', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'container-example-'));
+  const directory = newFolder('container-example');
   const ownBase = 'agent-example-base:test';
   const containers = new AgentContainers();
 

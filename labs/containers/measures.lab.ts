@@ -1,11 +1,11 @@
 /** Sizes and times of the image for docs/container-review.md. Each measurement has a value before and a value after a change. */
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runSyncOk } from '../../test/processes.ts';
+import { newFolder } from '../../test/temporary-folder.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { AgentContainers, BASE, buildOnBase, engine, engineOk, inspected, NO_BASE } from './container-engine.ts';
 
@@ -45,7 +45,7 @@ function largestLayer(archive: string, folder: string, format: string): Buffer {
 }
 
 describeUnless(NO_BASE, 'sizes and times of the image', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'container-measures-'));
+  const directory = newFolder('container-measures');
   const containers = new AgentContainers();
   beforeAll(() => containers.build(), 180_000);
   afterAll(() => containers.release());

@@ -2,13 +2,13 @@
  * Tests builds of the image from a release on a mirror. The mirror serves a good release, and one release for each kind of defect.
  * No image may be built from a defective release.
  */
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { elf } from '../../test/agent-image/archives.ts';
 import { Keys } from '../../test/agent-image/release-keys.ts';
 import { FAULTS, goodRelease, VERSION, whyNoReleases, writeRelease } from '../../test/agent-image/release-mirror.ts';
+import { newFolder } from '../../test/temporary-folder.ts';
 import { describeUnless } from '../../test/unless.ts';
 import {
   buildArgs,
@@ -26,7 +26,7 @@ const base = process.env['RELEASE_BASE_IMAGE'];
 const missing = NO_ENGINE ?? (base === undefined ? 'see labs/containers/with-docker.sh' : whyNoReleases());
 
 describeUnless(missing, 'the image from a release, in a container engine', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'container-release-'));
+  const directory = newFolder('container-release');
   const image = 'agent-release-test:good';
   let keys: Keys;
   let server: ReleaseServer;

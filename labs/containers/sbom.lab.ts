@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { runSyncOk } from '../../test/processes.ts';
+import { newFolder } from '../../test/temporary-folder.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { AgentContainers, check, IMAGE_FOLDER, inspected, NO_ENGINE } from './container-engine.ts';
 
@@ -15,7 +15,7 @@ interface Component {
 }
 
 describeUnless(NO_ENGINE, 'the SBOM of the image', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'container-sbom-'));
+  const directory = newFolder('container-sbom');
   const containers = new AgentContainers();
   let bom: { bomFormat: string; specVersion: string; metadata: { component: Component }; components: Component[] };
 

@@ -2,11 +2,11 @@
  * Tests which processes can see the agent token. With mode 0711, the kernel prevents a job from reading other processes of its user.
  * A script can't run with that mode, so these tests use a compiled program as the agent. The jobs spy on and attack all other processes.
  */
-import { copyFileSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { entrypointText } from '../../lib/agent/entrypoint.ts';
+import { newFolder } from '../../test/temporary-folder.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { WAITING } from './agent-log.ts';
 import { AgentContainers, BASE, buildOnBase, check, checkEach, engine, NO_ENGINE } from './container-engine.ts';
@@ -68,7 +68,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
     let log = '';
     beforeAll(() => {
       readable.build(BASE, { HIDE_AGENT: 'false' });
-      const folder = mkdtempSync(join(tmpdir(), 'reading-agent-'));
+      const folder = newFolder('reading-agent');
       copyFileSync(`${program}`, join(folder, 'tfc-agent'));
       const copy = 'COPY tfc-agent /home/tfc-agent/bin/tfc-agent\nRUN chmod 0755 /home/tfc-agent/bin/tfc-agent';
       log = readsItself.build(buildOnBase('agent-reads-itself', copy, folder));

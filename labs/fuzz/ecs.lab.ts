@@ -1,6 +1,6 @@
 /** Tests the ECS and Secrets Manager emulators with random input. They must respond, or refuse it with an error of AWS's API. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { ApiError } from '../../local/ecs/core/api-error.ts';
 import { Secrets } from '../../local/ecs/core/secrets.ts';
 import { AGENT_DEFINITION, RUN, virtualEcs } from '../../test/local/ecs/core/virtual-ecs.ts';
@@ -32,34 +32,32 @@ const templates: readonly object[] = [
   { SecretId: 'n', RecoveryWindowInDays: 7, ForceDeleteWithoutRecovery: false, MaxResults: 1, SecretBinary: 'AAA=' },
 ];
 
-describe('the ECS emulator', () => {
-  it('responds to every input of every action, or refuses it with an error of the API', () => {
-    const { ecs, time } = virtualEcs();
-    let ids = 0;
-    const hex = (digits: number) => {
-      ids += 1;
-      return String(ids).padStart(digits, '0');
-    };
-    const secrets = new Secrets({ region: 'eu-central-1', accountId: '000000000000' }, () => time.now(), hex);
-    const action = fc.constantFrom(...Object.values({ ...ecs.actions, ...secrets.actions }));
-    const outcomes = { answered: 0, refused: 0 };
-    fc.assert(
-      fc.property(action, fc.constantFrom(...templates), fc.option(damage, { freq: 1 }), (run, template, change) => {
-        const input = change === null ? template : damagedBy(template, change);
-        // The server's parser always returns an object.
-        if (typeof input !== 'object' || input === null || Array.isArray(input)) return;
-        try {
-          JSON.stringify(run(JSON.parse(JSON.stringify(input))));
-          outcomes.answered += 1;
-        } catch (error) {
-          expect(error).toBeInstanceOf(ApiError);
-          outcomes.refused += 1;
-        }
-        time.pass(200);
-      }),
-      { numRuns: 5_000 },
-    );
-    expect(outcomes.answered).toBeGreaterThan(500);
-    expect(outcomes.refused).toBeGreaterThan(500);
-  });
+it('the ECS emulator responds to every input of every action, or refuses it with an error of the API', () => {
+  const { ecs, time } = virtualEcs();
+  let ids = 0;
+  const hex = (digits: number) => {
+    ids += 1;
+    return String(ids).padStart(digits, '0');
+  };
+  const secrets = new Secrets({ region: 'eu-central-1', accountId: '000000000000' }, () => time.now(), hex);
+  const action = fc.constantFrom(...Object.values({ ...ecs.actions, ...secrets.actions }));
+  const outcomes = { answered: 0, refused: 0 };
+  fc.assert(
+    fc.property(action, fc.constantFrom(...templates), fc.option(damage, { freq: 1 }), (run, template, change) => {
+      const input = change === null ? template : damagedBy(template, change);
+      // The server's parser always returns an object.
+      if (typeof input !== 'object' || input === null || Array.isArray(input)) return;
+      try {
+        JSON.stringify(run(JSON.parse(JSON.stringify(input))));
+        outcomes.answered += 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(ApiError);
+        outcomes.refused += 1;
+      }
+      time.pass(200);
+    }),
+    { numRuns: 5_000 },
+  );
+  expect(outcomes.answered).toBeGreaterThan(500);
+  expect(outcomes.refused).toBeGreaterThan(500);
 });

@@ -1,7 +1,7 @@
 /** Tests `agent-image/entrypoint.sh` with random values in its variables. The script must treat them as data, never as code. */
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { Scratch, start, TOKEN, waysToRun } from '../../test/agent-image/entrypoint-process.ts';
 import './arbitrary.ts';
 
@@ -60,31 +60,28 @@ function tokenOf(given: string): string | undefined {
   return /^\ufeff?[\t-\r ]*([^\t-\r ]+)[\t-\r ]*$/.exec(given)?.[1];
 }
 
-describe('the entrypoint', () => {
+it('the entrypoint starts one single-mode agent or reports what is wrong, and never runs the content of a variable or the command', async () => {
   const [asFile, asText] = waysToRun(scratch.fresh());
-
-  it('starts one single-mode agent or reports what is wrong, and never runs the content of a variable or the command', async () => {
-    await fc.assert(
-      fc.asyncProperty(variables, fc.option(value), fc.boolean(), async (given, argument, file) => {
-        const way = file ? asFile : (asText ?? asFile);
-        const command = argument === null ? way.command : [...way.command, argument];
-        const run = start(scratch, { ...way, command }, AGENT, given);
-        const { code } = await run.ended;
-        const said = run.stderr().toString();
-        const token = tokenOf(given.TFC_AGENT_TOKEN ?? TOKEN);
-        if (isIdleSeconds(given.AGENT_IDLE_SECONDS) && argument === null && token !== undefined) {
-          expect(code, said).toBe(0);
-          const name = given.TFC_AGENT_NAME ?? 'given-name';
-          expect(JSON.parse(run.stdout().toString())).toEqual({ name, single: 'true', token, args: ['-single'] });
-        } else {
-          expect({ code, agent: run.stdout().toString() }).toEqual({ code: 78, agent: '' });
-          expect(said).toMatch(/from 1 to 99999|The agent token in|The container's command is/);
-        }
-        expect(said).not.toContain(TOKEN);
-        expect(readdirSync(run.directory).sort()).toEqual(['agent.mjs', 'bin', 'signals']);
-      }),
-      // Each run starts several processes.
-      { numRuns: 40 },
-    );
-  }, 120_000);
-});
+  await fc.assert(
+    fc.asyncProperty(variables, fc.option(value), fc.boolean(), async (given, argument, file) => {
+      const way = file ? asFile : (asText ?? asFile);
+      const command = argument === null ? way.command : [...way.command, argument];
+      const run = start(scratch, { ...way, command }, AGENT, given);
+      const { code } = await run.ended;
+      const said = run.stderr().toString();
+      const token = tokenOf(given.TFC_AGENT_TOKEN ?? TOKEN);
+      if (isIdleSeconds(given.AGENT_IDLE_SECONDS) && argument === null && token !== undefined) {
+        expect(code, said).toBe(0);
+        const name = given.TFC_AGENT_NAME ?? 'given-name';
+        expect(JSON.parse(run.stdout().toString())).toEqual({ name, single: 'true', token, args: ['-single'] });
+      } else {
+        expect({ code, agent: run.stdout().toString() }).toEqual({ code: 78, agent: '' });
+        expect(said).toMatch(/from 1 to 99999|The agent token in|The container's command is/);
+      }
+      expect(said).not.toContain(TOKEN);
+      expect(readdirSync(run.directory).sort()).toEqual(['agent.mjs', 'bin', 'signals']);
+    }),
+    // Each run starts several processes.
+    { numRuns: 40 },
+  );
+}, 120_000);

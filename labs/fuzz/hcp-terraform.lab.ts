@@ -1,7 +1,7 @@
 /** Tests the HCP Terraform emulator with random requests. It can refuse any of them, but must not respond with 500, hang or crash. */
 import { request } from 'node:https';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Platform, startPlatform } from '../../test/local/hcp-terraform/client.ts';
 import { anyRequest, type Sent, sentOf } from './requests.ts';
 
@@ -56,29 +56,27 @@ function answerTo({ method, path, headers: given, body }: Sent): Promise<number>
   });
 }
 
-describe('the HCP Terraform emulator', () => {
-  it('never responds with 500, whatever a client sends', { timeout: 300_000 }, async () => {
-    let count = 0;
-    const statuses = new Map<number, number>();
-    await fc.assert(
-      fc.asyncProperty(anyRequest, async (wanted) => {
-        count += 1;
-        // Restores what requests deleted, so that later requests don't meet an empty world.
-        if (count % 300 === 0) {
-          platform.server.reset();
-          await furnish();
-        } else if (count % 25 === 0) await addAgent().catch(() => undefined);
-        const sent = sentOf(platform.server, wanted);
-        const status = await answerTo(sent);
-        statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        if (status >= 500) failures.push(`${status} ${sent.method} ${sent.path} ${sent.body.toString().slice(0, 400)}`);
-        expect(failures).toEqual([]);
-      }),
-      { numRuns: REQUESTS, endOnFailure: true },
-    );
-    // Check that enough requests got past the first check.
-    for (const status of [200, 201, 204, 400, 404, 409, 415, 422]) {
-      expect(statuses.get(status) ?? 0, `answers with ${status}`).toBeGreaterThan(0);
-    }
-  });
+it('the HCP Terraform emulator never responds with 500, whatever a client sends', { timeout: 300_000 }, async () => {
+  let count = 0;
+  const statuses = new Map<number, number>();
+  await fc.assert(
+    fc.asyncProperty(anyRequest, async (wanted) => {
+      count += 1;
+      // Restores what requests deleted, so that later requests don't meet an empty world.
+      if (count % 300 === 0) {
+        platform.server.reset();
+        await furnish();
+      } else if (count % 25 === 0) await addAgent().catch(() => undefined);
+      const sent = sentOf(platform.server, wanted);
+      const status = await answerTo(sent);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      if (status >= 500) failures.push(`${status} ${sent.method} ${sent.path} ${sent.body.toString().slice(0, 400)}`);
+      expect(failures).toEqual([]);
+    }),
+    { numRuns: REQUESTS, endOnFailure: true },
+  );
+  // Check that enough requests got past the first check.
+  for (const status of [200, 201, 204, 400, 404, 409, 415, 422]) {
+    expect(statuses.get(status) ?? 0, `answers with ${status}`).toBeGreaterThan(0);
+  }
 });

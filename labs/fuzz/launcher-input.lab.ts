@@ -48,25 +48,22 @@ describe('responses of ECS', () => {
   });
 });
 
-describe('a launch', () => {
+it('a launch follows ECS’s rules for every id that the parser accepts, and is the same each time', () => {
   const id = fc.stringMatching(/^[A-Za-z0-9]{1,46}$/);
   const anyPhase = fc.constantFrom('plan' as const, 'apply' as const);
   const anyAttempt = fc.integer({ min: 1, max: 4096 });
   const placement = { cluster: 'c', subnets: ['s'], securityGroups: ['g'], assignPublicIp: 'DISABLED' } as const;
-
-  it('follows ECS’s rules for every id that the parser accepts, and is the same each time', () => {
-    fc.assert(
-      fc.property(id, anyPhase, anyAttempt, (run, phase, attempt) => {
-        const request = { pool: pool('default'), lane: LANE, job: queuedJob(`run-${run}`, { phase }), attempt };
-        const input = runTaskInput(request, placement);
-        expect(input).toEqual(runTaskInput(structuredClone(request), placement));
-        expect(input.clientToken).toMatch(/^[\x21-\x7e]{1,64}$/);
-        expect(input.startedBy).toMatch(/^[A-Za-z0-9/_-]{1,128}$/);
-        for (const { key, value } of input.tags ?? [])
-          expect([key?.length, value?.length]).toSatisfy(([k, v]) => k <= 128 && v <= 256);
-      }),
-    );
-  });
+  fc.assert(
+    fc.property(id, anyPhase, anyAttempt, (run, phase, attempt) => {
+      const request = { pool: pool('default'), lane: LANE, job: queuedJob(`run-${run}`, { phase }), attempt };
+      const input = runTaskInput(request, placement);
+      expect(input).toEqual(runTaskInput(structuredClone(request), placement));
+      expect(input.clientToken).toMatch(/^[\x21-\x7e]{1,64}$/);
+      expect(input.startedBy).toMatch(/^[A-Za-z0-9/_-]{1,128}$/);
+      for (const { key, value } of input.tags ?? [])
+        expect([key?.length, value?.length]).toSatisfy(([k, v]) => k <= 128 && v <= 256);
+    }),
+  );
 });
 
 describe('configuration', () => {

@@ -4,8 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,10 +12,11 @@ import { writeClientFiles } from '../../local/start/client-files.ts';
 import { instructions } from '../../local/start/keep.ts';
 import { at, listAt, type Platform, startPlatform, textAt } from '../../test/local/hcp-terraform/client.ts';
 import { outputOf, whyMissing } from '../../test/processes.ts';
+import { newFolder } from '../../test/temporary-folder.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { cloudBlock, terraformEnvironment } from './project.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'terraform-cli-'));
+const directory = newFolder('terraform-cli');
 let platform: Platform;
 let environment: Record<string, string>;
 let serving = true;

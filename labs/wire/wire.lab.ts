@@ -5,7 +5,7 @@
  * docs/reliability.md.
  */
 import { ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ENV } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
@@ -15,6 +15,7 @@ import { HcpApi } from '../../local/start/hcp-api.ts';
 import { startFunction } from '../../test/journey/cold-function.ts';
 import { type Deployment, synthesize } from '../../test/journey/deployment.ts';
 import { writeSection } from '../../test/lib/network/reachability/sections.ts';
+import { registerScript } from '../../test/local/ecs/local-ecs.ts';
 import { markdownTable } from '../markdown-table.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { aimAtPool, FAULT_TABLE, type FaultRow, POOL_FAULT_TABLE, type PoolFaultRow, type Target } from './faults.ts';
@@ -58,17 +59,8 @@ beforeAll(async () => {
   aws.putSecret(TOKEN_SECRET, platform.launcherApiToken);
   aws.putSecret('acme/other-token', platform.launcherApiToken);
   for (const family of [...deployment.taskDefinitions.map(({ family }) => family), OTHER, NEIGHBOUR]) {
-    aws.registerTaskDefinition({
-      family,
-      requiresCompatibilities: ['FARGATE'],
-      networkMode: 'awsvpc',
-      cpu: '256',
-      memory: '512',
-      // No agent takes the job, because the lab only checks launches.
-      containerDefinitions: [
-        { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', 'exec sleep 600'] },
-      ],
-    });
+    // No agent takes the job, because the lab only checks launches.
+    registerScript(aws, family, 'exec sleep 600', { name: 'agent', essential: true });
   }
 }, 120_000);
 
@@ -242,13 +234,12 @@ async function tryPoolFault(name: string, row: PoolFaultRow, index: number): Pro
   }
 }
 
-describe('a fault on the wire loses nothing, starts nothing twice and delays no other pool', () => {
-  it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))('%s', tryFault);
-});
+it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))(
+  'a fault on the wire loses nothing, starts nothing twice and delays no other pool: %s',
+  tryFault,
+);
 
-describe('a fault of one pool', () => {
-  it.each(POOL_FAULT_TABLE.map((row, index) => [row.name, row, index] as const))(
-    'delays no other pool: %s',
-    tryPoolFault,
-  );
-});
+it.each(POOL_FAULT_TABLE.map((row, index) => [row.name, row, index] as const))(
+  'a fault of one pool delays no other pool: %s',
+  tryPoolFault,
+);

@@ -3,22 +3,13 @@
  * metadata endpoint. Each process runs in a folder of a `Scratch`, which kills what still runs there at the end.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entrypointText } from '../../lib/agent/entrypoint.ts';
 import { serve } from '../loopback.ts';
+import { newFolder } from '../temporary-folder.ts';
 
 export const SCRIPT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 export const TOKEN = 'token-that-nobody-may-see';
@@ -74,7 +65,7 @@ function killIfAlive(pid: number): void {
 }
 
 export class Scratch {
-  readonly directory = mkdtempSync(join(tmpdir(), 'entrypoint-test-'));
+  readonly directory = newFolder('entrypoint-test');
   private readonly closers: (() => void)[] = [];
   private count = 0;
 
@@ -95,7 +86,6 @@ export class Scratch {
   release(): void {
     for (const close of this.closers) close();
     for (const pid of processesIn(this.directory)) killIfAlive(pid);
-    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

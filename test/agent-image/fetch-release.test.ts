@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LoopbackServer, serve } from '../loopback.ts';
 import { runProgram } from '../processes.ts';
+import { newFolder } from '../temporary-folder.ts';
 import { describeUnless } from '../unless.ts';
 import { Keys } from './release-keys.ts';
 import {
@@ -20,7 +20,7 @@ import {
 const SCRIPT = fileURLToPath(new URL('../../agent-image/fetch-release.sh', import.meta.url));
 
 describeUnless(whyNoReleases(), 'a release', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'fetch-release-'));
+  const directory = newFolder('fetch-release');
   const served = new Map<string, Files>();
   let server: LoopbackServer;
   let keys: Keys;

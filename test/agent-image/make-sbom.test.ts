@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { runSync } from '../processes.ts';
+import { newFolder } from '../temporary-folder.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../agent-image/make-sbom.mjs', import.meta.url));
 const TOOL = fileURLToPath(new URL('../../agent-image/sbom-tool/', import.meta.url));
@@ -32,7 +32,7 @@ const bom = (overrides: object = {}) => ({
 describe('make-sbom', () => {
   let directory: string;
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'make-sbom-test-'));
+    directory = newFolder('make-sbom-test');
     mkdirSync(join(directory, 'bin'));
     // npm, the engine, and the tool that npm installs. Each records its arguments.
     program(

@@ -3,12 +3,12 @@
  * their own GNUPGHOME, so that the tests neither read nor change the user's keys.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { newFolder } from '../temporary-folder.ts';
 
 export class Keys {
-  private readonly home = mkdtempSync(join(tmpdir(), 'release-keys-'));
+  private readonly home = newFolder('release-keys');
   readonly fingerprint: string;
   readonly subkey: string;
   readonly foreign: string;
@@ -54,25 +54,20 @@ export class Keys {
   /** The public release key with its revocation. */
   revoked(): Buffer {
     const certificate = join(this.home, 'openpgp-revocs.d', `${this.fingerprint}.rev`);
-    const other = mkdtempSync(join(tmpdir(), 'release-keys-'));
-    try {
-      const armor = readFileSync(certificate, 'utf8').replace(':-----BEGIN', '-----BEGIN');
-      const run = (args: readonly string[], input?: string | Buffer) =>
-        execFileSync('gpg', ['--batch', '--quiet', ...args], {
-          env: { PATH: process.env['PATH'] ?? '', GNUPGHOME: other },
-          stdio: ['pipe', 'pipe', 'pipe'],
-          ...(input === undefined ? {} : { input }),
-        });
-      run(['--import'], this.public(this.fingerprint));
-      run(['--import'], armor);
-      return run(['--armor', '--export']);
-    } finally {
-      rmSync(other, { recursive: true });
-    }
+    const other = newFolder('release-keys');
+    const armor = readFileSync(certificate, 'utf8').replace(':-----BEGIN', '-----BEGIN');
+    const run = (args: readonly string[], input?: string | Buffer) =>
+      execFileSync('gpg', ['--batch', '--quiet', ...args], {
+        env: { PATH: process.env['PATH'] ?? '', GNUPGHOME: other },
+        stdio: ['pipe', 'pipe', 'pipe'],
+        ...(input === undefined ? {} : { input }),
+      });
+    run(['--import'], this.public(this.fingerprint));
+    run(['--import'], armor);
+    return run(['--armor', '--export']);
   }
 
   release(): void {
     spawnSync('gpgconf', ['--kill', 'all'], { env: { PATH: process.env['PATH'] ?? '', GNUPGHOME: this.home } });
-    rmSync(this.home, { recursive: true, force: true });
   }
 }

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { DescribeTasksCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
-import { eventually, registerScript, runInput, startLocalEcs } from '../local/ecs/local-ecs.ts';
-import { runSync } from '../processes.ts';
+import { registerScript, runInput, startLocalEcs } from '../local/ecs/local-ecs.ts';
+import { runSync, until } from '../processes.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../agent-image/start-phases.mjs', import.meta.url));
 
@@ -50,7 +50,7 @@ test('start-phases computes the phases of tasks that the ECS emulator describes'
     registerScript(server, 'agent', 'exit 0');
     const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'agent')));
     const arn = tasks?.[0]?.taskArn ?? '';
-    await eventually('its end', () => (server.task(arn)?.lastStatus === 'STOPPED' ? true : undefined));
+    await until('its end', () => server.task(arn)?.lastStatus === 'STOPPED');
     const described = await ecs.send(new DescribeTasksCommand({ cluster: 'agents', tasks: [arn] }));
     const [provisioning = '', pull = ''] = phasesOf(JSON.stringify({ tasks: described.tasks })).lines;
     expect(Number(provisioning.split(' | ')[2])).toBeGreaterThanOrEqual(0.3);

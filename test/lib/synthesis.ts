@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { App, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as z from 'zod';
@@ -8,6 +6,7 @@ import { parseConfig } from '../../functions/launcher/config.ts';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { AgentLauncherStack } from '../../lib/agent-launcher-stack.ts';
 import { parseSettings } from '../../lib/settings/parse.ts';
+import { newFolder } from '../temporary-folder.ts';
 
 /** The required settings. */
 export const LEAST = {
@@ -36,7 +35,7 @@ process.once('exit', () => {
 
 /** Creates an app that writes to a separate folder and bundles nothing. */
 export function testApp(): App {
-  const outdir = mkdtempSync(join(tmpdir(), 'cdk-test-'));
+  const outdir = newFolder('cdk-test');
   folders.push(outdir);
   return new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } });
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import type { CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EcrRepository } from '../../../functions/image-copy/adapters/ecr.ts';
 import { copyImage } from '../../../functions/image-copy/copy-image.ts';
+import { listen } from '../../loopback.ts';
 
 /**
  * The whole function over real HTTP: a loopback server is the registry, ECR, Secrets Manager and CloudFormation's
@@ -72,8 +72,7 @@ let base: string;
 let handler: typeof import('../../../functions/image-copy/handler.ts').handler;
 
 beforeAll(async () => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  base = `http://127.0.0.1:${await listen(server)}`;
   vi.stubEnv('AWS_ENDPOINT_URL', base);
   vi.stubEnv('AWS_REGION', 'eu-central-1');
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'id');

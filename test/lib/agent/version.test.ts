@@ -12,6 +12,15 @@ const versionWarningsOf = (stack: Stack) =>
   warningsIn(stack, '[Aa]gent').filter((text) => text.includes('agent-launcher:agentVersion'));
 const warningsFor = (image: AgentImage) => versionWarningsOf(poolIn({ image }).stack);
 
+/** Each way to get an image with this version, and what it is given. */
+const inEachWay = (version: string) =>
+  [
+    ['fromVersion', version],
+    ['fromRelease', version],
+    ['fromReference', `hashicorp/tfc-agent:${version}`],
+    ['copyOf', `hashicorp/tfc-agent:${version}`],
+  ] as const;
+
 describe('an agent version', () => {
   it.each([
     ['1.21.0', '1.21.1', true],
@@ -36,12 +45,7 @@ describe('an agent version', () => {
     expect(versionOfImage(reference)).toBe(version);
   });
 
-  it.each([
-    ['fromVersion', '1.21.0'],
-    ['fromRelease', '1.21.0'],
-    ['fromReference', 'hashicorp/tfc-agent:1.21.0'],
-    ['copyOf', 'hashicorp/tfc-agent:1.21.0'],
-  ] as const)(
+  it.each(inEachWay('1.21.0'))(
     'an agent below 1.21.1 is refused, since those agents do not hide their token: AgentImage.%s',
     (create, given) => {
       const message = "Agent 1.21.0 doesn't hide its token from the jobs that it runs. Use 1.21.1 or newer";
@@ -65,16 +69,14 @@ describe('an agent version', () => {
     expect(warningsFor(AgentImage[create](given))).toEqual([]);
   });
 
-  it.each([
-    ['fromVersion', '1.28.6'],
-    ['fromRelease', '1.28.6'],
-    ['fromReference', 'hashicorp/tfc-agent:1.28.6'],
-    ['copyOf', 'hashicorp/tfc-agent:1.28.6'],
-  ] as const)('older than the default causes a warning with the newest version for AgentImage.%s', (create, given) => {
-    expect(warningsFor(AgentImage[create](given)).join()).toContain(
-      'Agent 1.28.6 is older than 1.33.0, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs 1.28.6',
-    );
-  });
+  it.each(inEachWay('1.28.6'))(
+    'older than the default causes a warning with the newest version for AgentImage.%s',
+    (create, given) => {
+      expect(warningsFor(AgentImage[create](given)).join()).toContain(
+        'Agent 1.28.6 is older than 1.33.0, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs 1.28.6',
+      );
+    },
+  );
 
   it.each([
     ['fromReference', `hashicorp/tfc-agent@${DIGEST}`],

@@ -124,57 +124,55 @@ describe('the function', () => {
   });
 });
 
-describe("the launcher's permissions", () => {
-  const ofStack = (path: string) => `arn:<AWS::Partition>:${path.replace(/:/, ':<AWS::Region>:<AWS::AccountId>:')}`;
-  const inItsCluster = { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } };
-  const itsTasks = [ofStack('ecs:task/AgentLauncher/*')];
+const ofStack = (path: string) => `arn:<AWS::Partition>:${path.replace(/:/, ':<AWS::Region>:<AWS::AccountId>:')}`;
+const inItsCluster = { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } };
+const itsTasks = [ofStack('ecs:task/AgentLauncher/*')];
 
-  it.each([
-    {
-      name: "start tasks of any revision of the pools' families in its cluster, without ECS Exec",
-      sid: 'LaunchAgents',
-      resources: ['default', 'other'].map((pool) => ofStack(`ecs:task-definition/AgentLauncher_all_${pool}:*`)),
-      condition: { ArnEquals: inItsCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
-    },
-    {
-      name: 'tag tasks only while it launches them',
-      sid: 'TagAgentsAtLaunch',
-      resources: itsTasks,
-      condition: { StringEquals: { 'ecs:CreateAction': 'RunTask' } },
-    },
-    {
-      name: 'pass the roles of the pools to tasks only',
-      sid: 'HandAgentsTheirRoles',
-      resources: [
-        'Pooldefault.*ExecutionRole',
-        'Pooldefault.*TaskRole',
-        'Poolother.*ExecutionRole',
-        'Poolother.*TaskRole',
-      ].map((role) => expect.stringMatching(role)),
-      condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
-    },
-    {
-      name: 'describe and stop tasks of its cluster',
-      sid: 'SeeAndStopAgents',
-      resources: itsTasks,
-      condition: { ArnEquals: inItsCluster },
-    },
-    { name: 'list tasks of its cluster', sid: 'ListAgents', resources: ['*'], condition: { ArnEquals: inItsCluster } },
-    {
-      name: 'read every API token that it polls with',
-      sid: 'ReadApiTokens',
-      resources: [ofStack('secretsmanager:secret:acme/api-token-??????'), other.apiTokenSecret],
-    },
-    {
-      name: 'write to its log group only',
-      sid: 'WriteItsLog',
-      resources: [expect.stringMatching(/^<LauncherLogs\w+\.Arn>$/)],
-    },
-  ])('$name', ({ sid, resources, condition }) => {
-    const statements = statementsOf(template).filter(({ Sid }) => Sid === sid);
-    expect(statements.flatMap(resourcesOf)).toEqual(resources);
-    expect(statements.map(({ Condition }) => Condition)).toEqual([condition]);
-  });
+it.each([
+  {
+    name: "start tasks of any revision of the pools' families in its cluster, without ECS Exec",
+    sid: 'LaunchAgents',
+    resources: ['default', 'other'].map((pool) => ofStack(`ecs:task-definition/AgentLauncher_all_${pool}:*`)),
+    condition: { ArnEquals: inItsCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
+  },
+  {
+    name: 'tag tasks only while it launches them',
+    sid: 'TagAgentsAtLaunch',
+    resources: itsTasks,
+    condition: { StringEquals: { 'ecs:CreateAction': 'RunTask' } },
+  },
+  {
+    name: 'pass the roles of the pools to tasks only',
+    sid: 'HandAgentsTheirRoles',
+    resources: [
+      'Pooldefault.*ExecutionRole',
+      'Pooldefault.*TaskRole',
+      'Poolother.*ExecutionRole',
+      'Poolother.*TaskRole',
+    ].map((role) => expect.stringMatching(role)),
+    condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+  },
+  {
+    name: 'describe and stop tasks of its cluster',
+    sid: 'SeeAndStopAgents',
+    resources: itsTasks,
+    condition: { ArnEquals: inItsCluster },
+  },
+  { name: 'list tasks of its cluster', sid: 'ListAgents', resources: ['*'], condition: { ArnEquals: inItsCluster } },
+  {
+    name: 'read every API token that it polls with',
+    sid: 'ReadApiTokens',
+    resources: [ofStack('secretsmanager:secret:acme/api-token-??????'), other.apiTokenSecret],
+  },
+  {
+    name: 'write to its log group only',
+    sid: 'WriteItsLog',
+    resources: [expect.stringMatching(/^<LauncherLogs\w+\.Arn>$/)],
+  },
+])('the launcher may $name', ({ sid, resources, condition }) => {
+  const statements = statementsOf(template).filter(({ Sid }) => Sid === sid);
+  expect(statements.flatMap(resourcesOf)).toEqual(resources);
+  expect(statements.map(({ Condition }) => Condition)).toEqual([condition]);
 });
 
 describe('the launcher', () => {

@@ -8,6 +8,7 @@ import { parseSettings } from '../../../lib/settings/parse.ts';
 import { faultsOf } from '../settings-faults.ts';
 import { EXISTING_VPC as existing, LEAST, onePool, stackIn, templateOf } from '../synthesis.ts';
 import { networkIn } from './reachability/network-model.ts';
+import { each } from './reachability/template-changes.ts';
 import { FILL, resourcesIn } from './reachability/template-values.ts';
 import { follow, type Packet } from './reachability/walk.ts';
 
@@ -36,14 +37,6 @@ function arrivals(template: unknown, packets: readonly Packet[] = NEEDED) {
 
 const withGuardDuty = (network: object) => templateOf({ network: { ...network, guardDuty: true } }).toJSON();
 
-/** Changes the properties of every resource of a type. */
-// biome-ignore lint/suspicious/noExplicitAny: the tests change any part of a template
-function change(template: any, type: string, edit: (properties: any) => void) {
-  for (const { Type, Properties } of Object.values<{ Type: string; Properties: unknown }>(template.Resources)) {
-    if (Type === type) edit(Properties);
-  }
-}
-
 const MODES = [
   { egress: 'nat-gateway' },
   { egress: 'nat-gateway', vpcEndpoints: 'task-start', ipv6: true },
@@ -67,9 +60,9 @@ describe.each(MODES.map((network) => [JSON.stringify(network), network] as const
 
   it("the task reaches neither the sidecar's registry nor GuardDuty if DNS Firewall does not allow their domains", () => {
     const template = withGuardDuty(network);
-    change(template, 'AWS::Route53Resolver::FirewallDomainList', (list) => {
+    each('AWS::Route53Resolver::FirewallDomainList', (list) => {
       list.Domains = list.Domains.filter((name: unknown) => !/FindInMap|guardduty-data/.test(JSON.stringify(name)));
-    });
+    })(template['Resources']);
     for (const arrival of arrivals(template, [PULL, DATA])) expect(arrival).toMatchObject({ reached: false });
   });
 });
@@ -78,11 +71,11 @@ it.each(MODES.filter(({ egress }) => egress === 'network-firewall'))(
   'the task does not reach GuardDuty if the firewall has no rule for it, with %o',
   (network) => {
     const template = withGuardDuty(network);
-    change(template, 'AWS::NetworkFirewall::RuleGroup', ({ RuleGroup }) => {
+    each('AWS::NetworkFirewall::RuleGroup', ({ RuleGroup }) => {
       const broken = JSON.stringify(RuleGroup.RulesSource).replaceAll('guardduty-data.', 'guardduty-other.');
       expect(broken).not.toBe(JSON.stringify(RuleGroup.RulesSource));
       RuleGroup.RulesSource = JSON.parse(broken);
-    });
+    })(template['Resources']);
     for (const arrival of arrivals(template, [DATA])) {
       expect(arrival).toMatchObject({ reached: false, stoppedBy: expect.stringMatching(/^Network Firewall/) });
     }

@@ -7,6 +7,7 @@ import { EXISTING_VPC, templateOf } from '../synthesis.ts';
 import { networkIn } from './reachability/network-model.ts';
 import { policyFaults } from './reachability/policy-faults.ts';
 import { findings } from './reachability/probes.ts';
+import { type Change, each, type Part } from './reachability/template-changes.ts';
 
 const expected = {
   dnsFirewall: true,
@@ -33,21 +34,6 @@ const VARIANTS = {
   },
 };
 type Variant = keyof typeof VARIANTS;
-
-/** Any part of a template. */
-// biome-ignore lint/suspicious/noExplicitAny: a change can be anywhere
-type Part = any;
-type Resources = Record<string, Part>;
-type Change = (resources: Resources) => void;
-
-/** Changes the properties of every resource of a type. */
-function each(type: string, change: (properties: Part) => void): Change {
-  return (resources) => {
-    const some = Object.values(resources).filter((resource) => resource.Type === type);
-    if (some.length === 0) throw new Error(`There is no ${type}.`);
-    for (const resource of some) change(resource.Properties);
-  };
-}
 
 const FIREWALL = 'AWS::NetworkFirewall::';
 const RESOLVER = 'AWS::Route53Resolver::';

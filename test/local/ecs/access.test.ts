@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { ECSClient, ListClustersCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, registerScript, runInput, signedRequest, startLocalEcs } from './local-ecs.ts';
+import { until } from '../../processes.ts';
+import { clientSettings, registerScript, runInput, signedRequest, startLocalEcs } from './local-ecs.ts';
 
 /** Without these checks, another local user could start a shell as this user. So could a web page that rebinds its domain to 127.0.0.1. */
 
@@ -54,12 +55,7 @@ describe('the access key', () => {
     ],
   ])('%s is refused with the vendor’s error', async (_what, credentials, name, message) => {
     const { accessKeyId = world.server.credentials.accessKeyId, secretAccessKey } = credentials;
-    const client = new ECSClient({
-      endpoint: world.server.url,
-      region: world.server.region,
-      credentials: { accessKeyId, secretAccessKey },
-      maxAttempts: 1,
-    });
+    const client = new ECSClient(clientSettings({ ...world.server, credentials: { accessKeyId, secretAccessKey } }));
     const answer = client.send(new ListClustersCommand({}));
     await expect(answer).rejects.toMatchObject({ name, message, $metadata: { httpStatusCode: 400 } });
     client.destroy();
@@ -134,7 +130,7 @@ describe('a web page', () => {
     const { ecs, server } = world;
     registerScript(server, 'sleeper', 'exec sleep 60');
     const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
-    const task = await eventually('the task', () => server.task(tasks?.[0]?.taskArn ?? ''));
+    const task = await until('the task', () => server.task(tasks?.[0]?.taskArn ?? ''));
     const path = `/v4/${task.containers[0]?.runtimeId}/task`;
     expect((await send({ method: 'GET', path, headers: {} })).status).toBe(200);
     expect(await send({ method: 'GET', path, headers: { host: 'attacker.example' } })).toEqual(refused);

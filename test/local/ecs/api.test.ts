@@ -17,8 +17,9 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ec2RequestLimit } from '../../../local/ecs/core/wording.ts';
+import { until } from '../../processes.ts';
 import { only } from './core/virtual-ecs.ts';
-import { eventually, registerScript, runInput, signedRequest, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
+import { registerScript, runInput, signedRequest, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
 
 type World = Awaited<ReturnType<typeof startLocalEcs>>;
 let world: World;
@@ -107,31 +108,18 @@ describe('the AWS SDK', () => {
 });
 
 describe('the protocol', () => {
+  const ECS = 'AmazonEC2ContainerServiceV20141113';
+  const UNKNOWN = 'com.amazon.coral.service#UnknownOperationException';
   const post = async (target: string, body: string) =>
     fetch(world.server.url, await signedRequest(world.server, target, body));
 
   it.each([
-    [
-      'an unknown action',
-      'AmazonEC2ContainerServiceV20141113.CreateService',
-      '{}',
-      'com.amazon.coral.service#UnknownOperationException',
-    ],
-    [
-      'an action with the name of a JavaScript property',
-      'AmazonEC2ContainerServiceV20141113.constructor',
-      '{}',
-      'com.amazon.coral.service#UnknownOperationException',
-    ],
-    ['an unknown service', 'DynamoDB_20120810.GetItem', '{}', 'com.amazon.coral.service#UnknownOperationException'],
-    ['a body that isn’t JSON', 'AmazonEC2ContainerServiceV20141113.ListTasks', '<xml/>', 'SerializationException'],
-    ['JSON that isn’t an object', 'AmazonEC2ContainerServiceV20141113.ListTasks', '[]', 'SerializationException'],
-    [
-      'a value with the wrong type',
-      'AmazonEC2ContainerServiceV20141113.ListTasks',
-      '{"maxResults":"x"}',
-      'SerializationException',
-    ],
+    ['an unknown action', `${ECS}.CreateService`, '{}', UNKNOWN],
+    ['an action with the name of a JavaScript property', `${ECS}.constructor`, '{}', UNKNOWN],
+    ['an unknown service', 'DynamoDB_20120810.GetItem', '{}', UNKNOWN],
+    ['a body that isn’t JSON', `${ECS}.ListTasks`, '<xml/>', 'SerializationException'],
+    ['JSON that isn’t an object', `${ECS}.ListTasks`, '[]', 'SerializationException'],
+    ['a value with the wrong type', `${ECS}.ListTasks`, '{"maxResults":"x"}', 'SerializationException'],
   ])('answers %s with an error of AWS’s protocol', async (_what, target, body, type) => {
     const response = await post(target, body);
     expect(response.status).toBe(400);
@@ -159,10 +147,7 @@ describe('the protocol', () => {
   });
 
   it('treats null as an absent member, and ignores unknown members', async () => {
-    const response = await post(
-      'AmazonEC2ContainerServiceV20141113.ListTasks',
-      '{"cluster":"agents","family":null,"future":1}',
-    );
+    const response = await post(`${ECS}.ListTasks`, '{"cluster":"agents","family":null,"future":1}');
     expect(response.status).toBe(200);
   });
 
@@ -243,20 +228,18 @@ describe('an injected fault', () => {
   });
 });
 
-describe('a client that retries', () => {
-  it('launches only one task after a lost response, because the SDK repeats its client token', async () => {
-    const retrying = await startLocalEcs({}, 3);
-    try {
-      const { ecs, server } = retrying;
-      registerScript(server, 'sleeper', 'exec sleep 60');
-      server.faults.next('RunTask', { kind: 'lost-response' });
-      const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
-      expect(server.tasks().map(({ arn }) => arn)).toEqual([only(tasks).taskArn]);
-      expect(server.calls().map(({ action, status }) => `${action} ${status}`)).toEqual(['RunTask 0', 'RunTask 200']);
-    } finally {
-      await retrying.close();
-    }
-  });
+it('a client that retries launches only one task after a lost response, because the SDK repeats its client token', async () => {
+  const retrying = await startLocalEcs({}, 3);
+  try {
+    const { ecs, server } = retrying;
+    registerScript(server, 'sleeper', 'exec sleep 60');
+    server.faults.next('RunTask', { kind: 'lost-response' });
+    const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
+    expect(server.tasks().map(({ arn }) => arn)).toEqual([only(tasks).taskArn]);
+    expect(server.calls().map(({ action, status }) => `${action} ${status}`)).toEqual(['RunTask 0', 'RunTask 200']);
+  } finally {
+    await retrying.close();
+  }
 });
 
 describe('the server', () => {
@@ -273,7 +256,7 @@ describe('the server', () => {
     });
     const run = await ecs.send(new RunTaskCommand(runInput(server, 'talker')));
     const arn = only(run.tasks).taskArn ?? '';
-    await eventually('the end', () => (server.task(arn)?.lastStatus === 'STOPPED' ? true : undefined));
+    await until('the end', () => server.task(arn)?.lastStatus === 'STOPPED');
     forget();
     expect(changes.at(-1)).toBe('STOPPED');
     expect(server.logs(arn)).toEqual(

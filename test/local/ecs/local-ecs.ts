@@ -12,11 +12,19 @@ export const TASK_SIZE = {
   memory: '512',
 };
 
+/** Settings of the SDK's clients for a server. */
+export const clientSettings = (server: Pick<EcsServer, 'url' | 'region' | 'credentials'>, maxAttempts = 1) => ({
+  endpoint: server.url,
+  region: server.region,
+  credentials: server.credentials,
+  maxAttempts,
+});
+
 /** A server with a cluster `agents`, and clients that don't retry by default. */
 export async function startLocalEcs(options: EcsOptions = {}, maxAttempts = 1) {
   const server = await startEcs({ phases: AT_ONCE, closeGraceMs: 500, ...options });
   server.createCluster({ clusterName: 'agents', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
-  const settings = { endpoint: server.url, region: server.region, credentials: server.credentials, maxAttempts };
+  const settings = clientSettings(server, maxAttempts);
   const ecs = new ECSClient(settings);
   const secrets = new SecretsManagerClient(settings);
   const close = async (): Promise<void> => {
@@ -35,10 +43,7 @@ export async function signedRequest(
 ): Promise<{ readonly method: string; readonly headers: Record<string, string>; readonly body: string }> {
   const { promise, resolve } = Promise.withResolvers<Record<string, string>>();
   const client = new ECSClient({
-    endpoint: server.url,
-    region: server.region,
-    credentials: server.credentials,
-    maxAttempts: 1,
+    ...clientSettings(server),
     requestHandler: {
       handle: (request: { readonly headers: Record<string, string> }) => {
         resolve(request.headers);
@@ -86,18 +91,4 @@ export function registerScript(server: EcsServer, family: string, script: string
     ...TASK_SIZE,
     containerDefinitions: [{ name: 'main', image: 'busybox', command: ['/bin/sh', '-c', script], ...container }],
   });
-}
-
-/** Calls `ask` until it returns a value. */
-export async function eventually<Value>(
-  what: string,
-  ask: () => Value | undefined | Promise<Value | undefined>,
-): Promise<Value> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const value = await ask();
-    if (value !== undefined) return value;
-    if (Date.now() > deadline) throw new Error(`Timeout while waiting for ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

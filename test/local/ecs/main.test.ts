@@ -1,16 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { DescribeTasksCommand, ECSClient, RegisterTaskDefinitionCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { isRunning, until, wordsIn } from '../../processes.ts';
+import { newFolder } from '../../temporary-folder.ts';
+import { startProgram } from '../program.ts';
 import { only } from './core/virtual-ecs.ts';
-import { eventually, TASK_SIZE } from './local-ecs.ts';
+import { TASK_SIZE } from './local-ecs.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
-const MAIN = join(ROOT, 'local/ecs/main.ts');
+const MAIN = join(import.meta.dirname, '../../../local/ecs/main.ts');
 
 const readyLine = z.strictObject({
   url: z.string(),
@@ -32,29 +30,10 @@ const readyLine = z.strictObject({
   securityGroups: z.array(z.string()).min(1),
 });
 
-let scratch: string;
-const children = new Set<ChildProcess>();
-
-beforeAll(() => {
-  scratch = mkdtempSync(join(tmpdir(), 'ecs-main-'));
-});
-afterAll(() => {
-  for (const child of children) child.kill('SIGKILL');
-  rmSync(scratch, { recursive: true });
-});
-
-/** Starts the program and waits for its ready line. */
-async function start(command: string, args: readonly string[]) {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
-  children.add(child);
-  const stdout: string[] = [];
-  const stderr: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => stdout.push(line));
-  createInterface({ input: child.stderr }).on('line', (line) => stderr.push(line));
-  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-  const line = await eventually('the ready line', () => stdout[0]);
-  return { child, stdout, stderr, ended, ready: readyLine.parse(JSON.parse(line)) };
-}
+const scratch = newFolder('ecs-main');
+/** The server as a program whose tasks start at once. */
+const startServer = (...args: readonly string[]) =>
+  startProgram(process.execPath, [MAIN, '--provision-ms', '0', '--pull-ms', '0', '--boot-ms', '0', ...args]);
 
 /** A client that is configured only by the printed environment variables, as a user would do it. */
 function clientOf({ environment }: z.output<typeof readyLine>): ECSClient {
@@ -79,7 +58,7 @@ async function startStubbornTask(ready: z.output<typeof readyLine>, file: string
         {
           name: 'main',
           image: 'busybox',
-          command: ['/bin/sh', '-c', `sleep 60 & echo $$ $! done >${file}; wait`],
+          command: ['/bin/sh', '-c', `sleep 60 & echo $$ $! >${file}; wait`],
         },
       ],
     }),
@@ -92,141 +71,85 @@ async function startStubbornTask(ready: z.output<typeof readyLine>, file: string
     }),
   );
   client.destroy();
-  return eventually('the task', () => {
-    try {
-      const text = readFileSync(file, 'utf8');
-      return text.includes('done') ? text.split(' ').slice(0, 2).map(Number) : undefined;
-    } catch {
-      return undefined;
-    }
-  });
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
+  return (await wordsIn(file)).map(Number);
 }
 
 describe('the server', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'prints one line when it is ready, and exits with 0 and without leftovers after %s',
     async (signal) => {
-      const { child, ended, ready, stdout } = await start('node', [
-        MAIN,
-        '--provision-ms',
-        '0',
-        '--pull-ms',
-        '0',
-        '--boot-ms',
-        '0',
-      ]);
-      const pids = await startStubbornTask(ready, join(scratch, signal));
-      expect(pids.filter(runs)).toEqual(pids);
+      const { child, ended, ready } = startServer();
+      const pids = await startStubbornTask(await ready(readyLine), join(scratch, signal));
+      expect(pids.filter(isRunning)).toEqual(pids);
       child.kill(signal);
-      expect(await ended).toBe(0);
-      expect(pids.filter(runs)).toEqual([]);
-      expect(stdout).toHaveLength(1);
+      const { code, stdout } = await ended;
+      expect(code).toBe(0);
+      expect(pids.filter(isRunning)).toEqual([]);
+      expect(stdout.trim().split('\n')).toHaveLength(1);
     },
   );
 
   it('leaves no process of a task behind when it is killed', async () => {
-    const { child, ready } = await start('node', [MAIN, '--provision-ms', '0', '--pull-ms', '0', '--boot-ms', '0']);
-    const pids = await startStubbornTask(ready, join(scratch, 'killed'));
+    const { child, ready } = startServer();
+    const pids = await startStubbornTask(await ready(readyLine), join(scratch, 'killed'));
     child.kill('SIGKILL');
-    await eventually('the end of all', () => (pids.some(runs) ? undefined : true));
+    await until('the end of all', () => !pids.some(isRunning));
   });
 });
 
-describe('npm run local:ecs', () => {
-  it('ends together with npm and leaves nothing behind', async () => {
-    const { child, ready, ended } = await start('npm', [
-      'run',
-      '--silent',
-      'local:ecs',
-      '--',
-      '--port',
-      '0',
-      '--cluster',
-      'mine',
-      '--boot-ms',
-      '0',
-    ]);
-    expect(ready).toMatchObject({ cluster: 'mine', region: 'eu-central-1' });
-    const pids = await startStubbornTask(ready, join(scratch, 'npm'));
-    child.kill('SIGTERM');
-    await ended;
-    await eventually('the end of all', () => (pids.some(runs) ? undefined : true));
-    await expect(fetch(ready.url)).rejects.toThrow();
-  });
+it('npm run local:ecs ends together with npm and leaves nothing behind', async () => {
+  const args = ['run', '--silent', 'local:ecs', '--', '--port', '0', '--cluster', 'mine', '--boot-ms', '0'];
+  const { child, ready, ended } = startProgram('npm', args);
+  const line = await ready(readyLine);
+  expect(line).toMatchObject({ cluster: 'mine', region: 'eu-central-1' });
+  const pids = await startStubbornTask(line, join(scratch, 'npm'));
+  child.kill('SIGTERM');
+  await ended;
+  await until('the end of all', () => !pids.some(isRunning));
+  await expect(fetch(line.url)).rejects.toThrow();
 });
 
-describe('the ready-made task definitions', () => {
-  it('run until they are stopped, exit with 0, or find no capacity', async () => {
-    const { child, ready, ended } = await start('node', [
-      MAIN,
-      '--provision-ms',
-      '0',
-      '--pull-ms',
-      '0',
-      '--boot-ms',
-      '0',
-      '--deprovision-ms',
-      '0',
-    ]);
-    const client = clientOf(ready);
-    const run = (taskDefinition: string) =>
-      client.send(
-        new RunTaskCommand({
-          cluster: ready.cluster,
-          taskDefinition,
-          networkConfiguration: {
-            awsvpcConfiguration: { subnets: ready.subnets, securityGroups: ready.securityGroups },
-          },
-        }),
-      );
-    const [kept, exits, refused] = await Promise.all([
-      run(ready.taskDefinition),
-      run(ready.exitTaskDefinition),
-      run(ready.noCapacityTaskDefinition),
-    ]);
-    expect(refused.tasks).toEqual([]);
-    expect(only(refused.failures).reason).toMatch(/^Capacity is unavailable at this time/);
-    const described = async () => {
-      const tasks = [only(kept.tasks).taskArn ?? '', only(exits.tasks).taskArn ?? ''];
-      const [one, two] = (await client.send(new DescribeTasksCommand({ cluster: ready.cluster, tasks }))).tasks ?? [];
-      return one?.lastStatus === 'RUNNING' && two?.lastStatus === 'STOPPED' ? { one, two } : undefined;
-    };
-    const { one, two } = await eventually('both', described);
-    expect(one.containers?.[0]?.name).toBe(ready.container);
-    expect(two).toMatchObject({
-      stopCode: 'EssentialContainerExited',
-      containers: [{ name: ready.container, exitCode: 0 }],
-    });
-    client.destroy();
-    child.kill('SIGTERM');
-    expect(await ended).toBe(0);
+it('the ready-made task definitions run until they are stopped, exit with 0, or find no capacity', async () => {
+  const program = startServer('--deprovision-ms', '0');
+  const ready = await program.ready(readyLine);
+  const client = clientOf(ready);
+  const run = (taskDefinition: string) =>
+    client.send(
+      new RunTaskCommand({
+        cluster: ready.cluster,
+        taskDefinition,
+        networkConfiguration: {
+          awsvpcConfiguration: { subnets: ready.subnets, securityGroups: ready.securityGroups },
+        },
+      }),
+    );
+  const [kept, exits, refused] = await Promise.all([
+    run(ready.taskDefinition),
+    run(ready.exitTaskDefinition),
+    run(ready.noCapacityTaskDefinition),
+  ]);
+  expect(refused.tasks).toEqual([]);
+  expect(only(refused.failures).reason).toMatch(/^Capacity is unavailable at this time/);
+  const described = async () => {
+    const tasks = [only(kept.tasks).taskArn ?? '', only(exits.tasks).taskArn ?? ''];
+    const [one, two] = (await client.send(new DescribeTasksCommand({ cluster: ready.cluster, tasks }))).tasks ?? [];
+    return one?.lastStatus === 'RUNNING' && two?.lastStatus === 'STOPPED' ? { one, two } : undefined;
+  };
+  const { one, two } = await until('both', described);
+  expect(one.containers?.[0]?.name).toBe(ready.container);
+  expect(two).toMatchObject({
+    stopCode: 'EssentialContainerExited',
+    containers: [{ name: ready.container, exitCode: 0 }],
   });
+  client.destroy();
+  program.child.kill('SIGTERM');
+  expect((await program.ended).code).toBe(0);
 });
 
-describe('a wrong command line', () => {
-  it('is reported with all faults and exit code 2', async () => {
-    const child = spawn('node', [MAIN, '--port', 'x', '--subnet', 'a', '--region', 'Mars'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    children.add(child);
-    const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-    let stderr = '';
-    let stdout = '';
-    child.stderr.on('data', (chunk: Buffer) => (stderr += String(chunk)));
-    child.stdout.on('data', (chunk: Buffer) => (stdout += String(chunk)));
-    expect(await ended).toBe(2);
-    expect(stdout).toBe('');
-    for (const flag of ['--port: given "x"', '--subnet: given ["a"]; NAME=VALUE', '--region: given "Mars"']) {
-      expect(stderr).toContain(flag);
-    }
-  });
+it('a wrong command line is reported with all faults and exit code 2', async () => {
+  const { code, stdout, stderr } = await startServer('--port', 'x', '--subnet', 'a', '--region', 'Mars').ended;
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  for (const flag of ['--port: given "x"', '--subnet: given ["a"]; NAME=VALUE', '--region: given "Mars"']) {
+    expect(stderr).toContain(flag);
+  }
 });

@@ -1,23 +1,20 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isRunning, until, wordsIn } from '../../processes.ts';
+import { newFolder } from '../../temporary-folder.ts';
 import { only } from './core/virtual-ecs.ts';
-import { eventually, registerScript, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
+import { registerScript, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
 
 type World = Awaited<ReturnType<typeof startLocalEcs>>;
 let world: World;
-let scratch: string;
+const scratch = newFolder('ecs-test');
 
 beforeAll(async () => {
-  scratch = mkdtempSync(join(tmpdir(), 'ecs-test-'));
   world = await startLocalEcs();
 });
-afterAll(async () => {
-  await world.close();
-  rmSync(scratch, { recursive: true });
-});
+afterAll(() => world.close());
 
 async function run(family: string, more: Parameters<typeof runInput>[2] = {}): Promise<string> {
   const { tasks } = await world.ecs.send(new RunTaskCommand(runInput(world.server, family, more)));
@@ -25,41 +22,28 @@ async function run(family: string, more: Parameters<typeof runInput>[2] = {}): P
 }
 
 const reaching = (arn: string, status: string) =>
-  eventually(`${status} of ${arn}`, () => {
+  until(`${status} of ${arn}`, () => {
     const task = world.server.task(arn);
-    return task?.lastStatus === status ? task : undefined;
+    return task?.lastStatus === status && task;
   });
 
 const output = (arn: string) => world.server.logs(arn).map(({ text }) => text);
-const printed = (arn: string, text: string) => eventually(text, () => (output(arn).includes(text) ? true : undefined));
+const printed = (arn: string, text: string) => until(text, () => output(arn).includes(text));
 
-/** Whether a process with this id is running. A zombie isn't. */
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return true;
-  }
-}
-
-describe('a container that can’t be started', () => {
-  it.each([
-    ['a NUL in its environment', { environment: [{ name: 'N', value: 'a\0b' }] }],
-    ['a NUL in its command', { command: ['/bin/sh', '-c', 'exit\0'] }],
-    ['a missing program', { command: ['/does/not/exist'] }],
-    ['an empty program name', { command: [''] }],
-  ])('because of %s ends its task with the reason, and the server continues', async (_what, override) => {
+it.each([
+  ['a NUL in its environment', { environment: [{ name: 'N', value: 'a\0b' }] }],
+  ['a NUL in its command', { command: ['/bin/sh', '-c', 'exit\0'] }],
+  ['a missing program', { command: ['/does/not/exist'] }],
+  ['an empty program name', { command: [''] }],
+])(
+  'a container that can’t be started because of %s ends its task with the reason, and the server continues',
+  async (_what, override) => {
     registerScript(world.server, 'impossible', 'exit 0');
     const arn = await run('impossible', { overrides: { containerOverrides: [{ name: 'main', ...override }] } });
     const task = await reaching(arn, 'STOPPED');
     expect(task.stoppedReason).toMatch(/^CannotStartContainerError/);
-  });
-});
+  },
+);
 
 describe('a container', () => {
   it('is a process without the server’s environment, in a fresh directory that is deleted afterwards', async () => {
@@ -104,7 +88,7 @@ describe('a container', () => {
   it('finds its task at the metadata endpoint', async () => {
     registerScript(world.server, 'metadata', 'echo "$ECS_CONTAINER_METADATA_URI_V4"; exec sleep 60');
     const arn = await run('metadata', { tags: [{ key: 'run', value: 'run-1' }] });
-    const [uri = ''] = await eventually('its URI', () => (output(arn).length > 0 ? output(arn) : undefined));
+    const [uri = ''] = await until('its URI', () => output(arn).length > 0 && output(arn));
     await reaching(arn, 'RUNNING');
     const task: unknown = await (await fetch(`${uri}/task`)).json();
     expect(task).toMatchObject({
@@ -147,7 +131,7 @@ describe('a container', () => {
     expect((task.executionStoppedAt ?? 0) - (task.stoppingAt ?? 0)).toBeGreaterThanOrEqual(1990);
     const left = readFileSync(pids, 'utf8').trim().split('\n').map(Number);
     expect(left.length).toBeGreaterThan(0);
-    expect(left.filter(runs)).toEqual([]);
+    expect(left.filter(isRunning)).toEqual([]);
   });
 
   it('leaves no process behind when it ends on its own', async () => {
@@ -155,7 +139,7 @@ describe('a container', () => {
     registerScript(world.server, 'background', `sleep 63 & echo $! >${pids}; exit 0`);
     const task = await reaching(await run('background'), 'STOPPED');
     expect(task).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 0 }] });
-    expect(runs(Number(readFileSync(pids, 'utf8')))).toBe(false);
+    expect(isRunning(Number(readFileSync(pids, 'utf8')))).toBe(false);
   });
 
   it('exits with 137 when it runs out of memory, and with 143 when Spot is interrupted', async () => {
@@ -274,22 +258,13 @@ describe('a secret', () => {
   });
 });
 
-describe('a server that closes', () => {
-  it('ends all processes, even those that ignore SIGTERM, and removes its directories', async () => {
-    const closing = await startLocalEcs({ closeGraceMs: 100 });
-    const pids = join(scratch, 'closing');
-    registerScript(closing.server, 'stubborn', `trap '' TERM; echo "$$ $PWD" >${pids}; while :; do sleep 1; done`);
-    await closing.ecs.send(new RunTaskCommand(runInput(closing.server, 'stubborn')));
-    const [pid = '', directory = ''] = await eventually('the process', () => {
-      try {
-        const text = readFileSync(pids, 'utf8');
-        return text.endsWith('\n') ? text.trim().split(' ') : undefined;
-      } catch {
-        return undefined;
-      }
-    });
-    await closing.close();
-    expect(runs(Number(pid))).toBe(false);
-    expect(() => readdirSync(join(directory, '..', '..'))).toThrow(/ENOENT/);
-  });
+it('a server that closes ends all processes, even those that ignore SIGTERM, and removes its directories', async () => {
+  const closing = await startLocalEcs({ closeGraceMs: 100 });
+  const pids = join(scratch, 'closing');
+  registerScript(closing.server, 'stubborn', `trap '' TERM; echo "$$ $PWD" >${pids}; while :; do sleep 1; done`);
+  await closing.ecs.send(new RunTaskCommand(runInput(closing.server, 'stubborn')));
+  const [pid = '', directory = ''] = await wordsIn(pids);
+  await closing.close();
+  expect(isRunning(Number(pid))).toBe(false);
+  expect(() => readdirSync(join(directory, '..', '..'))).toThrow(/ENOENT/);
 });

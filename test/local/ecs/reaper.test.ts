@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Reaper } from '../../../local/ecs/reaper.ts';
+import { newFolder } from '../../temporary-folder.ts';
 
 const MARK = `ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:1/v4/${process.pid}-`;
 
@@ -21,7 +20,7 @@ function sleeper(environment: Record<string, string>) {
 it.runIf(existsSync('/proc/self/environ'))(
   'the reaper ends a process that the server started just before it crashed and didn’t report',
   async () => {
-    const reaper = new Reaper(mkdtempSync(join(tmpdir(), 'reaper-')));
+    const reaper = new Reaper(newFolder('reaper'));
     reaper.mark(MARK);
     const [name = '', value = ''] = MARK.split(/=(.*)/);
     const ours = sleeper({ [name]: `${value}one` });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { only } from './core/virtual-ecs.ts';
 import { registerScript, startLocalEcs } from './local-ecs.ts';
@@ -87,63 +87,59 @@ out['unknownSecret'] = error(lambda: secrets.get_secret_value(SecretId='nothing'
 print(json.dumps(out))
 `;
 
-describe('boto3', () => {
-  it('sees the same tasks, client tokens, pages, errors and secrets as the JavaScript SDK', async (context) => {
-    if (!(await has('python3', ['-c', 'import boto3']))) context.skip('There is no boto3 on this machine.');
-    const subnet = world.server.subnets[0]?.id ?? '';
-    const { stdout } = await run('python3', ['-c', script, subnet], { env: environment() });
-    const { tokens, ...seen } = z.looseObject({ tokens: z.boolean() }).parse(JSON.parse(stdout));
-    const first = only(world.server.tasks('agents').filter(({ startedBy }) => startedBy === 'run-1/plan'));
-    expect(seen).toEqual({
-      arn: first.arn,
-      ...(tokens && {
-        same: true,
-        conflict: { code: 'ConflictException', message: expect.any(String), status: 400, resourceIds: [first.arn] },
-      }),
-      missing: 'MISSING',
-      tags: [{ key: 'run', value: 'run-1' }],
-      startedAt: expect.closeTo((first.startedAt ?? 0) / 1000, 2),
-      stopped: { stopCode: 'UserInitiated', stoppedReason: 'enough', tags: [] },
-      paged: 3,
-      unknownCluster: {
-        code: 'ClusterNotFoundException',
-        message: 'Cluster not found.',
-        status: 400,
-        resourceIds: null,
-      },
-      secret: ['two', 'one'],
-      unknownSecret: {
-        code: 'ResourceNotFoundException',
-        message: "Secrets Manager can't find the specified secret.",
-        status: 400,
-        resourceIds: null,
-      },
-    });
+it('boto3 sees the same tasks, client tokens, pages, errors and secrets as the JavaScript SDK', async (context) => {
+  if (!(await has('python3', ['-c', 'import boto3']))) context.skip('There is no boto3 on this machine.');
+  const subnet = world.server.subnets[0]?.id ?? '';
+  const { stdout } = await run('python3', ['-c', script, subnet], { env: environment() });
+  const { tokens, ...seen } = z.looseObject({ tokens: z.boolean() }).parse(JSON.parse(stdout));
+  const first = only(world.server.tasks('agents').filter(({ startedBy }) => startedBy === 'run-1/plan'));
+  expect(seen).toEqual({
+    arn: first.arn,
+    ...(tokens && {
+      same: true,
+      conflict: { code: 'ConflictException', message: expect.any(String), status: 400, resourceIds: [first.arn] },
+    }),
+    missing: 'MISSING',
+    tags: [{ key: 'run', value: 'run-1' }],
+    startedAt: expect.closeTo((first.startedAt ?? 0) / 1000, 2),
+    stopped: { stopCode: 'UserInitiated', stoppedReason: 'enough', tags: [] },
+    paged: 3,
+    unknownCluster: {
+      code: 'ClusterNotFoundException',
+      message: 'Cluster not found.',
+      status: 400,
+      resourceIds: null,
+    },
+    secret: ['two', 'one'],
+    unknownSecret: {
+      code: 'ResourceNotFoundException',
+      message: "Secrets Manager can't find the specified secret.",
+      status: 400,
+      resourceIds: null,
+    },
   });
 });
 
-describe('the aws CLI', () => {
-  it('runs a task', async (context) => {
-    if (!(await has('aws', ['--version']))) context.skip('There is no aws CLI on this machine.');
-    const network = `awsvpcConfiguration={subnets=[${world.server.subnets[0]?.id ?? ''}]}`;
-    const endpoint = ['--endpoint-url', world.server.url];
-    const args = [
-      ...endpoint,
-      'ecs',
-      'run-task',
-      '--cluster',
-      'agents',
-      '--task-definition',
-      'exits',
-      '--launch-type',
-      'FARGATE',
-    ];
-    const { stdout } = await run('aws', [...args, '--network-configuration', network, '--output', 'json'], {
-      env: environment(),
-    });
-    expect(JSON.parse(stdout)).toMatchObject({
-      tasks: [{ lastStatus: 'PROVISIONING', containers: [{ name: 'main' }] }],
-      failures: [],
-    });
+it('the aws CLI runs a task', async (context) => {
+  if (!(await has('aws', ['--version']))) context.skip('There is no aws CLI on this machine.');
+  const network = `awsvpcConfiguration={subnets=[${world.server.subnets[0]?.id ?? ''}]}`;
+  const endpoint = ['--endpoint-url', world.server.url];
+  const args = [
+    ...endpoint,
+    'ecs',
+    'run-task',
+    '--cluster',
+    'agents',
+    '--task-definition',
+    'exits',
+    '--launch-type',
+    'FARGATE',
+  ];
+  const { stdout } = await run('aws', [...args, '--network-configuration', network, '--output', 'json'], {
+    env: environment(),
+  });
+  expect(JSON.parse(stdout)).toMatchObject({
+    tasks: [{ lastStatus: 'PROVISIONING', containers: [{ name: 'main' }] }],
+    failures: [],
   });
 });

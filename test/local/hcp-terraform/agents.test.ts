@@ -114,21 +114,19 @@ describe('an agent', () => {
   });
 });
 
-describe('the list of agents', () => {
-  it('has pages with totals, and a filter by the time of the last ping', async () => {
-    const path = `${platform.pool}/agents`;
-    await platform.register({ name: 'a' });
-    await (await platform.register({ name: 'b' })).status('exited');
-    clock.advance(10 * MINUTE_MS);
-    await platform.register({ name: 'c' });
-    const all = await platform.api('GET', `${path}?page%5Bsize%5D=2`);
-    const page = { 'current-page': 1, 'page-size': 2, 'prev-page': null, 'next-page': 2 };
-    expect(at(all.body, 'meta', 'pagination')).toEqual({ ...page, 'total-pages': 2, 'total-count': 3 });
-    const recent = await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=2026-03-01T12:05:00Z`);
-    expect(listAt(recent.body, 'data').map((each) => at(each, 'attributes', 'name'))).toEqual(['c']);
-    expect((await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=yesterday`)).status).toBe(400);
-    expect((await platform.api('GET', '/agent-pools/apool-nobody/agents')).status).toBe(404);
-  });
+it('the list of agents has pages with totals, and a filter by the time of the last ping', async () => {
+  const path = `${platform.pool}/agents`;
+  await platform.register({ name: 'a' });
+  await (await platform.register({ name: 'b' })).status('exited');
+  clock.advance(10 * MINUTE_MS);
+  await platform.register({ name: 'c' });
+  const all = await platform.api('GET', `${path}?page%5Bsize%5D=2`);
+  const page = { 'current-page': 1, 'page-size': 2, 'prev-page': null, 'next-page': 2 };
+  expect(at(all.body, 'meta', 'pagination')).toEqual({ ...page, 'total-pages': 2, 'total-count': 3 });
+  const recent = await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=2026-03-01T12:05:00Z`);
+  expect(listAt(recent.body, 'data').map((each) => at(each, 'attributes', 'name'))).toEqual(['c']);
+  expect((await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=yesterday`)).status).toBe(400);
+  expect((await platform.api('GET', '/agent-pools/apool-nobody/agents')).status).toBe(404);
 });
 
 describe('jobs', () => {

@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { startProgram } from '../program.ts';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../../local/hcp-terraform/main.ts', import.meta.url));
 const patience = { timeout: 30_000, interval: 50 };
 
@@ -22,28 +21,7 @@ const readyLine = z.strictObject({
 });
 type Ready = z.infer<typeof readyLine>;
 
-const started: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of started.splice(0)) child.kill('SIGKILL');
-});
-
-function start(command: string, args: readonly string[]) {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
-  started.push(child);
-  const output = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', (chunk: string) => {
-      output[stream] += chunk;
-    });
-  }
-  return {
-    child,
-    ready: (): Promise<Ready> => vi.waitFor(() => readyLine.parse(JSON.parse(output.stdout)), patience),
-    finished: once(child, 'close').then(() => ({ code: child.exitCode, ...output })),
-  };
-}
-
-const startMain = (...args: readonly string[]) => start(process.execPath, [MAIN, ...args]);
+const startMain = (...args: readonly string[]) => startProgram(process.execPath, [MAIN, ...args]);
 
 async function pingStatus({ url, ca }: Ready): Promise<number> {
   const dispatcher = new Agent({ connect: { ca: readFileSync(ca, 'utf8') } });
@@ -58,14 +36,14 @@ describe('the emulator as a program', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'prints one line when it is ready, and exits on %s with 0',
     async (signal) => {
-      const { child, ready, finished } = startMain('--organization', 'my-org');
-      const line = await ready();
+      const { child, ready, ended } = startMain('--organization', 'my-org');
+      const line = await ready(readyLine);
       expect(line).toMatchObject({ organization: 'my-org', url: expect.stringMatching(/^https:\/\/localhost:\d+$/) });
       expect(line.agentCommand).toContain(line.agentPool.token);
       expect(line.agentCommand).toContain('local/tfc-agent/tfc-agent');
       expect(await pingStatus(line)).toBe(204);
       child.kill(signal);
-      const { code, stdout } = await finished;
+      const { code, stdout } = await ended;
       expect(code).toBe(0);
       expect(stdout.trim().split('\n')).toHaveLength(1);
       expect(existsSync(dirname(line.ca))).toBe(false);
@@ -73,8 +51,8 @@ describe('the emulator as a program', () => {
   );
 
   it('prints nothing if a client aborts an upload', async () => {
-    const { child, ready, finished } = startMain();
-    const line = await ready();
+    const { child, ready, ended } = startMain();
+    const line = await ready(readyLine);
     const upload = httpsRequest(`${line.url}/v1/object/x`, {
       method: 'PUT',
       ca: readFileSync(line.ca),
@@ -86,12 +64,12 @@ describe('the emulator as a program', () => {
     upload.destroy();
     expect(await pingStatus(line)).toBe(204);
     child.kill('SIGTERM');
-    expect(await finished).toMatchObject({ code: 0, stderr: '' });
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('ends if its parent process, npm, gets the signal', async () => {
-    const { child, ready } = start('npm', ['run', '--silent', 'local:hcp-terraform', '--', '--port', '0']);
-    const { url } = await ready();
+    const { child, ready } = startProgram('npm', ['run', '--silent', 'local:hcp-terraform', '--', '--port', '0']);
+    const { url } = await ready(readyLine);
     child.kill('SIGTERM');
     // While the server listens, the error is that its certificate isn't trusted.
     const attempt = () => request(`${url}/api/v2/ping`).catch(({ code }: NodeJS.ErrnoException) => code);
@@ -104,15 +82,15 @@ describe('the emulator as a program', () => {
     [['--organization', 'a b'], '--organization is "a b"'],
     [['--nonsense'], "'--nonsense'"],
   ])('exits with 2 for the arguments %j, and reports the fault', async (args, message) => {
-    const { code, stdout, stderr } = await startMain(...args).finished;
+    const { code, stdout, stderr } = await startMain(...args).ended;
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toContain(message);
   });
 
   it('exits with 1 and reports that the port is in use', async () => {
-    const { port } = new URL((await startMain().ready()).url);
-    const { code, stderr } = await startMain('--port', port).finished;
+    const { port } = new URL((await startMain().ready(readyLine)).url);
+    const { code, stderr } = await startMain('--port', port).ended;
     expect(code).toBe(1);
     expect(stderr).toContain('EADDRINUSE');
   });

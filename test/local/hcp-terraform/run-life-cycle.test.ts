@@ -297,20 +297,18 @@ describe('actions on a run', () => {
   });
 });
 
-describe('logs', () => {
-  it('have markers at the start and the end, and can be read in parts while they grow', async () => {
-    const runId = await newRun();
-    expect(await log(runId, 'plan')).toBe('');
-    const { agent, job } = await takeJob(platform);
-    await agent.send('POST', `/jobs/${job.operationId}/log`, 'hello ', 'text/plain');
-    await agent.send('POST', `/jobs/${job.operationId}/log`, 'world', 'text/plain');
-    expect(await log(runId, 'plan')).toBe('\u0002hello world');
-    expect(await log(runId, 'plan', '?limit=4&offset=1')).toBe('hell');
-    expect(await log(runId, 'plan', '?limit=100&offset=12')).toBe('');
-    await agent.finish(job);
-    expect(await log(runId, 'plan')).toBe('\u0002hello world\u0003');
-    expect(await log(runId, 'plan', '?limit=100&offset=12')).toBe('\u0003');
-  });
+it('logs have markers at the start and the end, and can be read in parts while they grow', async () => {
+  const runId = await newRun();
+  expect(await log(runId, 'plan')).toBe('');
+  const { agent, job } = await takeJob(platform);
+  await agent.send('POST', `/jobs/${job.operationId}/log`, 'hello ', 'text/plain');
+  await agent.send('POST', `/jobs/${job.operationId}/log`, 'world', 'text/plain');
+  expect(await log(runId, 'plan')).toBe('\u0002hello world');
+  expect(await log(runId, 'plan', '?limit=4&offset=1')).toBe('hell');
+  expect(await log(runId, 'plan', '?limit=100&offset=12')).toBe('');
+  await agent.finish(job);
+  expect(await log(runId, 'plan')).toBe('\u0002hello world\u0003');
+  expect(await log(runId, 'plan', '?limit=100&offset=12')).toBe('\u0003');
 });
 
 describe('the redacted plan', () => {

@@ -113,15 +113,13 @@ describe('the list of runs of an organization', () => {
   });
 });
 
-describe('the list of runs of a workspace', () => {
-  it('contains plan-only runs only on request, and has no limit on the age of runs', async () => {
-    const workspace = await platform.api('GET', `${platform.organization}/workspaces/here`);
-    const path = `/workspaces/${textAt(workspace.body, 'data', 'id')}/runs`;
-    expect(names(await list(path))).toEqual(['saved', 'waiting', 'planning', 'old']);
-    expect(names(await list(path, { 'filter[operation]': 'plan_only' }))).toEqual(['speculative']);
-    const paged = await list(path, { 'page[size]': '3' });
-    expect(at(paged, 'meta', 'pagination')).toMatchObject({ 'total-pages': 2, 'total-count': 4 });
-  });
+it('the list of runs of a workspace contains plan-only runs only on request, and has no limit on the age of runs', async () => {
+  const workspace = await platform.api('GET', `${platform.organization}/workspaces/here`);
+  const path = `/workspaces/${textAt(workspace.body, 'data', 'id')}/runs`;
+  expect(names(await list(path))).toEqual(['saved', 'waiting', 'planning', 'old']);
+  expect(names(await list(path, { 'filter[operation]': 'plan_only' }))).toEqual(['speculative']);
+  const paged = await list(path, { 'page[size]': '3' });
+  expect(at(paged, 'meta', 'pagination')).toMatchObject({ 'total-pages': 2, 'total-count': 4 });
 });
 
 describe('other responses with runs', () => {

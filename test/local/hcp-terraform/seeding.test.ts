@@ -96,15 +96,13 @@ describe('workspaces', () => {
   });
 });
 
-describe('runs in a pool without agents', () => {
-  it('stay queued, and are found only by the filter for this pool', async () => {
-    const poolId = await platform.agentPool('lonely');
-    const workspaceId = await platform.workspace('one', { 'execution-mode': 'agent', 'agent-pool-id': poolId });
-    const runId = await platform.createRun(workspaceId);
-    expect(await (await platform.register()).poll()).toBeUndefined();
-    const query = 'filter%5Bagent_pool_names%5D=lonely&filter%5Bstatus%5D=plan_queued%2Capply_queued';
-    expect(idsOf(await platform.api('GET', `${organization}/runs?${query}`))).toEqual([runId]);
-  });
+it('runs in a pool without agents stay queued, and are found only by the filter for this pool', async () => {
+  const poolId = await platform.agentPool('lonely');
+  const workspaceId = await platform.workspace('one', { 'execution-mode': 'agent', 'agent-pool-id': poolId });
+  const runId = await platform.createRun(workspaceId);
+  expect(await (await platform.register()).poll()).toBeUndefined();
+  const query = 'filter%5Bagent_pool_names%5D=lonely&filter%5Bstatus%5D=plan_queued%2Capply_queued';
+  expect(idsOf(await platform.api('GET', `${organization}/runs?${query}`))).toEqual([runId]);
 });
 
 describe('configuration versions', () => {
@@ -137,91 +135,85 @@ describe('configuration versions', () => {
   });
 });
 
-describe('variables', () => {
-  it('can be created, changed and deleted; sensitive values are never shown', async () => {
-    const path = `/workspaces/${await platform.workspace('one')}/vars`;
-    const variable = { key: 'k', category: 'env' };
-    const made = await platform.create(path, 'vars', { ...variable, value: 'hush', sensitive: true });
-    expect(made.status).toBe(201);
-    expect(made.text).not.toContain('hush');
-    const id = textAt(made.body, 'data', 'id');
-    expect((await platform.create(path, 'vars', variable)).status).toBe(422);
-    const changed = await platform.change(`${path}/${id}`, 'vars', { key: 'l' });
-    expect(at(changed.body, 'data', 'attributes', 'key')).toBe('l');
-    expect((await platform.api('DELETE', `${path}/${id}`)).status).toBe(204);
-    expect(idsOf(await platform.api('GET', path))).toEqual([]);
-  });
+it('variables can be created, changed and deleted; sensitive values are never shown', async () => {
+  const path = `/workspaces/${await platform.workspace('one')}/vars`;
+  const variable = { key: 'k', category: 'env' };
+  const made = await platform.create(path, 'vars', { ...variable, value: 'hush', sensitive: true });
+  expect(made.status).toBe(201);
+  expect(made.text).not.toContain('hush');
+  const id = textAt(made.body, 'data', 'id');
+  expect((await platform.create(path, 'vars', variable)).status).toBe(422);
+  const changed = await platform.change(`${path}/${id}`, 'vars', { key: 'l' });
+  expect(at(changed.body, 'data', 'attributes', 'key')).toBe('l');
+  expect((await platform.api('DELETE', `${path}/${id}`)).status).toBe(204);
+  expect(idsOf(await platform.api('GET', path))).toEqual([]);
 });
 
-describe('state versions', () => {
-  const state = (serial: number) =>
-    JSON.stringify({
-      version: 4,
-      terraform_version: '1.11.4',
-      serial,
-      lineage: 'line',
-      outputs: {
-        names: { value: ['a'], type: ['tuple', ['string']] },
-        secret: { value: 's3', type: 'string', sensitive: true },
-      },
-      resources: [],
-    });
-
-  it('can be created inline or by upload, need the lock and a higher serial, and hide sensitive outputs in lists', async () => {
-    const workspace = `/workspaces/${await platform.workspace('one')}`;
-    const create = (serial: number, inline: boolean) => {
-      const md5 = createHash('md5').update(state(serial)).digest('hex');
-      const content = inline ? { state: Buffer.from(state(serial)).toString('base64') } : {};
-      const attributes = { serial, md5, lineage: 'line', ...content };
-      return platform.create(`${workspace}/state-versions`, 'state-versions', attributes);
-    };
-    expect((await platform.api('GET', `${workspace}/current-state-version`)).status).toBe(404);
-    expect((await create(1, true)).status).toBe(409);
-    await platform.api('POST', `${workspace}/actions/lock`);
-    expect((await create(1, true)).status).toBe(201);
-    expect((await create(1, true)).status).toBe(409);
-
-    const pending = await create(2, false);
-    expect(at(pending.body, 'data', 'attributes', 'status')).toBe('pending');
-    const uploadUrl = textAt(pending.body, 'data', 'attributes', 'hosted-state-upload-url');
-    expect((await platform.send('PUT', uploadUrl, { body: state(2) })).status).toBe(200);
-    const current = await platform.attributes(`${workspace}/current-state-version`);
-    expect(current).toMatchObject({ serial: 2, status: 'finalized' });
-    const download = textAt(current, 'hosted-state-download-url');
-    expect((await platform.send('GET', download)).text).toBe(state(2));
-
-    const outputs = await platform.api('GET', `${workspace}/current-state-version-outputs`);
-    expect(listAt(outputs.body, 'data').map((each) => at(each, 'attributes'))).toEqual([
-      { name: 'names', sensitive: false, type: 'array', value: ['a'], 'detailed-type': ['tuple', ['string']] },
-      { name: 'secret', sensitive: true, type: 'string', value: null, 'detailed-type': 'string' },
-    ]);
-    const secretId = textAt(outputs.body, 'data', 1, 'id');
-    expect(await platform.attributes(`/state-version-outputs/${secretId}`)).toMatchObject({ value: 's3' });
+const stateOf = (serial: number) =>
+  JSON.stringify({
+    version: 4,
+    terraform_version: '1.11.4',
+    serial,
+    lineage: 'line',
+    outputs: {
+      names: { value: ['a'], type: ['tuple', ['string']] },
+      secret: { value: 's3', type: 'string', sensitive: true },
+    },
+    resources: [],
   });
+
+it('state versions can be created inline or by upload, need the lock and a higher serial, and hide sensitive outputs in lists', async () => {
+  const workspace = `/workspaces/${await platform.workspace('one')}`;
+  const create = (serial: number, inline: boolean) => {
+    const md5 = createHash('md5').update(stateOf(serial)).digest('hex');
+    const content = inline ? { state: Buffer.from(stateOf(serial)).toString('base64') } : {};
+    const attributes = { serial, md5, lineage: 'line', ...content };
+    return platform.create(`${workspace}/state-versions`, 'state-versions', attributes);
+  };
+  expect((await platform.api('GET', `${workspace}/current-state-version`)).status).toBe(404);
+  expect((await create(1, true)).status).toBe(409);
+  await platform.api('POST', `${workspace}/actions/lock`);
+  expect((await create(1, true)).status).toBe(201);
+  expect((await create(1, true)).status).toBe(409);
+
+  const pending = await create(2, false);
+  expect(at(pending.body, 'data', 'attributes', 'status')).toBe('pending');
+  const uploadUrl = textAt(pending.body, 'data', 'attributes', 'hosted-state-upload-url');
+  expect((await platform.send('PUT', uploadUrl, { body: stateOf(2) })).status).toBe(200);
+  const current = await platform.attributes(`${workspace}/current-state-version`);
+  expect(current).toMatchObject({ serial: 2, status: 'finalized' });
+  const download = textAt(current, 'hosted-state-download-url');
+  expect((await platform.send('GET', download)).text).toBe(stateOf(2));
+
+  const outputs = await platform.api('GET', `${workspace}/current-state-version-outputs`);
+  expect(listAt(outputs.body, 'data').map((each) => at(each, 'attributes'))).toEqual([
+    { name: 'names', sensitive: false, type: 'array', value: ['a'], 'detailed-type': ['tuple', ['string']] },
+    { name: 'secret', sensitive: true, type: 'string', value: null, 'detailed-type': 'string' },
+  ]);
+  const secretId = textAt(outputs.body, 'data', 1, 'id');
+  expect(await platform.attributes(`/state-version-outputs/${secretId}`)).toMatchObject({ value: 's3' });
 });
 
-describe('API responses', () => {
-  it('have exactly the attributes and relationships of the real platform', async () => {
-    const runId = await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
-    await serveNext(platform);
-    const { agent } = await takeJob(platform);
-    const keys = async (path: string, ...members: string[]) =>
-      Object.keys(at((await platform.api('GET', path)).body, 'data', ...members) ?? {})
-        .sort()
-        .join(' ');
-    expect(await keys(`/runs/${runId}`, 'attributes')).toBe(
-      'actions allow-config-generation allow-empty-apply auto-apply canceled-at created-at debugging-mode has-changes is-destroy message permissions plan-only refresh refresh-only replace-addrs save-plan source status status-timestamps target-addrs terraform-version trigger-reason updated-at variables',
-    );
-    // A run doesn't contain its agent pool, so the launcher needs the filter by pool.
-    expect(await keys(`/runs/${runId}`, 'relationships')).toBe(
-      'apply comments configuration-version created-by plan policy-checks run-events task-stages workspace',
-    );
-    // An agent doesn't contain its job.
-    expect(await keys(`/agents/${agent.id}`)).toBe('attributes id links type');
-    expect(await keys(`/agents/${agent.id}`, 'attributes')).toBe('created-at ip-address last-ping-at name status');
-    expect(await keys(platform.pool, 'attributes')).toBe('agent-count created-at name organization-scoped');
-    expect(await keys(`/runs/${runId}/apply`, 'attributes')).toBe(
-      'execution-details log-read-url resource-additions resource-changes resource-destructions resource-imports status status-timestamps',
-    );
-  });
+it('API responses have exactly the attributes and relationships of the real platform', async () => {
+  const runId = await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
+  await serveNext(platform);
+  const { agent } = await takeJob(platform);
+  const keys = async (path: string, ...members: string[]) =>
+    Object.keys(at((await platform.api('GET', path)).body, 'data', ...members) ?? {})
+      .sort()
+      .join(' ');
+  expect(await keys(`/runs/${runId}`, 'attributes')).toBe(
+    'actions allow-config-generation allow-empty-apply auto-apply canceled-at created-at debugging-mode has-changes is-destroy message permissions plan-only refresh refresh-only replace-addrs save-plan source status status-timestamps target-addrs terraform-version trigger-reason updated-at variables',
+  );
+  // A run doesn't contain its agent pool, so the launcher needs the filter by pool.
+  expect(await keys(`/runs/${runId}`, 'relationships')).toBe(
+    'apply comments configuration-version created-by plan policy-checks run-events task-stages workspace',
+  );
+  // An agent doesn't contain its job.
+  expect(await keys(`/agents/${agent.id}`)).toBe('attributes id links type');
+  expect(await keys(`/agents/${agent.id}`, 'attributes')).toBe('created-at ip-address last-ping-at name status');
+  expect(await keys(platform.pool, 'attributes')).toBe('agent-count created-at name organization-scoped');
+  expect(await keys(`/runs/${runId}/apply`, 'attributes')).toBe(
+    'execution-details log-read-url resource-additions resource-changes resource-destructions resource-imports status status-timestamps',
+  );
 });

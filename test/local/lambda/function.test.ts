@@ -1,22 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type Death, type Invocation, type LocalFunction, startFunction } from '../../../local/lambda/function.ts';
+import { newFolder } from '../../temporary-folder.ts';
 
-let directory: string;
 let running: LocalFunction | undefined;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'function-'));
-});
 afterEach(async () => {
   await running?.stop();
   running = undefined;
-  rmSync(directory, { recursive: true });
 });
 
 function started(handler: string) {
-  const module = join(directory, 'handler.mjs');
+  const module = join(newFolder('function'), 'handler.mjs');
   writeFileSync(module, handler);
   const lines: string[] = [];
   const invocations: Invocation[] = [];

@@ -1,22 +1,21 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type HcpTerraformServer, startHcpTerraform } from '../../../local/hcp-terraform/server.ts';
 import { writeClientFiles } from '../../../local/start/client-files.ts';
 import { instructions } from '../../../local/start/keep.ts';
 import { openStateFolder } from '../../../local/start/state-folder.ts';
+import { newFolder } from '../../temporary-folder.ts';
 
 let directory: string;
 let server: HcpTerraformServer | undefined;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'keep-'));
+  directory = newFolder('keep');
 });
 afterEach(async () => {
   await server?.close();
   server = undefined;
-  rmSync(directory, { recursive: true });
 });
 
 const modeOf = (file: string) => statSync(file).mode & 0o777;

@@ -1,24 +1,14 @@
 /** Runs `npm start -- --keep` as a process. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import * as z from 'zod';
+import { until } from '../../processes.ts';
+import { newFolder } from '../../temporary-folder.ts';
+import { startProgram } from '../program.ts';
 
 const MAIN = join(import.meta.dirname, '../../../local/start/main.ts');
-const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 60_000, interval: 50 });
-
-let directory: string;
-const children: ChildProcess[] = [];
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'start-main-'));
-});
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
-  rmSync(directory, { recursive: true });
-});
 
 const readyLine = z.strictObject({
   url: z.string(),
@@ -29,14 +19,8 @@ const readyLine = z.strictObject({
 });
 
 async function start(args: readonly string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  children.push(child);
-  const [stdout, stderr]: string[][] = [[], []];
-  createInterface({ input: child.stdout }).on('line', (line) => stdout?.push(line));
-  createInterface({ input: child.stderr }).on('line', (line) => stderr?.push(line));
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const line = await until(() => stdout?.[0] ?? expect.fail(stderr?.join('\n')));
-  return { child, ended, stderr: () => stderr?.join('\n') ?? '', ready: readyLine.parse(JSON.parse(line)) };
+  const { child, ended, output, ready } = startProgram(process.execPath, [MAIN, ...args]);
+  return { child, ended, output, ready: await ready(readyLine) };
 }
 
 /** The process of the launcher's function. */
@@ -59,24 +43,26 @@ test('npm start -- --keep starts another launcher process after the first one di
   timeout: 120_000,
 }, async (context) => {
   if (process.platform !== 'linux') context.skip('The process is found in /proc, which this system does not have.');
-  const { child, ended, stderr } = await start(['--keep', '--json']);
-  const first = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+  const { child, ended, output } = await start(['--keep', '--json']);
+  const first = await until('a launcher', () => launcherOf(child));
   process.kill(first, 'SIGKILL');
-  await until(() => expect(stderr()).toContain("note  the launcher's process was killed (SIGKILL); as in AWS,"));
-  const second = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+  const note = "note  the launcher's process was killed (SIGKILL); as in AWS,";
+  await until('the note', () => output.stderr.includes(note));
+  const second = await until('a launcher', () => launcherOf(child));
   expect(second).not.toBe(first);
   child.kill('SIGINT');
-  expect(await ended).toBe(0);
+  expect((await ended).code).toBe(0);
   expect(launcherOf(child)).toBeUndefined();
 });
 
 test('npm start -- --keep has the same port, certificate and token after a restart with the same state folder', {
   timeout: 120_000,
 }, async () => {
+  const directory = newFolder('start-main');
   const args = ['--keep', '--json', '--state', join(directory, 'state')];
   const one = await start(args);
   one.child.kill('SIGTERM');
-  expect(await one.ended).toBe(0);
+  expect((await one.ended).code).toBe(0);
   const two = await start(args);
   expect(two.ready).toEqual(one.ready);
   const certificate = readFileSync(one.ready.ca, 'utf8');
@@ -88,7 +74,7 @@ test('npm start -- --keep has the same port, certificate and token after a resta
   expect(taken.stderr).toContain('Something else listens there: end it, or choose another port with --port.');
 
   two.child.kill('SIGTERM');
-  expect(await two.ended).toBe(0);
+  expect((await two.ended).code).toBe(0);
   expect(readFileSync(one.ready.ca, 'utf8')).toBe(certificate);
 });
 

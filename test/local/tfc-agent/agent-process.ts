@@ -1,10 +1,10 @@
 /** Starts the agent as a process with a separate home directory and with the PATH of the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { newFolder } from '../../temporary-folder.ts';
 import { TOKEN } from './agent-server.ts';
 
 export const COMMAND = fileURLToPath(new URL('../../../local/tfc-agent/tfc-agent', import.meta.url));
@@ -15,7 +15,7 @@ export interface AgentProcess {
   /** The output on stdout and stderr so far. */
   output(): string;
   readonly exited: Promise<number | null>;
-  /** Kills the process if it is still running, and removes its files. */
+  /** Kills the process if it is still running. */
   cleanUp(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export interface Starting {
 
 export function startAgent(settings: Starting): AgentProcess {
   const { address, command = COMMAND, args = ['-single'], env, terraform, path = [], hooks = {} } = settings;
-  const home = mkdtempSync(join(tmpdir(), 'agent-home-'));
+  const home = newFolder('agent-home');
   const bin = join(home, 'bin');
   const hooksFolder = join(home, '.tfc-agent', 'hooks');
   mkdirSync(bin);
@@ -66,7 +66,6 @@ export function startAgent(settings: Starting): AgentProcess {
     exited,
     async cleanUp() {
       if (child.kill('SIGKILL')) await exited;
-      rmSync(home, { recursive: true, force: true });
     },
   };
 }

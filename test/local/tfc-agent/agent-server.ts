@@ -1,9 +1,7 @@
 /** A small server that follows the agent protocol exactly. It has one job at a time and records what the agent sends. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { create } from 'tar';
@@ -18,6 +16,8 @@ import {
   type Registration,
   registration,
 } from '../../../local/hcp-terraform/agent-protocol.ts';
+import { listen } from '../../loopback.ts';
+import { newFolder } from '../../temporary-folder.ts';
 
 export const TOKEN = 'Ab3dEf6hIj9kLm.atlasv1.verysecretverysecretverysecretverysecretverysecretverysecretver';
 const AGENT_ID = 'agent-1234567890abcdef';
@@ -61,6 +61,7 @@ export class AgentServer {
   instruction: Instruction['job'] = 'continue';
   tokenRevoked = false;
   polls = 0;
+  address = '';
   readonly #server: Server;
 
   /** @param server HTTP or HTTPS, without a listener */
@@ -76,14 +77,9 @@ export class AgentServer {
   }
 
   async listen(): Promise<this> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
+    const port = await listen(this.#server);
+    this.address = `${this.#server instanceof TlsServer ? 'https' : 'http'}://localhost:${port}`;
     return this;
-  }
-
-  get address(): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `${this.#server instanceof TlsServer ? 'https' : 'http'}://localhost:${port}`;
   }
 
   async close(): Promise<void> {
@@ -153,13 +149,9 @@ export class AgentServer {
 type Answer = (status: number, body?: unknown) => void;
 
 function packed(mainFile: string): Buffer {
-  const directory = mkdtempSync(join(tmpdir(), 'agent-server-'));
-  try {
-    writeFileSync(join(directory, 'main.tf'), mainFile);
-    const chunk = create({ cwd: directory, gzip: true, sync: true }, ['.']).read();
-    if (chunk === null) throw new Error('nothing was packed');
-    return chunk;
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = newFolder('agent-server');
+  writeFileSync(join(directory, 'main.tf'), mainFile);
+  const chunk = create({ cwd: directory, gzip: true, sync: true }, ['.']).read();
+  if (chunk === null) throw new Error('nothing was packed');
+  return chunk;
 }

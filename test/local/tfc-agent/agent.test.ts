@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { generate } from 'selfsigned';
 import { test as base, describe, expect, vi } from 'vitest';
 import type { PolledJob } from '../../../local/hcp-terraform/agent-protocol.ts';
 import { NO_COUNTS } from '../../../local/tfc-agent/engine.ts';
+import { isRunning } from '../../processes.ts';
+import { newFolder } from '../../temporary-folder.ts';
 import { type AgentProcess, COMMAND, type Starting, startAgent } from './agent-process.ts';
 import { AgentServer, applyJob, planJob, TOKEN } from './agent-server.ts';
 
@@ -53,11 +54,6 @@ const test = base.extend<World>({
 /** Waits until {@link SLOW_TERRAFORM} plans. @returns its process id */
 function planningPid(server: AgentServer): Promise<number> {
   return until(() => Number(/planning ([0-9]+)/.exec(server.log)?.[1] ?? expect.fail('not yet')));
-}
-
-function isRunning(pid: number): boolean {
-  // A zombie process has no executable.
-  return existsSync(`/proc/${pid}/exe`);
 }
 
 describe.concurrent('a single-mode agent', () => {
@@ -304,24 +300,21 @@ describe.concurrent('the agent', () => {
 
   test('starts through a symbolic link and uses TLS, with either of the two variables for the certificate', async ({
     start,
+    onTestFinished,
   }) => {
     const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
       extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
     });
     const secure = await new AgentServer(createServer({ key, cert })).listen();
-    const directory = mkdtempSync(join(tmpdir(), 'agent-tls-'));
-    try {
-      const ca = join(directory, 'ca.pem');
-      const link = join(directory, 'tfc-agent');
-      writeFileSync(ca, cert);
-      symlinkSync(COMMAND, link);
-      secure.jobs.push(planJob(), planJob());
-      const run = (env: Record<string, string>) => start([], { address: secure.address, command: link, env }).exited;
-      expect(await Promise.all([run({ SSL_CERT_FILE: ca }), run({ NODE_EXTRA_CA_CERTS: ca })])).toEqual([0, 0]);
-    } finally {
-      rmSync(directory, { recursive: true });
-      await secure.close();
-    }
+    onTestFinished(() => secure.close());
+    const directory = newFolder('agent-tls');
+    const ca = join(directory, 'ca.pem');
+    const link = join(directory, 'tfc-agent');
+    writeFileSync(ca, cert);
+    symlinkSync(COMMAND, link);
+    secure.jobs.push(planJob(), planJob());
+    const run = (env: Record<string, string>) => start([], { address: secure.address, command: link, env }).exited;
+    expect(await Promise.all([run({ SSL_CERT_FILE: ca }), run({ NODE_EXTRA_CA_CERTS: ca })])).toEqual([0, 0]);
   });
 
   test('plans, applies and destroys a built-in sample without Terraform, and logs that', async ({ server, start }) => {

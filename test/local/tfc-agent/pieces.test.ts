@@ -1,20 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { overrideBackend, pack, rootModule, unpack, variablesText } from '../../../local/tfc-agent/configuration.ts';
 import { NO_COUNTS } from '../../../local/tfc-agent/engine.ts';
 import { parseEnvFile } from '../../../local/tfc-agent/hooks.ts';
 import { createLog } from '../../../local/tfc-agent/log.ts';
 import { createLogStream } from '../../../local/tfc-agent/log-stream.ts';
 import { appliedCounts, planArguments, plannedCounts } from '../../../local/tfc-agent/terraform.ts';
+import { newFolder } from '../../temporary-folder.ts';
 import { planJob } from './agent-server.ts';
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'agent-pieces-'));
+  directory = newFolder('agent-pieces');
 });
-afterEach(() => rmSync(directory, { recursive: true }));
 
 describe('the log', () => {
   const now = () => new Date('2026-01-02T03:04:05.678Z');

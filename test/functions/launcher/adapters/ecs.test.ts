@@ -5,6 +5,7 @@ import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts'
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
+import { clientSettings, registerScript } from '../../../local/ecs/local-ecs.ts';
 import { LANE, minutes, NOW, queuedJob, standingJob, supplyOfPool } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
@@ -27,12 +28,9 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
   await close();
   ecs = await startEcs({ phases, quotas, closeGraceMs: 0 });
   ecs.createCluster({ clusterName: 'launcher', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
-  register(['exec sleep 60']);
+  register('exec sleep 60');
   client = new ECSClient({
-    endpoint: ecs.url,
-    region: ecs.region,
-    credentials: ecs.credentials,
-    maxAttempts: 1,
+    ...clientSettings(ecs),
     requestHandler: { requestTimeout: 2000, throwOnRequestTimeout: true },
   });
   tasks = new EcsTasks(client, {
@@ -43,18 +41,8 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
   });
 }
 
-function register(command: string[], family = FAMILY): void {
-  ecs.registerTaskDefinition({
-    family,
-    requiresCompatibilities: ['FARGATE'],
-    networkMode: 'awsvpc',
-    cpu: '256',
-    memory: '512',
-    containerDefinitions: [
-      { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', ...command] },
-    ],
-  });
-}
+const register = (script: string, family = FAMILY) =>
+  registerScript(ecs, family, script, { name: 'agent', essential: true });
 
 const request = (runId = 'run-1', attempt = 1, taskDefinition = FAMILY): LaunchRequest => ({
   pool: pool('default'),
@@ -107,23 +95,21 @@ const described = (id: string, more = {}) => ({
   ...more,
 });
 
-describe('a launch of a warm agent or sweep', () => {
-  it('sets how long the agent waits, and has no tag for a run', async () => {
-    const job = standingJob('warm/0123456789ab/1', { idleSeconds: 3600 });
-    const id = await launchedId({ ...request(), job });
-    const { tasks: found } = await client.send(
-      new DescribeTasksCommand({ cluster: 'launcher', tasks: [id], include: ['TAGS'] }),
-    );
-    expect(found).toMatchObject([
-      {
-        startedBy: 'warm/0123456789ab/1',
-        overrides: {
-          containerOverrides: [{ name: 'agent', environment: [{ name: 'AGENT_IDLE_SECONDS', value: '3600' }] }],
-        },
+it('a launch of a warm agent or sweep sets how long the agent waits, and has no tag for a run', async () => {
+  const job = standingJob('warm/0123456789ab/1', { idleSeconds: 3600 });
+  const id = await launchedId({ ...request(), job });
+  const { tasks: found } = await client.send(
+    new DescribeTasksCommand({ cluster: 'launcher', tasks: [id], include: ['TAGS'] }),
+  );
+  expect(found).toMatchObject([
+    {
+      startedBy: 'warm/0123456789ab/1',
+      overrides: {
+        containerOverrides: [{ name: 'agent', environment: [{ name: 'AGENT_IDLE_SECONDS', value: '3600' }] }],
       },
-    ]);
-    expect(found?.[0]?.tags?.map(({ key }) => key)).toEqual([TASK_TAGS.phase, TASK_TAGS.pool, TASK_TAGS.attempt]);
-  });
+    },
+  ]);
+  expect(found?.[0]?.tags?.map(({ key }) => key)).toEqual([TASK_TAGS.phase, TASK_TAGS.pool, TASK_TAGS.attempt]);
 });
 
 describe('launching a task', () => {
@@ -159,13 +145,13 @@ describe('launching a task', () => {
 
   it('a launch returns the existing task if a deployment caused a conflict of its client token', async () => {
     const id = await launchedId();
-    register(['exec sleep 61']);
+    register('exec sleep 61');
     expect(await launch()).toMatchObject({ kind: 'task', taskId: id });
     expect(await liveTasks()).toHaveLength(1);
   });
 
   it('a launch returns family and creation time if its client token belongs to a task of another family', async () => {
-    register(['exec sleep 60'], 'launcher-former');
+    register('exec sleep 60', 'launcher-former');
     const id = await launchedId(request('run-1', 1, 'launcher-former'));
     const [former] = await liveTasks();
     expect(await launch()).toMatchObject({
@@ -334,7 +320,7 @@ describe('a launch is refused with a remedy', () => {
 
 describe('reading and stopping tasks', () => {
   it('stopped tasks are returned with the time and reason of their end', async () => {
-    register(['exit 3']);
+    register('exit 3');
     const id = await launchedId();
     expect(await stoppedOne()).toMatchObject([
       { id, lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited', exitCode: 3, startedAtMs: expect.any(Number) },
@@ -343,8 +329,8 @@ describe('reading and stopping tasks', () => {
   });
 
   it('stopped tasks are listed for the given families only', async () => {
-    register(['exit 3']);
-    register(['exit 4'], 'other');
+    register('exit 3');
+    register('exit 4', 'other');
     const ids = [await launchedId(), await launchedId(request('run-2', 1, 'other'))];
     const both = async () => (await tasks.recentlyStoppedTasks([FAMILY, 'other'], signal)).map(({ id }) => id).sort();
     await expect.poll(both).toEqual(ids.sort());
@@ -467,7 +453,7 @@ describe('the end of the tick', () => {
       'the description of the task whose ARN is in a conflict',
       'DescribeTasks',
       (until) => tasks.launch(request('run-1'), until),
-      () => register(['exec sleep 61']),
+      () => register('exec sleep 61'),
     ],
     ['a stop', 'StopTask', (until) => tasks.stop('0'.repeat(32), 'x', until)],
   ])('aborts %s that gets no answer', async (_, action, ask, prepare, meant = () => true) => {
@@ -686,15 +672,13 @@ describe('a task of an ECS answer', () => {
   });
 });
 
-describe('a RunTask answer', () => {
-  it.each([
-    [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
-    [{ reason: 'AGENT' }, 'AGENT'],
-    [{ detail: 'is gone' }, 'is gone'],
-  ])('becomes a refusal with ECS’s words for the failure %j', async (failure, detail) => {
-    answering('RunTask', { failures: [failure] });
-    expect(await launch()).toMatchObject({ kind: 'refused', refusal: { detail } });
-  });
+it.each([
+  [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
+  [{ reason: 'AGENT' }, 'AGENT'],
+  [{ detail: 'is gone' }, 'is gone'],
+])('a RunTask answer becomes a refusal with ECS’s words for the failure %j', async (failure, detail) => {
+  answering('RunTask', { failures: [failure] });
+  expect(await launch()).toMatchObject({ kind: 'refused', refusal: { detail } });
 });
 
 describe('a call to ECS without an answer', () => {

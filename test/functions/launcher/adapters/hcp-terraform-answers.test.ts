@@ -175,26 +175,21 @@ describe('what the launcher reads of a run', () => {
   });
 });
 
-describe('a current run that is missing among the included resources', () => {
-  const listed = (included: unknown[]) => {
-    const relationships = { 'agent-pool': { data: { id: 'apool-1' } }, 'current-run': { data: { id: 'run-1' } } };
-    return workspacesPage.parse({ data: [{ id: 'ws-1', relationships }], included, meta });
-  };
-
-  it.each([
-    ['nothing is included', []],
-    ['only a resource of another type is included', [{ type: 'users', id: 'user-1' }]],
-    ['a resource of another type has its id and its shape', [{ ...run(), type: 'plans' }]],
-  ])('causes an error with the run’s id if %s', (_, included) => {
-    expect(() => currentRunsOf(listed(included), 'apool-1')).toThrow(
-      expect.objectContaining({
-        name: 'UpstreamError',
-        system: 'HCP Terraform',
-        fault: 'unexpected-answer',
-        message: expect.stringContaining('does not include the current run run-1'),
-      }),
-    );
-  });
+it.each([
+  ['nothing is included', []],
+  ['only a resource of another type is included', [{ type: 'users', id: 'user-1' }]],
+  ['a resource of another type has its id and its shape', [{ ...run(), type: 'plans' }]],
+])('a current run that is missing among the included resources causes an error with its id if %s', (_, included) => {
+  const relationships = { 'agent-pool': { data: { id: 'apool-1' } }, 'current-run': { data: { id: 'run-1' } } };
+  const answer = workspacesPage.parse({ data: [{ id: 'ws-1', relationships }], included, meta });
+  expect(() => currentRunsOf(answer, 'apool-1')).toThrow(
+    expect.objectContaining({
+      name: 'UpstreamError',
+      system: 'HCP Terraform',
+      fault: 'unexpected-answer',
+      message: expect.stringContaining('does not include the current run run-1'),
+    }),
+  );
 });
 
 it('a list of workspaces is rejected if a workspace has no valid id', () => {

@@ -10,6 +10,7 @@ import {
   sendOver,
 } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
+import { listen } from '../../../loopback.ts';
 import { hang, json, type ScriptedServer, startScriptedServer, status, text } from './scripted-server.ts';
 
 const PATH = '/api/v2/things?filter=secret-name';
@@ -234,21 +235,19 @@ describe('a body with status 200 that isn’t the expected answer', () => {
   });
 });
 
-describe('the time to wait', () => {
-  it.each([
-    [{ 'x-ratelimit-reset': '12.5' }, 12_500],
-    [{ 'x-ratelimit-reset': '0.0001' }, 1],
-    [{ 'x-ratelimit-reset': '0' }, 0],
-    [{ 'retry-after': '7' }, 7_000],
-    [{ 'x-ratelimit-reset': '3', 'retry-after': '7' }, 3_000],
-    [{ 'x-ratelimit-reset': '3600' }, 60_000],
-    [{ 'x-ratelimit-reset': '-1' }, 1_000],
-    [{ 'x-ratelimit-reset': 'soon' }, 1_000],
-    [{ 'x-ratelimit-reset': 'Infinity' }, 1_000],
-    [{}, 1_000],
-  ])('from the headers %j is %i ms', (headers, ms) => {
-    expect(resetMs(headers)).toBe(ms);
-  });
+it.each([
+  [{ 'x-ratelimit-reset': '12.5' }, 12_500],
+  [{ 'x-ratelimit-reset': '0.0001' }, 1],
+  [{ 'x-ratelimit-reset': '0' }, 0],
+  [{ 'retry-after': '7' }, 7_000],
+  [{ 'x-ratelimit-reset': '3', 'retry-after': '7' }, 3_000],
+  [{ 'x-ratelimit-reset': '3600' }, 60_000],
+  [{ 'x-ratelimit-reset': '-1' }, 1_000],
+  [{ 'x-ratelimit-reset': 'soon' }, 1_000],
+  [{ 'x-ratelimit-reset': 'Infinity' }, 1_000],
+  [{}, 1_000],
+])('the time to wait from the headers %j is %i ms', (headers, ms) => {
+  expect(resetMs(headers)).toBe(ms);
 });
 
 describe('a request over TLS', () => {
@@ -301,9 +300,7 @@ describe('a request over TLS', () => {
   it('must connect within 4 s', async () => {
     // Accepts connections, but never answers the TLS handshake.
     const mute = createServer(() => {});
-    await new Promise<void>((resolve) => mute.listen(0, 'localhost', resolve));
-    const address = mute.address();
-    const hostname = `localhost:${typeof address === 'object' ? address?.port : ''}`;
+    const hostname = `localhost:${await listen(mute, 'localhost')}`;
     const startedAt = performance.now();
     const error = await failureOf(httpOver(sendOver(connections(), hostname, 'test', timeout), hostname).get(REQUEST));
     expect(error.message).toContain('no connection within 4 s');

@@ -692,38 +692,34 @@ describe('the combined request for several pools', () => {
   });
 });
 
-describe('an API token', () => {
-  it('an API token has one request budget, whether its secret is given by name or by ARN', async () => {
-    const warm = client();
-    const arn = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123';
-    await openRuns(warm);
-    await openRuns(warm, [{ ...pool, apiTokenSecret: arn }]);
-    expect(warm.pollBudget()).toMatchObject({ usedInLastMinute: 2, taken: [2] });
-  });
+it('an API token has one request budget, whether its secret is given by name or by ARN', async () => {
+  const warm = client();
+  const arn = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123';
+  await openRuns(warm);
+  await openRuns(warm, [{ ...pool, apiTokenSecret: arn }]);
+  expect(warm.pollBudget()).toMatchObject({ usedInLastMinute: 2, taken: [2] });
 });
 
-describe('if the request budget isn’t enough for all pools', () => {
-  it('the client first polls the pools that it didn’t reach the last time', async () => {
-    const first = { ...pool, id: 'apool-1' };
-    let listed: (string | null)[] = [];
-    server.on('/api/v2/agent-pools/apool-1', poolNamed('default'));
-    server.on(RUNS, (request, response) => {
-      const query = queryOf(request);
-      nowMs += 1;
-      if (query.has('include')) listed.push(query.get('filter[agent_pool_names]'));
-      list(query.has('include') ? [] : [run('run-1')])(request, response);
-    });
-    const warm = client();
-    // Seven polls take three requests each, and one poll takes one. Two of 24 are left: one for the combined request and one for a pool.
-    for (let poll = 0; poll < 7; poll += 1) await answersOf([first, other], warm);
-    await openRuns(warm, [first]);
-    const answers = await answersOf([first, other], warm);
-    expect([first, other].map((one) => answers.get(one)?.ok)).toEqual([false, true]);
-    nowMs += 60_000;
-    listed = [];
-    await answersOf([first, other], warm);
-    expect(listed[0]).toBe('default');
+it('the client first polls the pools that it didn’t reach the last time, if the request budget isn’t enough for all pools', async () => {
+  const first = { ...pool, id: 'apool-1' };
+  let listed: (string | null)[] = [];
+  server.on('/api/v2/agent-pools/apool-1', poolNamed('default'));
+  server.on(RUNS, (request, response) => {
+    const query = queryOf(request);
+    nowMs += 1;
+    if (query.has('include')) listed.push(query.get('filter[agent_pool_names]'));
+    list(query.has('include') ? [] : [run('run-1')])(request, response);
   });
+  const warm = client();
+  // Seven polls take three requests each, and one poll takes one. Two of 24 are left: one for the combined request and one for a pool.
+  for (let poll = 0; poll < 7; poll += 1) await answersOf([first, other], warm);
+  await openRuns(warm, [first]);
+  const answers = await answersOf([first, other], warm);
+  expect([first, other].map((one) => answers.get(one)?.ok)).toEqual([false, true]);
+  nowMs += 60_000;
+  listed = [];
+  await answersOf([first, other], warm);
+  expect(listed[0]).toBe('default');
 });
 
 describe('a pool with more open runs than a budget has requests', () => {

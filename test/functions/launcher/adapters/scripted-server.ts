@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
+import { listen } from '../../../loopback.ts';
 
 /** One answer of the script. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -38,9 +38,9 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     const answer = row?.answers.length === 1 ? row.answers[0] : row?.answers.shift();
     (answer ?? status(404))(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  const port = await listen(server, 'localhost');
   return {
-    hostname: `localhost:${(server.address() as AddressInfo).port}`,
+    hostname: `localhost:${port}`,
     ca: pems.cert,
     requests,
     authorizations,

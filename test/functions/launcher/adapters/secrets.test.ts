@@ -2,6 +2,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SecretsManagerSecrets } from '../../../../functions/launcher/adapters/secrets.ts';
 import { type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
+import { clientSettings } from '../../../local/ecs/local-ecs.ts';
 
 const signal = new AbortController().signal;
 let aws: EcsServer;
@@ -10,12 +11,7 @@ let secrets: SecretsManagerSecrets;
 
 beforeEach(async () => {
   aws = await startEcs();
-  client = new SecretsManagerClient({
-    endpoint: aws.url,
-    region: aws.region,
-    credentials: aws.credentials,
-    maxAttempts: 1,
-  });
+  client = new SecretsManagerClient(clientSettings(aws));
   secrets = new SecretsManagerSecrets(client);
 });
 

@@ -16,11 +16,9 @@ const evidence = (overrides: Partial<TokenEvidence> = {}): TokenEvidence => ({
   ...overrides,
 });
 
-describe('the client token of a launch', () => {
-  it('depends only on the job and the attempt, and never has more than the 64 characters that ECS allows', () => {
-    expect(clientTokenOf({ key: 'run-1/plan' }, 3)).toBe('run-1/plan/3');
-    expect(clientTokenOf({ key: `run-${'x'.repeat(46)}/apply` }, 10_288)).toHaveLength(62);
-  });
+it('the client token of a launch depends only on the job and the attempt, and never has more than the 64 characters that ECS allows', () => {
+  expect(clientTokenOf({ key: 'run-1/plan' }, 3)).toBe('run-1/plan/3');
+  expect(clientTokenOf({ key: `run-${'x'.repeat(46)}/apply` }, 10_288)).toHaveLength(62);
 });
 
 describe('the attempts of a launch', () => {
@@ -63,17 +61,15 @@ describe('the attempts of a launch', () => {
   });
 });
 
-describe('a client token', () => {
-  it('is already used if its task has ended or was counted already', () => {
-    const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
-    const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
-      isAlreadyUsed({ taskId: 'a', lastStatus }, { job, lane: LANE }, evidence({ seenTaskIds: new Set(seenIds) }));
-    expect(spent('PROVISIONING')).toBe(false);
-    expect(spent('RUNNING')).toBe(false);
-    expect(spent('RUNNING', ['a'])).toBe(true);
-    expect(spent('STOPPED')).toBe(true);
-    expect(spent('DEPROVISIONING')).toBe(true);
-  });
+it('a client token is already used if its task has ended or was counted already', () => {
+  const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
+  const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
+    isAlreadyUsed({ taskId: 'a', lastStatus }, { job, lane: LANE }, evidence({ seenTaskIds: new Set(seenIds) }));
+  expect(spent('PROVISIONING')).toBe(false);
+  expect(spent('RUNNING')).toBe(false);
+  expect(spent('RUNNING', ['a'])).toBe(true);
+  expect(spent('STOPPED')).toBe(true);
+  expect(spent('DEPROVISIONING')).toBe(true);
 });
 
 describe('the client token of a live task that was started with other parameters', () => {

@@ -170,8 +170,9 @@ describe('a lane on Spot whose tasks fail to start because of a lack of capacity
   });
 });
 
-describe('an apply that an agent took', () => {
-  it.each(['applying', 'applied', 'errored', 'canceled'])('never gets another launch while its run is %s', (status) => {
+it.each(['applying', 'applied', 'errored', 'canceled'])(
+  'an apply that an agent took never gets another launch while its run is %s',
+  (status) => {
     const taken = run({ id: 'run-2', status, applyQueuedAtMs: NOW - minutes(5), applyingAtMs: NOW - minutes(4) });
     for (const lanes of [SPLIT, [LANE]]) {
       const family = lanes.at(-1)?.taskDefinition ?? '';
@@ -179,17 +180,15 @@ describe('an apply that an agent took', () => {
       expect(decide({ lanes, runs: [taken], tasks: [died] })).toMatchObject({ launches: [], deferrals: [] });
       expect(decide({ lanes, runs: [taken] })).toMatchObject({ launches: [], deferrals: [] });
     }
-  });
-});
+  },
+);
 
-describe('a pool without lanes', () => {
-  it('lets any agent take any job, and launches for the oldest job first', () => {
-    const runs = [planQueued('run-1', minutes(1)), applyQueued('run-2')];
-    const one = { lanes: [LANE], runs };
-    expect(decide({ ...one, limits: { maxAgents: 1 } }).launches).toEqual(['run-1/plan in launcher-default']);
-    expect(decide({ ...one, tasks: [task('a'), task('b')], idle: ['a', 'b'] }).launches).toEqual([]);
-    expect(decide({ ...one, idle: ['foreign'] }).launches).toHaveLength(1);
-  });
+it('a pool without lanes lets any agent take any job, and launches for the oldest job first', () => {
+  const runs = [planQueued('run-1', minutes(1)), applyQueued('run-2')];
+  const one = { lanes: [LANE], runs };
+  expect(decide({ ...one, limits: { maxAgents: 1 } }).launches).toEqual(['run-1/plan in launcher-default']);
+  expect(decide({ ...one, tasks: [task('a'), task('b')], idle: ['a', 'b'] }).launches).toEqual([]);
+  expect(decide({ ...one, idle: ['foreign'] }).launches).toHaveLength(1);
 });
 
 describe('warm agents and sweeps', () => {

@@ -102,15 +102,13 @@ describe('the warm agents and sweeps of a lane', () => {
   });
 });
 
-describe('an agent', () => {
-  it('is for one particular run if the run has a queued job or is in a post-plan status', () => {
-    const waiting: WaitingRun = { runId: 'run-1', status: 'policy_checking', stage: 1, sinceMs: NOW - minutes(3) };
-    const wanted = [queuedJob('run-1'), ...standingJobs(LANE, NOW, [waiting])];
-    expect(wanted.map(isForRun)).toEqual([true, true]);
-    const due = NOW - (NOW % minutes(60));
-    const settings = standingJobs(lane({ ...WARM, ...SWEEP }), due);
-    expect(settings.map(isForRun)).toEqual([false, false, false]);
-  });
+it('an agent is for one particular run if the run has a queued job or is in a post-plan status', () => {
+  const waiting: WaitingRun = { runId: 'run-1', status: 'policy_checking', stage: 1, sinceMs: NOW - minutes(3) };
+  const wanted = [queuedJob('run-1'), ...standingJobs(LANE, NOW, [waiting])];
+  expect(wanted.map(isForRun)).toEqual([true, true]);
+  const due = NOW - (NOW % minutes(60));
+  const settings = standingJobs(lane({ ...WARM, ...SWEEP }), due);
+  expect(settings.map(isForRun)).toEqual([false, false, false]);
 });
 
 describe('the last sweep of an interval', () => {

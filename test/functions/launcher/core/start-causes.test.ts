@@ -101,81 +101,70 @@ describe.each(STEPS)('a start that ends at: %s', (step, cause, noRoute, denied) 
   });
 });
 
-describe('variants of a message have the same cause', () => {
-  it.each([
-    ['pull failed: 429 Too Many Requests', /agentImage\.copy/],
-    ['dial udp: lookup x.example on 10.0.0.2:53: no such host', /x\.example/],
-    ['CannotPullContainerError: no basic auth credentials', /credentials/],
-    [
-      'CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull images from the registry.',
-      /repository’s policy/,
-    ],
-    ['CannotPullContainerError: manifest unknown: manifest unknown', /name or tag/],
-    ['CannotPullContainerError: repository x does not exist', /name or tag/],
-    [
-      'CannotPullContainerError: failed to copy: httpReadSeeker: failed open: unexpected status code',
-      /name, tag, architecture/,
-    ],
-    [
-      'unable to retrieve secret from asm: x is not authorized to perform: kms:Decrypt on resource: key',
-      /Allow the role to call kms:Decrypt in the key policy/,
-    ],
-    ['failed to validate logger args: ThrottlingException', /CreateLogStream/],
-    ['failed to validate logger args: Rate exceeded', /CreateLogStream/],
-    [
-      'The specified subnet does not have enough free addresses to satisfy the request.',
-      /larger or additional subnets/,
-    ],
-    ['RESOURCE:MEMORY', /other zones/],
-    ['Task failed; RESOURCE:MEMORY', /other zones/],
-    ['InternalError: x', /AWS Health/],
-    ['ContainerRuntimeError: x', /AWS Health/],
-    ['DockerTimeoutError: Could not transition to running', /AWS Health/],
-    ['exec: "/entrypoint.sh": permission denied', /cannot run \/bin\/sh/],
-  ])('%s', (detail, remedy) => {
-    expect(startCauseOf(detail).remedy).toMatch(remedy);
-  });
+it.each([
+  ['pull failed: 429 Too Many Requests', /agentImage\.copy/],
+  ['dial udp: lookup x.example on 10.0.0.2:53: no such host', /x\.example/],
+  ['CannotPullContainerError: no basic auth credentials', /credentials/],
+  [
+    'CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull images from the registry.',
+    /repository’s policy/,
+  ],
+  ['CannotPullContainerError: manifest unknown: manifest unknown', /name or tag/],
+  ['CannotPullContainerError: repository x does not exist', /name or tag/],
+  [
+    'CannotPullContainerError: failed to copy: httpReadSeeker: failed open: unexpected status code',
+    /name, tag, architecture/,
+  ],
+  [
+    'unable to retrieve secret from asm: x is not authorized to perform: kms:Decrypt on resource: key',
+    /Allow the role to call kms:Decrypt in the key policy/,
+  ],
+  ['failed to validate logger args: ThrottlingException', /CreateLogStream/],
+  ['failed to validate logger args: Rate exceeded', /CreateLogStream/],
+  ['The specified subnet does not have enough free addresses to satisfy the request.', /larger or additional subnets/],
+  ['RESOURCE:MEMORY', /other zones/],
+  ['Task failed; RESOURCE:MEMORY', /other zones/],
+  ['InternalError: x', /AWS Health/],
+  ['ContainerRuntimeError: x', /AWS Health/],
+  ['DockerTimeoutError: Could not transition to running', /AWS Health/],
+  ['exec: "/entrypoint.sh": permission denied', /cannot run \/bin\/sh/],
+])('a variant of a message has the same cause: %s', (detail, remedy) => {
+  expect(startCauseOf(detail).remedy).toMatch(remedy);
 });
 
-describe('messages that don’t say which step failed', () => {
-  it.each([
-    'ThrottlingException: Rate exceeded',
-    'AccessDeniedException: x is not authorized to perform: y',
-    'signal: killed',
-    'dial tcp 10.0.0.1:443: i/o timeout',
-    '401 Unauthorized',
-    '403 Forbidden',
-    'file not found',
-    'Access to KMS is not allowed',
-    'The specified log group does not exist.',
-    'failed to do request: Get "https://x.amazonaws.com/"',
-    'Timeout waiting for something else',
-  ])('have an unknown cause: %s', (detail) => {
-    expect(startCauseOf(detail).cause).toBe('unknown');
-  });
+it.each([
+  'ThrottlingException: Rate exceeded',
+  'AccessDeniedException: x is not authorized to perform: y',
+  'signal: killed',
+  'dial tcp 10.0.0.1:443: i/o timeout',
+  '401 Unauthorized',
+  '403 Forbidden',
+  'file not found',
+  'Access to KMS is not allowed',
+  'The specified log group does not exist.',
+  'failed to do request: Get "https://x.amazonaws.com/"',
+  'Timeout waiting for something else',
+])('a message that doesn’t say which step failed has an unknown cause: %s', (detail) => {
+  expect(startCauseOf(detail).cause).toBe('unknown');
 });
 
-describe('names that users choose', () => {
-  it.each([
-    [
-      'CannotPullContainerError: failed to resolve ref docker.io/acme/capacity-network-interface:1: not found',
-      /name or tag/,
-    ],
-    [
-      'ResourceInitializationError: unable to retrieve secret from asm: failed to fetch secret arn:aws:secretsmanager:eu-central-1:111122223333:secret:log-group-capacity from secrets manager: AccessDeniedException: User: arn is not authorized to perform: secretsmanager:GetSecretValue',
-      /GetSecretValue/,
-    ],
-  ])('do not change the cause: %s', (detail, remedy) => {
-    expect(startCauseOf(detail).remedy).toMatch(remedy);
-  });
+it.each([
+  [
+    'CannotPullContainerError: failed to resolve ref docker.io/acme/capacity-network-interface:1: not found',
+    /name or tag/,
+  ],
+  [
+    'ResourceInitializationError: unable to retrieve secret from asm: failed to fetch secret arn:aws:secretsmanager:eu-central-1:111122223333:secret:log-group-capacity from secrets manager: AccessDeniedException: User: arn is not authorized to perform: secretsmanager:GetSecretValue',
+    /GetSecretValue/,
+  ],
+])('names that users choose do not change the cause: %s', (detail, remedy) => {
+  expect(startCauseOf(detail).remedy).toMatch(remedy);
 });
 
-describe('a host that does not resolve', () => {
-  it('is not reported if the message is cut off within the hostname', () => {
-    const { cause, remedy } = startCauseOf('failed to do request: Head https://…: dial tcp: lookup registry-1.dock');
-    expect(cause).toBe('dns');
-    expect(remedy).toContain('a host (the message is cut off)');
-  });
+it('a host that does not resolve is not reported if the message is cut off within the hostname', () => {
+  const { cause, remedy } = startCauseOf('failed to do request: Head https://…: dial tcp: lookup registry-1.dock');
+  expect(cause).toBe('dns');
+  expect(remedy).toContain('a host (the message is cut off)');
 });
 
 describe('the table of causes', () => {

@@ -63,20 +63,18 @@ describe('a task that exited with 0 and whose agent is in no list', () => {
   });
 });
 
-describe('a start counts as unknown if AWS or a user ended the task', () => {
-  it.each([
-    'SpotInterruption',
-    'TerminationNotice',
-    'ServiceSchedulerInitiated',
-    'InfrastructureHealth',
-    'UserInitiated',
-  ])('%s', (stopCode) => {
-    const never = { startedAtMs: undefined, exitCode: undefined };
-    for (const end of [{ exitCode: 143 }, { exitCode: 137 }, { startedAtMs: undefined, exitCode: 143 }, never]) {
-      const ended = stoppedTask('t', { stopCode, stoppedReason: undefined, ...end });
-      expect(failed([failure, ended], { agents: [] })).toEqual(['bad']);
-    }
-  });
+it.each([
+  'SpotInterruption',
+  'TerminationNotice',
+  'ServiceSchedulerInitiated',
+  'InfrastructureHealth',
+  'UserInitiated',
+])('a start counts as unknown if AWS or a user ended the task: %s', (stopCode) => {
+  const never = { startedAtMs: undefined, exitCode: undefined };
+  for (const end of [{ exitCode: 143 }, { exitCode: 137 }, { startedAtMs: undefined, exitCode: 143 }, never]) {
+    const ended = stoppedTask('t', { stopCode, stoppedReason: undefined, ...end });
+    expect(failed([failure, ended], { agents: [] })).toEqual(['bad']);
+  }
 });
 
 describe('a series of start failures', () => {
@@ -143,19 +141,17 @@ describe('a list of agents that lacks a busy agent', () => {
   });
 });
 
-describe('agents with the same name', () => {
-  it.each([
-    ['busy', 'errored', 'busy'],
-    ['busy', 'idle', 'busy'],
-    ['idle', 'unknown', 'idle'],
-    ['unknown', 'errored', 'unresponsive'],
-    ['errored', 'exited', 'errored'],
-  ] as const)('%s and %s, in any order, make their task %s', (one, other, expected) => {
-    for (const agents of [
-      [agent('t', one), agent('t', other)],
-      [agent('t', other), agent('t', one)],
-    ]) {
-      expect(supplyFrom([task('t')], { agents }).live).toMatchObject([{ state: expected }]);
-    }
-  });
+it.each([
+  ['busy', 'errored', 'busy'],
+  ['busy', 'idle', 'busy'],
+  ['idle', 'unknown', 'idle'],
+  ['unknown', 'errored', 'unresponsive'],
+  ['errored', 'exited', 'errored'],
+] as const)('agents with the same name, %s and %s, make their task %s in any order', (one, other, expected) => {
+  for (const agents of [
+    [agent('t', one), agent('t', other)],
+    [agent('t', other), agent('t', one)],
+  ]) {
+    expect(supplyFrom([task('t')], { agents }).live).toMatchObject([{ state: expected }]);
+  }
 });

@@ -170,21 +170,19 @@ describe('agents that count against the organization agent limit', () => {
   });
 });
 
-describe('the highest attempt of a job', () => {
-  it('is the number of its tasks, or the highest tag if older tasks are no longer listed', () => {
-    const tasks = [
-      task('a', { startedBy: 'run-1/plan', attempt: 1 }),
-      stoppedTask('b', { startedBy: 'run-1/plan', attempt: undefined }),
-      task('c', { startedBy: 'run-2/plan', attempt: 4 }),
-      task('d', { startedBy: undefined }),
-    ];
-    expect(supplyFrom(tasks, []).attempts).toEqual(
-      new Map([
-        ['run-1/plan', 2],
-        ['run-2/plan', 4],
-      ]),
-    );
-  });
+it('the highest attempt of a job is the number of its tasks, or the highest tag if older tasks are no longer listed', () => {
+  const tasks = [
+    task('a', { startedBy: 'run-1/plan', attempt: 1 }),
+    stoppedTask('b', { startedBy: 'run-1/plan', attempt: undefined }),
+    task('c', { startedBy: 'run-2/plan', attempt: 4 }),
+    task('d', { startedBy: undefined }),
+  ];
+  expect(supplyFrom(tasks, []).attempts).toEqual(
+    new Map([
+      ['run-1/plan', 2],
+      ['run-2/plan', 4],
+    ]),
+  );
 });
 
 describe('a start failure', () => {

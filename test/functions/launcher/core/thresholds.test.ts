@@ -57,14 +57,12 @@ describe('start failures in a row', () => {
   });
 });
 
-describe('supply', () => {
-  it('treats a warm agent as never registered if a list that starts exactly at its creation lacks it', () => {
-    const createdAtMs = NOW - minutes(5);
-    const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
-    const tasks = [ranTask(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
-    expect(supplyOfPool({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
-    expect(supplyOfPool({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
-  });
+it('the supply counts a warm agent as never registered if a list that starts exactly at its creation lacks it', () => {
+  const createdAtMs = NOW - minutes(5);
+  const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
+  const tasks = [ranTask(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
+  expect(supplyOfPool({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
+  expect(supplyOfPool({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
 });
 
 describe('a sweep and a warm agent', () => {

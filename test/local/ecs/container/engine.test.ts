@@ -1,19 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { emulatorDockerfile } from '../../../../local/ecs/container/agent-image.ts';
 import { EngineError, findEngine } from '../../../../local/ecs/container/engine.ts';
 import { linuxProgram } from '../../../../local/ecs/container/linux-program.ts';
 import { isGone, ownerOf } from '../../../../local/ecs/container/owner.ts';
+import { newFolder } from '../../../temporary-folder.ts';
 
-let directory: string;
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'engine-test-'));
-});
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = newFolder('engine-test');
 
 function program(name: string, script: string): string {
   const file = join(directory, name);
@@ -68,22 +65,18 @@ describe('an owner of containers', () => {
   });
 });
 
-describe('the Terraform on the PATH', () => {
-  it('is mounted into containers only if it is a Linux executable and not a script', () => {
-    program('terraform', 'exec tfenv-terraform "$@"');
-    expect(linuxProgram('terraform', directory)).toBeUndefined();
-    expect(linuxProgram('terraform', '')).toBeUndefined();
-    expect(linuxProgram('node', join(process.execPath, '..'))).toBe(
-      process.platform === 'linux' ? join(process.execPath, '..', 'node') : undefined,
-    );
-  });
+it('the Terraform on the PATH is mounted into containers only if it is a Linux executable and not a script', () => {
+  program('terraform', 'exec tfenv-terraform "$@"');
+  expect(linuxProgram('terraform', directory)).toBeUndefined();
+  expect(linuxProgram('terraform', '')).toBeUndefined();
+  expect(linuxProgram('node', join(process.execPath, '..'))).toBe(
+    process.platform === 'linux' ? join(process.execPath, '..', 'node') : undefined,
+  );
 });
 
-describe('the image of the agent emulator', () => {
-  it('contains Node from the build context on Linux, and from the official Node image elsewhere', () => {
-    expect(emulatorDockerfile('base:1', undefined)).toMatch(/^FROM base:1\nUSER root\nCOPY node \/opt/);
-    expect(emulatorDockerfile('base:1', '24.21.0')).toContain(
-      'COPY --from=docker.io/library/node:24.21.0-bookworm-slim ',
-    );
-  });
+it('the image of the agent emulator contains Node from the build context on Linux, and from the official Node image elsewhere', () => {
+  expect(emulatorDockerfile('base:1', undefined)).toMatch(/^FROM base:1\nUSER root\nCOPY node \/opt/);
+  expect(emulatorDockerfile('base:1', '24.21.0')).toContain(
+    'COPY --from=docker.io/library/node:24.21.0-bookworm-slim ',
+  );
 });

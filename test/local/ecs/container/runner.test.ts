@@ -1,16 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { ContainerEngine } from '../../../../local/ecs/container/engine.ts';
 import { ContainerRunner } from '../../../../local/ecs/container-runner.ts';
 import type { PullResult } from '../../../../local/ecs/core/runner.ts';
+import { newFolder } from '../../../temporary-folder.ts';
 
-let directory: string;
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'runner-test-'));
-});
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = newFolder('runner-test');
 
 /** The result of a pull with an engine that has no images and runs this script for `image inspect`. */
 async function pulled(script: string): Promise<PullResult> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SPOT_INTERRUPTED } from '../../../../local/ecs/core/wording.ts';
+import { TASK_SIZE } from '../local-ecs.ts';
 import { only, PHASES, RUN, virtualEcs } from './virtual-ecs.ts';
 
 const IN_ALL = PHASES.provisionMs + PHASES.pullMs + PHASES.bootMs;
@@ -129,10 +130,7 @@ describe('the life of a task', () => {
 describe('several containers', () => {
   const definition = {
     family: 'pair',
-    requiresCompatibilities: ['FARGATE'],
-    networkMode: 'awsvpc',
-    cpu: '256',
-    memory: '512',
+    ...TASK_SIZE,
     containerDefinitions: [
       { name: 'main', image: 'a' },
       { name: 'side', image: 'b', essential: false },
@@ -236,10 +234,7 @@ describe('the environment of a container', () => {
     const { time, runner, run, call } = virtualEcs({ secret: (valueFrom) => ({ value: `value of ${valueFrom}` }) });
     call('RegisterTaskDefinition', {
       family: 'env',
-      requiresCompatibilities: ['FARGATE'],
-      networkMode: 'awsvpc',
-      cpu: '256',
-      memory: '512',
+      ...TASK_SIZE,
       executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
       containerDefinitions: [
         {
@@ -275,10 +270,7 @@ describe('the environment of a container', () => {
     });
     call('RegisterTaskDefinition', {
       family: 'env',
-      requiresCompatibilities: ['FARGATE'],
-      networkMode: 'awsvpc',
-      cpu: '256',
-      memory: '512',
+      ...TASK_SIZE,
       executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
       containerDefinitions: [{ name: 'main', image: 'a', secrets: [{ name: 'TOKEN', valueFrom: 'token' }] }],
     });

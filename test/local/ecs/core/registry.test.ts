@@ -130,18 +130,16 @@ describe('RegisterTaskDefinition', () => {
   });
 });
 
-describe('ListTaskDefinitions', () => {
-  it('has pages in either sort order', () => {
-    const { call } = virtualEcs();
-    for (let index = 0; index < 3; index += 1)
-      call('RegisterTaskDefinition', { ...AGENT_DEFINITION, family: `f${index}` });
-    const first = call('ListTaskDefinitions', { maxResults: 3, sort: 'DESC' });
-    const second = call('ListTaskDefinitions', { maxResults: 3, sort: 'DESC', nextToken: first.nextToken });
-    const families = [...(first.taskDefinitionArns ?? []), ...(second.taskDefinitionArns ?? [])].map(
-      (arn) => arn.split('/')[1],
-    );
-    expect(families).toEqual(['f2:1', 'f1:1', 'f0:1', 'agent:1']);
-  });
+it('ListTaskDefinitions has pages in either sort order', () => {
+  const { call } = virtualEcs();
+  for (let index = 0; index < 3; index += 1)
+    call('RegisterTaskDefinition', { ...AGENT_DEFINITION, family: `f${index}` });
+  const first = call('ListTaskDefinitions', { maxResults: 3, sort: 'DESC' });
+  const second = call('ListTaskDefinitions', { maxResults: 3, sort: 'DESC', nextToken: first.nextToken });
+  const families = [...(first.taskDefinitionArns ?? []), ...(second.taskDefinitionArns ?? [])].map(
+    (arn) => arn.split('/')[1],
+  );
+  expect(families).toEqual(['f2:1', 'f1:1', 'f0:1', 'agent:1']);
 });
 
 describe('clusters', () => {

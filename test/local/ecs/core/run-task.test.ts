@@ -3,6 +3,9 @@ import { VENDOR_RATES } from '../../../../local/ecs/core/ecs.ts';
 import { AGENT_DEFINITION, errorOf, NETWORK, only, PHASES, virtualEcs } from './virtual-ecs.ts';
 
 const HOUR = 3_600_000;
+const inNetwork = (awsvpcConfiguration: object) => ({ networkConfiguration: { awsvpcConfiguration } });
+const overriding = (container: object) => ({ overrides: { containerOverrides: [container] } });
+const SPOT = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
 
 describe('a repeated clientToken', () => {
   it('returns the task of the first call, and launches nothing', () => {
@@ -30,8 +33,8 @@ describe('a repeated clientToken', () => {
     ['tags', { tags: [{ key: 'at', value: '2' }] }],
     ['startedBy', { startedBy: 'run-2' }],
     ['count', { count: 2 }],
-    ['overrides', { overrides: { containerOverrides: [{ name: 'agent', command: ['x'] }] } }],
-    ['subnets', { networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-b'], securityGroups: ['sg-1'] } } }],
+    ['overrides', overriding({ name: 'agent', command: ['x'] })],
+    ['subnets', inNetwork({ subnets: ['subnet-b'], securityGroups: ['sg-1'] })],
   ])('causes a ConflictException with the task’s ARN if the request has different %s', (_what, change) => {
     const { run } = virtualEcs();
     const { taskArn } = only(run({ clientToken: 't' }).tasks);
@@ -111,149 +114,55 @@ describe('a repeated clientToken', () => {
 });
 
 describe('RunTask', () => {
-  it.each([
-    ['more than ten tasks', { count: 11 }, 'InvalidParameterException', /1 to 10/],
-    ['a count of zero', { count: 0 }, 'InvalidParameterException', /1 to 10/],
-    ['a count that isn’t a number', { count: '1' }, 'SerializationException', /count/],
-    ['a client token of 65 characters', { clientToken: 'x'.repeat(65) }, 'InvalidParameterException', /clientToken/],
-    ['a client token with a space', { clientToken: 'a b' }, 'InvalidParameterException', /clientToken/],
-    ['a client token that isn’t ASCII', { clientToken: 'ä' }, 'InvalidParameterException', /clientToken/],
-    ['startedBy of 129 characters', { startedBy: 'x'.repeat(129) }, 'InvalidParameterException', /startedBy/],
-    ['startedBy with a dot', { startedBy: 'run.1' }, 'InvalidParameterException', /startedBy/],
-    ['startedBy with a colon', { startedBy: 'run:1' }, 'InvalidParameterException', /startedBy/],
-    [
-      'secrets in the overrides',
-      { overrides: { containerOverrides: [{ name: 'agent', secrets: [] }] } },
-      'InvalidParameterException',
-      /"secrets"/,
-    ],
-    [
-      'an image in the overrides',
-      { overrides: { containerOverrides: [{ name: 'agent', image: 'x' }] } },
-      'InvalidParameterException',
-      /"image"/,
-    ],
-    [
-      'an override without a name',
-      { overrides: { containerOverrides: [{ command: ['x'] }] } },
-      'InvalidParameterException',
-      /container name/,
-    ],
-    [
-      'an override of an unknown container',
-      { overrides: { containerOverrides: [{ name: 'other' }] } },
-      'InvalidParameterException',
-      /container named other is not a container/,
-    ],
+  it.each<[string, object, RegExp, string?]>([
+    ['more than ten tasks', { count: 11 }, /1 to 10/],
+    ['a count of zero', { count: 0 }, /1 to 10/],
+    ['a count that isn’t a number', { count: '1' }, /count/, 'SerializationException'],
+    ['a client token of 65 characters', { clientToken: 'x'.repeat(65) }, /clientToken/],
+    ['a client token with a space', { clientToken: 'a b' }, /clientToken/],
+    ['a client token that isn’t ASCII', { clientToken: 'ä' }, /clientToken/],
+    ['startedBy of 129 characters', { startedBy: 'x'.repeat(129) }, /startedBy/],
+    ['startedBy with a dot', { startedBy: 'run.1' }, /startedBy/],
+    ['startedBy with a colon', { startedBy: 'run:1' }, /startedBy/],
+    ['secrets in the overrides', overriding({ name: 'agent', secrets: [] }), /"secrets"/],
+    ['an image in the overrides', overriding({ name: 'agent', image: 'x' }), /"image"/],
+    ['an override without a name', overriding({ command: ['x'] }), /container name/],
+    ['an override of an unknown container', overriding({ name: 'other' }), /container named other is not a container/],
     [
       'overrides of more than 8192 characters',
-      { overrides: { containerOverrides: [{ name: 'agent', command: ['x'.repeat(8200)] }] } },
-      'InvalidParameterException',
+      overriding({ name: 'agent', command: ['x'.repeat(8200)] }),
       /at most 8192/,
     ],
-    [
-      'an override of cpu that doesn’t fit the memory',
-      { overrides: { cpu: '2048' } },
-      'InvalidParameterException',
-      /No Fargate configuration/,
-    ],
-    [
-      '20 GiB of storage',
-      { overrides: { ephemeralStorage: { sizeInGiB: 20 } } },
-      'InvalidParameterException',
-      /21 to 200/,
-    ],
+    ['an override of cpu that doesn’t fit the memory', { overrides: { cpu: '2048' } }, /No Fargate configuration/],
+    ['20 GiB of storage', { overrides: { ephemeralStorage: { sizeInGiB: 20 } } }, /21 to 200/],
     [
       'a request without a network configuration',
       { networkConfiguration: undefined },
-      'InvalidParameterException',
       /Network Configuration must be provided/,
     ],
-    [
-      'a network configuration without a subnet',
-      { networkConfiguration: { awsvpcConfiguration: { subnets: [] } } },
-      'InvalidParameterException',
-      /subnets/,
-    ],
-    [
-      '17 subnets',
-      {
-        networkConfiguration: { awsvpcConfiguration: { subnets: Array.from({ length: 17 }, (_, i) => `subnet-${i}`) } },
-      },
-      'InvalidParameterException',
-      /16/,
-    ],
-    [
-      'six security groups',
-      {
-        networkConfiguration: {
-          awsvpcConfiguration: { subnets: ['subnet-a'], securityGroups: ['1', '2', '3', '4', '5', '6'] },
-        },
-      },
-      'InvalidParameterException',
-      /5/,
-    ],
-    [
-      '51 tags',
-      { tags: Array.from({ length: 51 }, (_, i) => ({ key: `k${i}`, value: '' })) },
-      'InvalidParameterException',
-      /50/,
-    ],
-    [
-      'a tag key of 129 characters',
-      { tags: [{ key: 'k'.repeat(129), value: '' }] },
-      'InvalidParameterException',
-      /128/,
-    ],
-    [
-      'a tag value of 257 characters',
-      { tags: [{ key: 'k', value: 'v'.repeat(257) }] },
-      'InvalidParameterException',
-      /256/,
-    ],
-    ['a tag that begins with aws:', { tags: [{ key: 'AWS:x', value: '' }] }, 'InvalidParameterException', /aws:/],
-    [
-      'the same tag twice',
-      {
-        tags: [
-          { key: 'k', value: '1' },
-          { key: 'k', value: '2' },
-        ],
-      },
-      'InvalidParameterException',
-      /[Dd]uplicate/,
-    ],
+    ['a network configuration without a subnet', inNetwork({ subnets: [] }), /subnets/],
+    ['17 subnets', inNetwork({ subnets: Array.from({ length: 17 }, (_, i) => `subnet-${i}`) }), /16/],
+    ['six security groups', inNetwork({ subnets: ['subnet-a'], securityGroups: ['1', '2', '3', '4', '5', '6'] }), /5/],
+    ['51 tags', { tags: Array.from({ length: 51 }, (_, i) => ({ key: `k${i}`, value: '' })) }, /50/],
+    ['a tag key of 129 characters', { tags: [{ key: 'k'.repeat(129), value: '' }] }, /128/],
+    ['a tag value of 257 characters', { tags: [{ key: 'k', value: 'v'.repeat(257) }] }, /256/],
+    ['a tag that begins with aws:', { tags: [{ key: 'AWS:x', value: '' }] }, /aws:/],
+    ['the same tag twice', { tags: ['1', '2'].map((value) => ({ key: 'k', value })) }, /[Dd]uplicate/],
     [
       'a launch type together with a strategy',
       { capacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1 }] },
-      'InvalidParameterException',
       /both a launch type and capacity provider strategy/,
     ],
-    [
-      'the launch type EC2, because there are no instances',
-      { launchType: 'EC2' },
-      'InvalidParameterException',
-      /No Container Instances/,
-    ],
-    [
-      'a request without a launch type, which means EC2',
-      { launchType: undefined },
-      'InvalidParameterException',
-      /No Container Instances/,
-    ],
-    ['an unknown cluster', { cluster: 'nowhere' }, 'ClusterNotFoundException', /Cluster not found/],
-    ['an unknown family', { taskDefinition: 'nothing' }, 'ClientException', /TaskDefinition not found/],
-    ['an unknown revision', { taskDefinition: 'agent:9' }, 'ClientException', /TaskDefinition not found/],
-    [
-      'a request without a task definition',
-      { taskDefinition: undefined },
-      'InvalidParameterException',
-      /TaskDefinition can not be blank/,
-    ],
-    ['an unknown platform version', { platformVersion: '9.9' }, 'PlatformUnknownException', /platform version/],
-    ['ECS Exec without a task role', { enableExecuteCommand: true }, 'InvalidParameterException', /taskRoleArn/],
-    ['tags that come from a service', { propagateTags: 'SERVICE' }, 'InvalidParameterException', /SERVICE/],
-  ])('refuses %s', (_what, change, code, message) => {
+    ['the launch type EC2, because there are no instances', { launchType: 'EC2' }, /No Container Instances/],
+    ['a request without a launch type, which means EC2', { launchType: undefined }, /No Container Instances/],
+    ['an unknown cluster', { cluster: 'nowhere' }, /Cluster not found/, 'ClusterNotFoundException'],
+    ['an unknown family', { taskDefinition: 'nothing' }, /TaskDefinition not found/, 'ClientException'],
+    ['an unknown revision', { taskDefinition: 'agent:9' }, /TaskDefinition not found/, 'ClientException'],
+    ['a request without a task definition', { taskDefinition: undefined }, /TaskDefinition can not be blank/],
+    ['an unknown platform version', { platformVersion: '9.9' }, /platform version/, 'PlatformUnknownException'],
+    ['ECS Exec without a task role', { enableExecuteCommand: true }, /taskRoleArn/],
+    ['tags that come from a service', { propagateTags: 'SERVICE' }, /SERVICE/],
+  ])('refuses %s', (_what, change, message, code = 'InvalidParameterException') => {
     const { run, ecs } = virtualEcs();
     const error = errorOf(() => run(change));
     expect(error).toMatchObject({ code });
@@ -264,9 +173,7 @@ describe('RunTask', () => {
   it('refuses a capacity provider that the cluster doesn’t have', () => {
     const { call, run } = virtualEcs();
     call('CreateCluster', { clusterName: 'plain' });
-    const strategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
-    const error = errorOf(() => run({ cluster: 'plain', launchType: undefined, capacityProviderStrategy: strategy }));
-    expect(String(error)).toMatch(/not associated with the cluster/);
+    expect(String(errorOf(() => run({ cluster: 'plain', ...SPOT })))).toMatch(/not associated with the cluster/);
   });
 
   it('refuses an inactive task definition', () => {
@@ -280,10 +187,9 @@ describe('RunTask', () => {
       vpc: { subnets: [{ id: 'subnet-a', availabilityZone: 'a' }], securityGroups: ['sg-1'], strict: true },
     });
     expect(run().tasks).toHaveLength(1);
-    const with_ = (awsvpcConfiguration: object) =>
-      String(errorOf(() => run({ networkConfiguration: { awsvpcConfiguration } })));
-    expect(with_({ subnets: ['subnet-x'] })).toMatch(/subnet-x.*InvalidSubnetID.NotFound/);
-    expect(with_({ subnets: ['subnet-a'], securityGroups: ['sg-x'] })).toMatch(/sg-x.*InvalidGroup.NotFound/);
+    const errorIn = (network: object) => String(errorOf(() => run(inNetwork(network))));
+    expect(errorIn({ subnets: ['subnet-x'] })).toMatch(/subnet-x.*InvalidSubnetID.NotFound/);
+    expect(errorIn({ subnets: ['subnet-a'], securityGroups: ['sg-x'] })).toMatch(/sg-x.*InvalidGroup.NotFound/);
   });
 });
 
@@ -303,18 +209,17 @@ describe('Fargate capacity', () => {
 
   it('has a separate quota for Spot', () => {
     const { run } = virtualEcs({ quotas: { onDemandVcpus: 1, spotVcpus: 1 } });
-    const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
     expect(run().tasks).toHaveLength(1);
-    expect(only(run(spot).tasks).capacityProviderName).toBe('FARGATE_SPOT');
+    expect(only(run(SPOT).tasks).capacityProviderName).toBe('FARGATE_SPOT');
     expect(run().tasks).toEqual([]);
-    expect(run(spot).tasks).toEqual([]);
+    expect(run(SPOT).tasks).toEqual([]);
   });
 
   it('can be missing in one zone only', () => {
     const { ecs, run } = virtualEcs();
     ecs.capacity.refuse({ availabilityZone: 'eu-central-1a' });
     expect(run().failures?.[0]?.reason).toMatch(/Capacity is unavailable at this time/);
-    const both = { networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-a', 'subnet-b'] } } };
+    const both = inNetwork({ subnets: ['subnet-a', 'subnet-b'] });
     const zones = [1, 2, 3].map(() => only(run(both).tasks).availabilityZone);
     expect(new Set(zones)).toEqual(new Set(['eu-central-1b']));
   });
@@ -322,10 +227,9 @@ describe('Fargate capacity', () => {
   it('can be missing for Spot only, or for a number of tasks', () => {
     const { ecs, run } = virtualEcs();
     ecs.capacity.refuse({ capacityProvider: 'FARGATE_SPOT', times: 1, reason: 'RESOURCE:ENI' });
-    const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
     expect(run().tasks).toHaveLength(1);
-    expect(run(spot).failures).toEqual([{ reason: 'RESOURCE:ENI' }]);
-    expect(run(spot).tasks).toHaveLength(1);
+    expect(run(SPOT).failures).toEqual([{ reason: 'RESOURCE:ENI' }]);
+    expect(run(SPOT).tasks).toHaveLength(1);
   });
 
   it('is divided between providers by base and weight', () => {
@@ -358,8 +262,7 @@ describe('rate limits', () => {
     const { run, time } = virtualEcs({ rates: VENDOR_RATES });
     for (let call = 0; call < 10; call += 1) run({ count: 10 });
     expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException' });
-    const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
-    expect(run(spot).tasks).toHaveLength(1);
+    expect(run(SPOT).tasks).toHaveLength(1);
     time.pass(500);
     expect(run({ count: 10 }).tasks).toHaveLength(10);
   });
