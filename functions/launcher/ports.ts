@@ -116,7 +116,9 @@ export type LaunchAnswer =
     })
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The client token is in use, but ECS reports no task for it. A task may or may not have started. */
-  | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError };
+  | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError }
+  /** ECS's launch rate left no time for the launch. No call was sent. */
+  | { readonly kind: 'late' };
 
 /** What the launcher needs from ECS, in its own cluster. */
 export interface Tasks {
@@ -128,9 +130,10 @@ export interface Tasks {
 
   /**
    * Starts one task with its lane's capacity, or on demand if Spot has no capacity. Repeating a request never starts a second task.
+   * Waits until ECS's launch rate allows the call, and repeats a throttled call, but sends no call after `untilMs` (epoch milliseconds).
    * Resolves with a refusal if ECS refuses. Rejects with `UpstreamError` only if a task may have started.
    */
-  launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer>;
+  launch(request: LaunchRequest, untilMs: number, signal: AbortSignal): Promise<LaunchAnswer>;
 
   /** Stops a task. Does nothing if the task has already ended. Rejects with `UpstreamError`. */
   stop(taskId: string, reason: string, signal: AbortSignal): Promise<void>;

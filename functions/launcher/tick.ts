@@ -14,7 +14,7 @@ import { confirmedStops } from './confirm.ts';
 import { decide, type Member, type OrganizationLimit } from './core/decide.ts';
 import { demandOf } from './core/demand.ts';
 import { standingJobs } from './core/standing.ts';
-import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
+import type { Decision, Deferral, Demand, Limits, Run, Task } from './core/types.ts';
 import { InternalError, type Result, resultOf, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
 import type { HcpTerraform, Pool, PoolVisibility, Tasks } from './ports.ts';
@@ -38,6 +38,7 @@ interface TickDeps extends Omit<TickPorts, 'now'> {
   readonly nowMs: number;
   /** The tasks of all pools that aren't stopped. */
   readonly liveTasks: Promise<Result<readonly Task[]>>;
+  readonly launchUntilMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -54,6 +55,14 @@ export interface PoolTick {
   readonly errors: readonly (UpstreamError | InternalError)[];
 }
 
+/** When a tick must end its work. */
+export interface TickTime {
+  /** Ends the tick: it aborts pending requests, and undoes nothing. */
+  readonly signal: AbortSignal;
+  /** Latest time for a launch, in epoch milliseconds. */
+  readonly launchUntilMs: number;
+}
+
 /** Everything that one tick observed, decided and did. */
 export interface Tick {
   readonly startedAtMs: number;
@@ -64,14 +73,12 @@ export interface Tick {
 /**
  * Runs one tick over all pools. Never rejects: {@link PoolTick.errors} contains the errors of external services, and any bug that occurs
  * while a pool is processed.
- *
- * @param signal - ends the tick: it aborts pending requests, and undoes nothing.
  */
 export async function tick(
   pools: readonly Pool[],
   settings: TickSettings,
   ports: TickPorts,
-  signal: AbortSignal,
+  { signal, launchUntilMs }: TickTime,
 ): Promise<Tick> {
   const { hcpTerraform, tasks } = ports;
   const startedAtMs = ports.now();
@@ -79,7 +86,7 @@ export async function tick(
   // Each pool that awaits this promise reports its rejection. If no pool does, the rejection must not end the process as unhandled.
   liveTasks.catch(() => undefined);
   const runs = pollRuns(pools, hcpTerraform, signal);
-  const deps = { hcpTerraform, tasks, settings, nowMs: startedAtMs, liveTasks, signal };
+  const deps = { hcpTerraform, tasks, settings, nowMs: startedAtMs, liveTasks, launchUntilMs, signal };
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
@@ -230,16 +237,29 @@ function unobservedTick({ pool, demand, observation }: Observed, deps: TickDeps)
 
 /** Carries out what was decided about one pool. */
 async function actOn({ pool, observation }: ObservedPool, decision: Decision, deps: TickDeps): Promise<PoolTick> {
-  const { hcpTerraform, tasks, settings, nowMs, signal } = deps;
+  const { hcpTerraform, tasks, settings, nowMs, launchUntilMs, signal } = deps;
   const known = poolTickOf(pool, observation.demand, deps);
-  const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
-  const [launches, [stops, unconfirmed]] = await Promise.all([
+  const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, launchUntilMs, signal };
+  const [tried, [stops, unconfirmed]] = await Promise.all([
     launchAll(pool, decision.launches, observation.supply, actDeps),
     confirmedStops(pool, decision.stops, observation, { hcpTerraform, nowMs, signal }).then(
       async (confirmed) => [await stopAll(confirmed.stops, actDeps), confirmed.error ?? []] as const,
     ),
   ]);
+  const launches = tried.filter(({ kind }) => kind !== 'late');
+  const deferrals = [...decision.deferrals, ...tried.flatMap(lateDeferral)];
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
   const errors = [known.errors, failed, unconfirmed].flat();
-  return { ...known, observation, decision, launches, stops, errors };
+  return { ...known, observation, decision: { ...decision, deferrals }, launches, stops, errors };
+}
+
+/** The deferral of a launch for which ECS's launch rate left no time. The next tick follows at once. */
+function lateDeferral({ kind, launch }: LaunchOutcome): Deferral[] {
+  const reason = 'ECS’s launch rate left no time for this launch; the next tick makes it first';
+  return kind === 'late' ? [{ jobKey: launch.job.key, cause: 'launch-rate', reason }] : [];
+}
+
+/** Whether ECS's launch rate left no time for some of the tick's launches. */
+export function hasLateLaunches({ pools }: Tick): boolean {
+  return pools.some(({ decision }) => decision?.deferrals.some(({ cause }) => cause === 'launch-rate') === true);
 }

@@ -25,8 +25,9 @@ import { type FaultKind, laneOf, type WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
-/** The SDK makes three attempts of 4 s each. */
+/** The SDK makes three attempts of 4 s each, but only one attempt of RunTask. */
 const GIVES_UP_AFTER_MS = 12_500;
+const RUN_TASK_GIVES_UP_AFTER_MS = 4_000;
 
 /** Page size, if the request doesn't set one. */
 const MOST_RESULTS = 100;
@@ -192,7 +193,7 @@ class EcsApi {
       environment: this.#environment,
       signal,
       latencyMs: fault === 'ecs-slow' ? random.between(1000, 9000) : latency(random, 15, 180),
-      timeoutMs: GIVES_UP_AFTER_MS,
+      timeoutMs: action === 'RunTask' ? RUN_TASK_GIVES_UP_AFTER_MS : GIVES_UP_AFTER_MS,
       arrive: () => {
         const reply = this.#arrived(fault, arrive);
         if (reply === 'silence' || 'error' in reply) unseen();

@@ -237,8 +237,6 @@ export interface Supply {
 export interface Limits {
   /** Maximum number of live tasks. */
   readonly maxAgents: number;
-  /** Maximum number of launches per tick, to stay within ECS's launch rate. */
-  readonly maxLaunchesPerTick: number;
   /** The launcher stops a task if its agent hasn't registered after this time. */
   readonly startDeadlineMs: number;
   /** Wait after the first round of start failures. It doubles with each further round. */
@@ -264,7 +262,7 @@ export interface Stop {
 /** A queued job, warm agent or sweep for which this tick launches nothing, and the reason. */
 export interface Deferral {
   readonly jobKey: JobKey | StandingJob['key'];
-  readonly cause: 'max-agents' | 'agents-ceiling' | 'launches-per-tick' | 'start-failures';
+  readonly cause: 'max-agents' | 'agents-ceiling' | 'launch-rate' | 'start-failures';
   readonly reason: string;
 }
 

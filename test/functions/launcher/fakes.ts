@@ -9,6 +9,13 @@ import type {
   PoolVisibility,
   Tasks,
 } from '../../../functions/launcher/ports.ts';
+import type { TickTime } from '../../../functions/launcher/tick.ts';
+
+/** No end of a tick, unless the signal ends it. */
+export const endless = (signal = new AbortController().signal): TickTime => ({
+  signal,
+  launchUntilMs: Number.POSITIVE_INFINITY,
+});
 
 export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
   return {

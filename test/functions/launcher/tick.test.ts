@@ -4,7 +4,7 @@ import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
 import { APPLY_LANE, agent, LIMITS, minutes, NOW, PLAN_LANE, run, stoppedTask, task } from './core/builders.ts';
-import { FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
+import { endless, FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
 
 const settings: TickSettings = { limits: LIMITS, agentsCeiling: undefined };
 const trouble = (system: 'HCP Terraform' | 'ECS' = 'HCP Terraform') =>
@@ -20,7 +20,7 @@ beforeEach(() => {
 
 async function tickOf(pools: readonly Pool[], overrides: Partial<TickSettings> = {}): Promise<Map<string, PoolTick>> {
   const ports = { hcpTerraform: platform, tasks, now: () => NOW };
-  const ticked = await tick(pools, { ...settings, ...overrides }, ports, new AbortController().signal);
+  const ticked = await tick(pools, { ...settings, ...overrides }, ports, endless());
   return new Map(ticked.pools.map((part) => [part.pool.name, part]));
 }
 
