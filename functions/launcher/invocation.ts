@@ -4,9 +4,6 @@ import { hasLateLaunches, type Tick, type TickTime } from './tick.ts';
 /** Minimum time between the start of a tick and the invocation's deadline. */
 const TICK_NEEDS_MS = 8_000;
 
-/** How long a tick launches. Then the launches that are left wait for the next tick, so that the other pools are polled in time. */
-const LAUNCHING_MS = 10_000;
-
 /** Time between the last launch and the invocation's deadline. ECS usually answers in less than a second. */
 const ANSWER_MS = 3_000;
 
@@ -33,8 +30,7 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
   let active = false;
   for (;;) {
     const before = parts.pollBudget().taken;
-    const launchUntilMs = Math.min(clock.now() + LAUNCHING_MS, deadlineMs - ANSWER_MS);
-    const ticked = await parts.tick({ signal, launchUntilMs });
+    const ticked = await parts.tick({ signal, launchUntilMs: deadlineMs - ANSWER_MS });
     parts.report(ticked);
     active = isActive(ticked) || (active && hasErrors(ticked));
     const taken = parts.pollBudget().taken.map((total, token) => total - (before[token] ?? 0));

@@ -16,6 +16,13 @@ export interface Pool {
   readonly maxAgents: number;
 }
 
+/** How to poll runs. */
+export interface Polling {
+  readonly signal: AbortSignal;
+  /** A pool's runs are read after this promise. A combined request that only asks whether any pool has work doesn't wait for it. */
+  readonly after: (pool: Pool) => Promise<unknown> | undefined;
+}
+
 /** What the launcher needs from HCP Terraform. */
 export interface HcpTerraform {
   /**
@@ -26,7 +33,7 @@ export interface HcpTerraform {
    * The pools must share an organization and an API token. Each pool has its own promise, which doesn't wait for the other pools and never rejects.
    * If a pool doesn't exist or the API token can't see it, the result is an error, not an empty list.
    */
-  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
+  openRuns(pools: readonly Pool[], polling: Polling): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
 
   /**
    * Lists all agents of the pool that pinged since the given time; `undefined` if the API token can't list agents.

@@ -1,9 +1,10 @@
 /**
  * One tick: poll, group, observe, decide, act.
  *
- * 1. Poll the runs of all pools. Pools with the same API token are polled together.
- * 2. Group the pools that share an organization agent limit. Without such a limit, each pool is its own group.
- * 3. Observe each pool of a group, decide about the whole group, then carry out each pool's launches and stops.
+ * 1. Read the live tasks of all pools, and the agents of each pool that has live tasks.
+ * 2. Poll the runs of all pools. Pools with the same API token are polled together. `observe.ts` says why the runs come second.
+ * 3. Group the pools that share an organization agent limit. Without such a limit, each pool is its own group.
+ * 4. Observe the rest of each pool of a group, decide about the whole group, then carry out each pool's launches and stops.
  *
  * Groups run in parallel, so a problem in one group never delays the launches of another. Within a group, launches wait until all pools are
  * observed, because the limit allows no launch while the agents of a pool can't be counted. A bug in one pool is an error of that pool
@@ -16,8 +17,11 @@ import { demandOf } from './core/demand.ts';
 import { standingJobs } from './core/standing.ts';
 import type { Decision, Deferral, Demand, Limits, Run, Task } from './core/types.ts';
 import { InternalError, type Result, resultOf, type UpstreamError } from './errors.ts';
-import { observePool, type PoolObservation } from './observe.ts';
-import type { HcpTerraform, Pool, PoolVisibility, Tasks } from './ports.ts';
+import { type EarlyReading, type ObserveDeps, observePool, type PoolObservation, readEarly } from './observe.ts';
+import type { HcpTerraform, Polling, Pool, PoolVisibility, Tasks } from './ports.ts';
+
+/** How long a tick launches. Then the launches that are left wait for the next tick, so that the other pools are polled in time. */
+const LAUNCHING_MS = 10_000;
 
 /** Settings of a tick that all pools share. */
 export interface TickSettings {
@@ -33,11 +37,12 @@ export interface TickPorts {
 }
 
 /** What all steps of a tick use. All steps use the same time, so a schedule that begins during a tick takes effect in the next one. */
-interface TickDeps extends Omit<TickPorts, 'now'> {
+interface TickDeps extends TickPorts {
   readonly settings: TickSettings;
   readonly nowMs: number;
   /** The tasks of all pools that aren't stopped. */
   readonly liveTasks: Promise<Result<readonly Task[]>>;
+  readonly early: ReadonlyMap<Pool, Promise<Result<EarlyReading> | Broken>>;
   readonly launchUntilMs: number;
   readonly signal: AbortSignal;
 }
@@ -85,8 +90,10 @@ export async function tick(
   const liveTasks = resultOf(tasks.liveTasks(signal));
   // Each pool that awaits this promise reports its rejection. If no pool does, the rejection must not end the process as unhandled.
   liveTasks.catch(() => undefined);
-  const runs = pollRuns(pools, hcpTerraform, signal);
-  const deps = { hcpTerraform, tasks, settings, nowMs: startedAtMs, liveTasks, launchUntilMs, signal };
+  const reading = { hcpTerraform, tasks, nowMs: startedAtMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
+  const early = new Map(pools.map((pool) => [pool, earlyReading(pool, liveTasks, reading)]));
+  const runs = pollRuns(pools, hcpTerraform, { signal, after: (pool) => early.get(pool) });
+  const deps = { ...ports, settings, nowMs: startedAtMs, liveTasks, early, launchUntilMs, signal };
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
@@ -104,10 +111,24 @@ function brokenTick(pool: Pool, bug: unknown): PoolTick {
 /** Returns a pool's open runs. Rejects only if there is a bug. */
 type OpenRuns = (pool: Pool) => Promise<Result<readonly Run[]>>;
 
+/** Reads a pool's tasks and agents before its runs. Never rejects. */
+async function earlyReading(
+  pool: Pool,
+  liveTasks: TickDeps['liveTasks'],
+  deps: ObserveDeps,
+): Promise<Result<EarlyReading> | Broken> {
+  try {
+    const live = await liveTasks;
+    return live.ok ? await resultOf(readEarly(pool, live.value, deps)) : live;
+  } catch (bug) {
+    return { ok: false, error: new InternalError(bug) };
+  }
+}
+
 /** Polls all pools in parallel. Pools that share an organization and an API token are polled together. */
-function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, signal: AbortSignal): OpenRuns {
+function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, polling: Polling): OpenRuns {
   const tokenOf = ({ organization, apiTokenSecret }: Pool): string => JSON.stringify([organization, apiTokenSecret]);
-  const poll = async (alike: readonly Pool[]) => hcpTerraform.openRuns(alike, signal);
+  const poll = async (alike: readonly Pool[]) => hcpTerraform.openRuns(alike, polling);
   const answers = new Map([...Map.groupBy(pools, tokenOf)].map(([token, alike]) => [token, poll(alike)]));
   return async (pool) => {
     const answer = (await answers.get(tokenOf(pool)))?.get(pool);
@@ -191,14 +212,30 @@ async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps:
   const known = { pool, demand: demand.value };
   try {
     const live = await liveTasks;
+    const early = await deps.early.get(pool);
     if (!live.ok) return { ...known, observation: live };
+    if (early === undefined) throw new Error(`No reading of ${pool.name}`);
+    if (!early.ok) return { ...known, observation: early };
     const { startDeadlineMs } = settings.limits;
-    const input = { ...known, liveTasks: live.value, agentsMatter };
+    const demandAgain = () => pollAgain(pool, demand.value, deps);
+    const input = { ...known, liveTasks: live.value, early: early.value, agentsMatter, demandAgain };
     const observation = await resultOf(observePool(input, { hcpTerraform, tasks, nowMs, startDeadlineMs, signal }));
     return { ...known, observation };
   } catch (bug) {
     return { pool, observation: { ok: false, error: new InternalError(bug) } };
   }
+}
+
+/**
+ * Reads a pool's runs again, because an agent may have taken a job since the first reading. If the request budget doesn't allow that, the first
+ * reading counts. Rejects with `UpstreamError`.
+ */
+async function pollAgain(pool: Pool, before: Demand, { hcpTerraform, signal }: TickDeps): Promise<Demand> {
+  const again = await hcpTerraform.openRuns([pool], { signal, after: () => undefined }).get(pool);
+  if (again?.ok === true) return demandOf(again.value);
+  const isWithheld = again?.error.fault === 'throttled' && again.error.status === undefined;
+  if (isWithheld || again === undefined) return before;
+  throw again.error;
 }
 
 /**
@@ -237,8 +274,9 @@ function unobservedTick({ pool, demand, observation }: Observed, deps: TickDeps)
 
 /** Carries out what was decided about one pool. */
 async function actOn({ pool, observation }: ObservedPool, decision: Decision, deps: TickDeps): Promise<PoolTick> {
-  const { hcpTerraform, tasks, settings, nowMs, launchUntilMs, signal } = deps;
+  const { hcpTerraform, tasks, settings, nowMs, now, signal } = deps;
   const known = poolTickOf(pool, observation.demand, deps);
+  const launchUntilMs = Math.min(now() + LAUNCHING_MS, deps.launchUntilMs);
   const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, launchUntilMs, signal };
   const [tried, [stops, unconfirmed]] = await Promise.all([
     launchAll(pool, decision.launches, observation.supply, actDeps),

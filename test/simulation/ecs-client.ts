@@ -192,7 +192,7 @@ class EcsApi {
     return call(time, {
       environment: this.#environment,
       signal,
-      latencyMs: fault === 'ecs-slow' ? random.between(1000, 9000) : latency(random, 15, 180),
+      latencyMs: fault === 'ecs-slow' ? random.between(1000, 9000) : this.#latencyMs(),
       timeoutMs: action === 'RunTask' ? RUN_TASK_GIVES_UP_AFTER_MS : GIVES_UP_AFTER_MS,
       arrive: () => {
         const reply = this.#arrived(fault, arrive);
@@ -207,6 +207,11 @@ class EcsApi {
         return error;
       },
     });
+  }
+
+  #latencyMs(): number {
+    const { random, settings } = this.#cloud;
+    return settings.slowAnswers === true ? random.between(1000, 2000) : latency(random, 15, 180);
   }
 
   #arrived<T>(fault: FaultKind | undefined, arrive: (fault: FaultKind | undefined) => Reply<T>): Reply<T> {

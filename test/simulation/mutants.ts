@@ -503,8 +503,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'adapters/hcp-terraform/client.ts',
-      '    return resultOf(this.#runs(pool, turn, signal));',
-      '    return { ok: true, value: await this.#runs(pool, turn, signal).catch(() => []) };',
+      '    return resultOf(this.#runs(pool, turn, polling));',
+      '    return { ok: true, value: await this.#runs(pool, turn, polling).catch(() => []) };',
     ),
   ),
   one(
@@ -521,8 +521,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'observe.ts',
-      'await deps.tasks.recentlyStoppedTasks(families, signal)',
-      'await deps.tasks.recentlyStoppedTasks(families, signal).catch(() => [])',
+      'deps.tasks.recentlyStoppedTasks(familiesOf(pool), deps.signal)',
+      'deps.tasks.recentlyStoppedTasks(familiesOf(pool), deps.signal).catch(() => [])',
     ),
   ),
   one(
@@ -530,8 +530,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'observe.ts',
-      'await hcpTerraform.agents(pool, recentMs, signal);',
-      'await hcpTerraform.agents(pool, recentMs, signal).catch(() => []);',
+      'return hcpTerraform.agents(pool, recentAgentsMs(nowMs), signal);',
+      'return hcpTerraform.agents(pool, recentAgentsMs(nowMs), signal).catch(() => []);',
     ),
   ),
   one(
@@ -591,7 +591,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'every tick sends every request',
     [5],
-    edit('observe.ts', 'const active = demand.queued.length > 0 ||', 'const active = demand.queued.length >= 0 ||'),
+    edit('observe.ts', 'const active = queued.length > 0 ||', 'const active = queued.length >= 0 ||'),
   ),
   // -- Runs in a post-plan status
   one(

@@ -563,7 +563,7 @@ export class Promises {
 
   /** Promise 5: an idle tick sends very few requests. */
   #idleTickIsCheap({ calls }: TickRecord, environment: Environment): void {
-    const { pools } = this.#parts.settings;
+    const { pools, slowAnswers = false } = this.#parts.settings;
     const tokens = new Set(pools.map(({ organization, apiTokenSecret }) => `${organization} ${apiTokenSecret}`));
     // The launcher looks pools up again every ten minutes.
     const now = this.#parts.time.now();
@@ -571,8 +571,8 @@ export class Promises {
     const lookups = environment.lookupsAtMs.filter((at) => at > now - LOOK_AGAIN_MS).length;
     // It repeats a failed lookup once, a minute later.
     const again = environment.refusedAtMs.filter((at) => at > now - LOOK_AGAIN_MS - 2 * MINUTE_MS).length;
-    // After a fault prevented the lookup of a pool, the pool needs one separate request.
-    const lists = environment.settled ? tokens.size : tokens.size + pools.length;
+    // If the combined request is slow, or after a fault prevented the lookup of a pool, the pool needs one separate request.
+    const lists = environment.settled && !slowAnswers ? tokens.size : tokens.size + pools.length;
     if (calls.runLists > lists || lookups > pools.length + again || calls.ecs.join() !== 'ListTasks') {
       this.#break(
         5,

@@ -36,6 +36,8 @@ export interface TickRecord {
     string,
     { readonly atMs: number; readonly statuses: ReadonlyMap<string, AgentStatusName> | 'hidden' }
   >;
+  /** Pools whose agents were listed more than once. */
+  readonly agentsAgain: Set<string>;
   /** Pools in which the tick has begun to launch. Data that it reads later doesn't change its decision. */
   readonly decided: Set<string>;
   /** Tasks that the tick started, by family. */
@@ -61,6 +63,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     stopped: new Set(),
     agentsListedAtMs: new Map(),
     agents: new Map(),
+    agentsAgain: new Set(),
     decided: new Set(),
     created: new Map(),
     calls: { runLists: 0, otherHttp: 0, ecs: [] },

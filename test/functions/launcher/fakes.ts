@@ -5,11 +5,15 @@ import type {
   HcpTerraform,
   LaunchAnswer,
   LaunchRequest,
+  Polling,
   Pool,
   PoolVisibility,
   Tasks,
 } from '../../../functions/launcher/ports.ts';
 import type { TickTime } from '../../../functions/launcher/tick.ts';
+
+/** Polling that waits for nothing. */
+export const polling = (signal = new AbortController().signal): Polling => ({ signal, after: () => undefined });
 
 /** No end of a tick, unless the signal ends it. */
 export const endless = (signal = new AbortController().signal): TickTime => ({
@@ -63,7 +67,7 @@ export class FakePlatform implements HcpTerraform {
     };
   }
 
-  openRuns(pools: readonly Pool[]): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
+  openRuns(pools: readonly Pool[], _: Polling): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
     this.used += 1;
     return new Map(pools.map((one) => [one, Promise.resolve(this.runs.get(one.name) ?? { ok: true, value: [] })]));
   }

@@ -67,6 +67,14 @@ export interface Turn {
   over?: unknown;
 }
 
+/** How to poll one pool. */
+interface PollOfPool {
+  readonly turn: Turn;
+  /** The runs are read after this promise. */
+  readonly isReady: Promise<unknown> | undefined;
+  readonly signal: AbortSignal;
+}
+
 interface PollerParts {
   readonly http: Pick<HcpTerraformHttp, 'get'>;
   readonly hostname: string;
@@ -123,9 +131,11 @@ export class RunPoller {
     return page.data.length > 0;
   }
 
-  async runsOf(pool: Pool, turn: Turn, signal: AbortSignal): Promise<readonly Run[]> {
+  async runsOf(pool: Pool, { turn, isReady, signal }: PollOfPool): Promise<readonly Run[]> {
+    // Reserve the requests first, so that the order of the pools' turns doesn't depend on which pool is ready first.
     const share = this.#shareOf(pool, turn);
     try {
+      await isReady;
       return await this.#allRuns(pool, share, signal);
     } finally {
       share.release();

@@ -5,6 +5,7 @@ import { POLLS_PER_MINUTE } from '../../../../functions/launcher/adapters/hcp-te
 import { connections, sendOver } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
 import type { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { Pool, Secrets } from '../../../../functions/launcher/ports.ts';
+import { polling } from '../fakes.ts';
 import {
   endless,
   list,
@@ -81,12 +82,12 @@ const LOOKUP = '/api/v2/agent-pools/apool-2';
 const listed = (name: string, index = 0) => ({ id: `apool-${index + 1}`, attributes: { name } });
 
 async function answersOf(pools: readonly Pool[], of = client()) {
-  const answers = [...of.openRuns(pools, signal)];
+  const answers = [...of.openRuns(pools, polling())];
   return new Map(await Promise.all(answers.map(async ([one, answer]) => [one, await answer] as const)));
 }
 
 async function openRuns(of = client(), pools: Pool[] = [pool], until = signal) {
-  const answer = await of.openRuns(pools, until).get(pools[0] ?? pool);
+  const answer = await of.openRuns(pools, polling(until)).get(pools[0] ?? pool);
   if (answer === undefined) throw new Error('no answer about the pool');
   return answer;
 }
@@ -260,7 +261,7 @@ describe('the runs of a pool', () => {
     server.on(POOLS, list(['default', 'silent'].map(listed)));
     server.on('/api/v2/agent-pools/apool-3', () => {});
     const tick = new AbortController();
-    const answers = client().openRuns([silent, unknown, pool], tick.signal);
+    const answers = client().openRuns([silent, unknown, pool], polling(tick.signal));
     expect(await answers.get(pool)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
     tick.abort();
     expect(await answers.get(silent)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
@@ -653,7 +654,7 @@ describe('the combined request for several pools', () => {
     const tick = new AbortController();
     // The request itself never times out, so only the timeout of the combined request can end the wait.
     const patient = client(() => new AbortController().signal);
-    const answers = patient.openRuns([pool, other], tick.signal);
+    const answers = patient.openRuns([pool, other], polling(tick.signal));
     await expect.poll(() => runRequests().length).toBe(1);
     expect(waits).toEqual([2_000]);
     patience.abort();
