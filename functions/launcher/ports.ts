@@ -132,7 +132,10 @@ export interface Tasks {
   /** Lists the tasks of all pools that aren't stopped. The list may lack recent launches. Rejects with `UpstreamError`. */
   liveTasks(signal: AbortSignal): Promise<readonly Task[]>;
 
-  /** Lists the tasks of the given families that stopped within about the last hour. Rejects with `UpstreamError`. */
+  /**
+   * Lists the tasks of the given families that stopped within about the last hour, and known tasks that the last list of live tasks lacks. Call
+   * {@link liveTasks} first. Rejects with `UpstreamError`.
+   */
   recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]>;
 
   /**

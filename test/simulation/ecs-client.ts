@@ -99,13 +99,15 @@ class EcsApi {
     const pools = [...new Set((input.tasks ?? []).flatMap((arn) => ecs.task(arn)?.pool ?? []))];
     return this.#call<DescribeTasksCommandOutput>('DescribeTasks', pools, ANY_CALL, signal, (fault) => {
       if (fault === 'ecs-changed-shape') return { value: { ...META } };
-      const { tick } = this.#environment;
+      const { tick, knownStopped } = this.#environment;
       const shows = (task: SimulatedTask, shown: Task | undefined): void => {
         this.#noteStale(task, shown?.lastStatus);
         // An earlier ConflictException returned this task. It may have ended in the meantime.
         if (shown?.desiredStatus === 'STOPPED') tick.answered.delete(task.id);
         if (tick.decided.has(task.pool) || shown === undefined) return;
-        if (shown.desiredStatus === 'RUNNING') tick.live.add(task.id);
+        if (shown.lastStatus === 'STOPPED') knownStopped.add(task.id);
+        // A task that was described as STOPPED never runs again, even if a later response is out of date.
+        if (shown.desiredStatus === 'RUNNING' && !knownStopped.has(task.id)) tick.live.add(task.id);
         else {
           tick.live.delete(task.id);
           tick.stopped.add(task.id);
@@ -151,8 +153,8 @@ class EcsApi {
       if (fault === 'ecs-lost-response') return 'silence';
       for (const arn of namedIn(reply)) {
         const task = ecs.task(arn);
-        if (task?.desiredStatus === 'RUNNING' && before.has(task) && !tick.live.has(task.id))
-          tick.answered.add(task.id);
+        const isNew = task !== undefined && (!before.has(task) || tick.createdIds.has(task.id));
+        if (task?.desiredStatus === 'RUNNING' && !isNew && !tick.live.has(task.id)) tick.answered.add(task.id);
       }
       return reply;
     });

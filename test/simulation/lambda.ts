@@ -154,6 +154,7 @@ export class LambdaHost {
       alive: true,
       busy: false,
       settled: false,
+      knownStopped: new Set(),
       lookupsAtMs: [],
       refusedAtMs: [],
       tick: tickRecord(0, this.#environments, time.now()),

@@ -247,6 +247,7 @@ export class Promises {
       this.#break(9, `the task family ${task.family} belongs to no pool`);
       return;
     }
+    by.createdIds.add(task.id);
     by.created.set(task.family, (by.created.get(task.family) ?? 0) + 1);
     this.#oneTaskAnAttempt(task);
     this.#noMoreThanShort(pool, by);

@@ -40,7 +40,9 @@ export interface TickRecord {
   readonly agentsAgain: Set<string>;
   /** Pools in which the tick has begun to launch. Data that it reads later doesn't change its decision. */
   readonly decided: Set<string>;
-  /** Tasks that the tick started, by family. */
+  /** Ids of the tasks that the tick started. A repeated RunTask call can return one of them. */
+  readonly createdIds: Set<string>;
+  /** Number of tasks that the tick started, by family. */
   readonly created: Map<string, number>;
   readonly calls: { runLists: number; otherHttp: number; ecs: string[] };
 }
@@ -65,6 +67,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     agents: new Map(),
     agentsAgain: new Set(),
     decided: new Set(),
+    createdIds: new Set(),
     created: new Map(),
     calls: { runLists: 0, otherHttp: 0, ecs: [] },
   };
@@ -81,6 +84,8 @@ export interface Environment {
   readonly number: number;
   alive: boolean;
   busy: boolean;
+  /** Ids of tasks that were described here as STOPPED. */
+  readonly knownStopped: Set<string>;
   /** Whether a tick without faults has run here, so all one-time lookups are done. */
   settled: boolean;
   /** When idle ticks looked up pools. */

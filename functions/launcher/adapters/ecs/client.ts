@@ -19,6 +19,7 @@ import { ecsTask, taskIdOf, taskOf } from './answers.ts';
 import { LaunchPace } from './launch-pace.ts';
 import { refusalOf } from './refusals.ts';
 import { onDemandInstead, runTaskInput } from './run-task.ts';
+import { TaskMemory } from './task-memory.ts';
 
 /** Maximum number of ids per DescribeTasks call. */
 const DESCRIBE_AT_ONCE = 100;
@@ -38,6 +39,7 @@ export class EcsTasks implements Tasks {
   readonly #placement: TaskPlacement;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #pace: LaunchPace;
+  readonly #memory = new TaskMemory();
 
   constructor({ client, launchClient, placement, clock }: EcsParts) {
     this.#client = client;
@@ -49,14 +51,25 @@ export class EcsTasks implements Tasks {
 
   async liveTasks(signal: AbortSignal): Promise<readonly Task[]> {
     const tasks = await this.#describe(await this.#list({}, signal), signal);
+    this.#memory.liveDescribed(tasks, this.#clock.now());
     return tasks.filter(isLive);
   }
 
   async recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]> {
-    const lists = await Promise.all(
-      families.map((family) => this.#list({ family, desiredStatus: 'STOPPED' as const }, signal)),
-    );
-    return this.#describe(lists.flat(), signal);
+    const tasks = await Promise.all(families.map((family) => this.#stoppedTasks(family, signal)));
+    return tasks.flat();
+  }
+
+  /** The stopped tasks of one family. Describes only those that the function doesn't know yet. */
+  async #stoppedTasks(family: string, signal: AbortSignal): Promise<readonly Task[]> {
+    const memory = this.#memory;
+    const listed = memory.mustList(family, this.#clock.now())
+      ? await this.#list({ family, desiredStatus: 'STOPPED' as const }, signal)
+      : undefined;
+    const ids = new Set([...memory.notUnderstood(family, listed ?? []), ...memory.vanished(family)]);
+    const described = await this.#describe([...ids], signal);
+    if (listed !== undefined) memory.stoppedListed(family, listed, this.#clock.now());
+    return memory.stoppedDescribed(family, described, this.#clock.now());
   }
 
   async launch(request: LaunchRequest, untilMs: number, signal: AbortSignal): Promise<LaunchAnswer> {
@@ -90,6 +103,7 @@ export class EcsTasks implements Tasks {
       const sentAtMs = this.#clock.now();
       const sent = await resultOf(this.#runTaskOnce(input, signal));
       if (!sent.ok) {
+        this.#memory.forgetStopped();
         if (failure !== undefined || sent.error.fault !== 'unavailable' || signal.aborted) throw sent.error;
         failure = sent.error;
       } else if (sent.value.kind === 'refused' && sent.value.refusal.cause === 'throttled') {
@@ -107,7 +121,9 @@ export class EcsTasks implements Tasks {
       const task = tasks?.[0];
       if (task !== undefined) {
         const { taskArn, lastStatus } = parsed(launched, task, 'RunTask');
-        return { kind: 'task', taskId: taskIdOf(taskArn), lastStatus };
+        const taskId = taskIdOf(taskArn);
+        this.#memory.launched(taskId, String(input.taskDefinition), this.#clock.now());
+        return { kind: 'task', taskId, lastStatus };
       }
       const failure = failures?.[0];
       if (failure !== undefined) {

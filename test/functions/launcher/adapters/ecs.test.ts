@@ -95,7 +95,7 @@ async function launchedId(of = request()): Promise<string> {
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
 /** Waits until a task has stopped, and returns it. */
 async function stoppedOne() {
-  await expect.poll(async () => (await stopped()).length).toBe(1);
+  await expect.poll(async () => (await stopped()).map(({ lastStatus }) => lastStatus)).toEqual(['STOPPED']);
   return stopped();
 }
 
@@ -364,6 +364,25 @@ describe('a launch is refused with a remedy', () => {
 });
 
 describe('reading and stopping tasks', () => {
+  it('a stopped task is listed and described once while the function is warm', async () => {
+    register(['exit 3']);
+    await launchedId();
+    const observed = async () => {
+      await liveTasks();
+      return (await stopped()).map(({ lastStatus }) => lastStatus);
+    };
+    await expect.poll(observed).toEqual(['STOPPED']);
+    const before = ecs.calls().length;
+    await liveTasks();
+    expect(await stopped()).toHaveLength(1);
+    expect(
+      ecs
+        .calls()
+        .slice(before)
+        .map(({ action }) => action),
+    ).toEqual(['ListTasks']);
+  });
+
   it('stopped tasks are returned with the time and reason of their end', async () => {
     register(['exit 3']);
     const id = await launchedId();
