@@ -1,5 +1,6 @@
 import type { LaunchedTask } from './core/client-token.ts';
-import type { Agent, Lane, QueuedJob, Run, StandingJob, Task } from './core/types.ts';
+import type { RunsNeed } from './core/runs-need.ts';
+import type { Agent, Lane, QueuedJob, Run, StandingJob, Task, UnlistedJobs } from './core/types.ts';
 import type { Result, UpstreamError } from './errors.ts';
 
 /** The launcher's configuration of a pool. */
@@ -19,8 +20,11 @@ export interface Pool {
 /** How to poll runs. */
 export interface Polling {
   readonly signal: AbortSignal;
-  /** A pool's runs are read after this promise. A combined request that only asks whether any pool has work doesn't wait for it. */
-  readonly after: (pool: Pool) => Promise<unknown> | undefined;
+  /**
+   * What the tick needs to know about the pool's queued jobs; `undefined`: everything. The pool's runs are read after this promise. A combined
+   * request that only asks whether any pool has work doesn't wait for it.
+   */
+  readonly needOf: (pool: Pool) => Promise<RunsNeed | undefined>;
 }
 
 /** What the launcher needs from HCP Terraform. */
@@ -29,6 +33,7 @@ export interface HcpTerraform {
    * Lists the newest 500 open runs of each pool: runs with queued or running jobs, and runs in a post-plan status. If a pool has more, also lists
    * the newest 500 jobs and, for a pool with several lanes, the newest 500 applies. Lists fewer runs if the answers are so large that
    * pages must be smaller. {@link visibilityOf} reports what was left out.
+   * Between two such polls, it may list only as many queued jobs as the tick needs.
    *
    * The pools must share an organization and an API token. Each pool has its own promise, which doesn't wait for the other pools and never rejects.
    * If a pool doesn't exist or the API token can't see it, the result is an error, not an empty list.
@@ -61,6 +66,8 @@ export interface PoolVisibility {
    * `queued-jobs`: older jobs may be missing as well. Later polls read them, once the newer jobs have left the list.
    */
   readonly unread?: 'post-plan-runs' | 'queued-jobs';
+  /** Queued jobs of the last poll that weren't read because the tick didn't need them; absent: none. */
+  readonly unlisted?: readonly UnlistedJobs[];
 }
 
 export interface PollBudget {

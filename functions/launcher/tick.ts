@@ -14,7 +14,9 @@ import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.
 import { confirmedStops } from './confirm.ts';
 import { decide, type Member, type OrganizationLimit } from './core/decide.ts';
 import { demandOf } from './core/demand.ts';
+import { type RunsNeed, runsNeedOf } from './core/runs-need.ts';
 import { standingJobs } from './core/standing.ts';
+import { supplyOf } from './core/supply.ts';
 import type { Decision, Deferral, Demand, Limits, Run, Task } from './core/types.ts';
 import { InternalError, type Result, resultOf, type UpstreamError } from './errors.ts';
 import { type EarlyReading, type ObserveDeps, observePool, type PoolObservation, readEarly } from './observe.ts';
@@ -92,7 +94,8 @@ export async function tick(
   liveTasks.catch(() => undefined);
   const reading = { hcpTerraform, tasks, nowMs: startedAtMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
   const early = new Map(pools.map((pool) => [pool, earlyReading(pool, liveTasks, reading)]));
-  const runs = pollRuns(pools, hcpTerraform, { signal, after: (pool) => early.get(pool) });
+  const needOf = (pool: Pool) => runsNeed(pool, early.get(pool), reading);
+  const runs = pollRuns(pools, hcpTerraform, { signal, needOf });
   const deps = { ...ports, settings, nowMs: startedAtMs, liveTasks, early, launchUntilMs, signal };
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
@@ -123,6 +126,23 @@ async function earlyReading(
   } catch (bug) {
     return { ok: false, error: new InternalError(bug) };
   }
+}
+
+/**
+ * What the tick needs to know about a pool's queued jobs; `undefined` if it needs everything, because the pool's agents are unknown. Never
+ * rejects: {@link observe} reports what went wrong.
+ */
+async function runsNeed(
+  pool: Pool,
+  early: Promise<Result<EarlyReading> | Broken> | undefined,
+  { nowMs, startDeadlineMs }: ObserveDeps,
+): Promise<RunsNeed | undefined> {
+  const reading = await early;
+  if (reading?.ok !== true) return undefined;
+  const { live, rest } = reading.value;
+  if (rest !== undefined && rest.recentAgents === undefined) return undefined;
+  const seen = { lanes: pool.lanes, tasks: live, agents: rest?.recentAgents ?? [], queued: [], running: [] };
+  return runsNeedOf(pool.lanes, pool.maxAgents, supplyOf(seen, startDeadlineMs, nowMs));
 }
 
 /** Polls all pools in parallel. Pools that share an organization and an API token are polled together. */
@@ -157,7 +177,7 @@ interface ObservedPool extends Member {
 /** Runs the tick of one group of pools. */
 async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps): Promise<PoolTick[]> {
   const { settings, nowMs } = deps;
-  const withDemand = await Promise.all(group.map(async (pool) => ({ pool, demand: await demandIn(runs, pool) })));
+  const withDemand = await Promise.all(group.map(async (pool) => ({ pool, demand: await demandIn(runs, pool, deps) })));
   const agentsMatter = withDemand.some((one) => wantsAgents(one, nowMs));
   const observed = await Promise.all(withDemand.map((one) => observe(one, agentsMatter, deps)));
   const members = observed.flatMap(({ pool, observation }): ObservedPool[] => {
@@ -180,10 +200,10 @@ async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps)
 }
 
 /** Reads one pool's demand. Never rejects. */
-async function demandIn(runs: OpenRuns, pool: Pool): Promise<GroupPool['demand']> {
+async function demandIn(runs: OpenRuns, pool: Pool, { hcpTerraform }: TickDeps): Promise<GroupPool['demand']> {
   try {
     const open = await runs(pool);
-    return open.ok ? { ok: true, value: demandOf(open.value) } : open;
+    return open.ok ? { ok: true, value: demandOf(open.value, hcpTerraform.visibilityOf(pool).unlisted) } : open;
   } catch (bug) {
     return { ok: false, error: new InternalError(bug) };
   }
@@ -231,8 +251,8 @@ async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps:
  * reading counts. Rejects with `UpstreamError`.
  */
 async function pollAgain(pool: Pool, before: Demand, { hcpTerraform, signal }: TickDeps): Promise<Demand> {
-  const again = await hcpTerraform.openRuns([pool], { signal, after: () => undefined }).get(pool);
-  if (again?.ok === true) return demandOf(again.value);
+  const again = await hcpTerraform.openRuns([pool], { signal, needOf: async () => undefined }).get(pool);
+  if (again?.ok === true) return demandOf(again.value, hcpTerraform.visibilityOf(pool).unlisted);
   const isWithheld = again?.error.fault === 'throttled' && again.error.status === undefined;
   if (isWithheld || again === undefined) return before;
   throw again.error;

@@ -192,8 +192,20 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
         delete times[timestampOf(run.status)];
     }
     if (withOperations) for (const pool of pools) toldOf(pool, tick);
+    this.#positionsShown(request, document.data.length);
     if (settings.agentNamesInRuns) return;
     for (const { attributes } of document.included ?? []) attributes['execution-details'] = null;
+  }
+
+  /** A page of a list of queued jobs also shows how many jobs are on the pages before it. */
+  #positionsShown({ query, page, pools, tick }: Asked & { readonly kind: 'runs' }, length: number): void {
+    const statuses = query['filter[status]']?.split(',') ?? [];
+    const [pool = ''] = pools;
+    if (length === 0 || !statuses.every((status) => status.endsWith('_queued'))) return;
+    const size = Math.min(Number(query['page[size]']), this.#platform.settings.runsPageCap);
+    const known = tick.positions.get(pool) ?? new Map<string, number>();
+    const kinds = statuses.map((status) => status.replace('_queued', '')).join();
+    tick.positions.set(pool, known.set(kinds, Math.max(known.get(kinds) ?? 0, (page - 1) * size + length)));
   }
 
   #agentsShown({ id, tick, page }: Asked & { readonly kind: 'agents' }, document: ApiDocument): void {

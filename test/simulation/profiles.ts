@@ -423,7 +423,7 @@ export const PROFILES = {
   // Hundreds of jobs are queued within seconds: more than a page of runs, and more than ECS launches at once.
   burst: {
     ...SMALL,
-    runs: [120, 320],
+    runs: [120, 600],
     lastsMs: [5 * SECOND, 60 * SECOND],
     jobsMs: { plan: MINUTE, apply: MINUTE, assessment: MINUTE },
     faults: ['ecs-throttled', 'ecs-throttled-wrapped', 'hcp-429', 'schedule-repeated', 'ecs-lost-response'],
@@ -431,7 +431,7 @@ export const PROFILES = {
     others: ['nudge', 'recycle'],
     otherEvents: [0, 3],
     pools: [1, 3],
-    maxAgents: [20, 400],
+    maxAgents: [20, 600],
     always: { ecsPageCap: 100, runsPageCap: 100 },
   },
 } as const satisfies Record<string, Profile>;

@@ -39,6 +39,9 @@ const POST_PLAN_DUE_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minu
 /** Maximum number of launches per hour for a run in post-plan statuses, even if it doesn't wait for an agent. Two such statuses can follow each other. */
 const SWEEPS_OF_A_RUN_AN_HOUR = 8;
 
+/** A tick that starts this many tasks may have used up ECS's launch rate (20 per second for 10 s). */
+const LAUNCHES_A_TICK = 150;
+
 /** Time for the longest back-off, two ticks and a start. */
 const SETTLING_MS = 20 * MINUTE_MS;
 
@@ -298,12 +301,14 @@ export class Promises {
       const own = this.#shownFree(pool.name, lane, by);
       const standing = lane === pool.lanes[0] ? warm + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
       const postPlan = lane.accepts.includes('hidden') ? this.#postPlanDue(pool.name, by) : 0;
-      const short = Math.max(0, ofLane.length + standing + postPlan - own);
+      const kinds = lane.accepts.filter((kind) => kind !== 'hidden').join();
+      const known = Math.max(ofLane.length, by.positions.get(pool.name)?.get(kinds) ?? 0);
+      const short = Math.max(0, known + standing + postPlan - own);
       need += short;
-      left += Math.min(young, Math.max(0, ofLane.length - own));
+      left += Math.min(young, Math.max(0, known - own));
       const created = by.created.get(lane.family) ?? 0;
       if (created > short)
-        this.#break(2, `launched ${created} in ${lane.family} with ${ofLane.length} queued and ${own} tasks free`);
+        this.#break(2, `launched ${created} in ${lane.family} with ${known} queued and ${own} tasks free`);
     }
     const foreign = this.#foreignFree(pool.name, by);
     const created = this.#created(pool.name, by);
@@ -552,8 +557,9 @@ export class Promises {
     // A task counts towards maxAgents as long as ECS shows it, even if its agent has just left.
     this.#watches = spared.filter(({ pool }) => this.#shownLive(pool, record, 'must') < pool.maxAgents);
     this.watched.limited += spared.length - this.#watches.length;
+    const launched = [...record.created.values()].reduce((sum, count) => sum + count, 0);
     for (const watch of this.#watches) {
-      if (record.startedAtMs < watch.sinceMs) continue;
+      if (record.startedAtMs < watch.sinceMs || launched >= LAUNCHES_A_TICK) continue;
       watch.cleanTicks += 1;
       if (watch.cleanTicks < 2) continue;
       const { pool, jobs } = watch;

@@ -17,6 +17,8 @@ export interface TickRecord {
   readonly blind: Map<string, string>;
   /** Queued jobs that were listed, by pool: each job's key, and since when it is queued. */
   readonly queued: Map<string, Map<string, number>>;
+  /** How many queued jobs the position of a page proves, by pool and by the kinds of jobs in the list (`plan,apply`). */
+  readonly positions: Map<string, Map<string, number>>;
   /** Names of the agents of listed runs, by pool. */
   readonly runningNames: Map<string, Set<string>>;
   /** Keys of running jobs that were listed without the name of their agent, by pool. */
@@ -57,6 +59,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     stale: false,
     blind: new Map(),
     queued: new Map(),
+    positions: new Map(),
     runningNames: new Map(),
     nameless: new Map(),
     postPlan: new Map(),

@@ -116,10 +116,18 @@ export interface RunningJob {
   readonly startedAtMs?: number | undefined;
 }
 
+/** Queued jobs that are known to exist, because a later page of their list was read. */
+export interface UnlistedJobs {
+  readonly phases: readonly Phase[];
+  readonly count: number;
+}
+
 /** The jobs of one pool's runs. */
 export interface Demand {
   /** Oldest first. */
   readonly queued: readonly QueuedJob[];
+  /** Queued jobs in addition to {@link queued}; absent: none. */
+  readonly unlisted?: readonly UnlistedJobs[];
   readonly running: readonly RunningJob[];
   /** Runs in a post-plan status, longest wait first. They aren't queued jobs. */
   readonly waiting: readonly WaitingRun[];

@@ -13,7 +13,10 @@ import type {
 import type { TickTime } from '../../../functions/launcher/tick.ts';
 
 /** Polling that waits for nothing. */
-export const polling = (signal = new AbortController().signal): Polling => ({ signal, after: () => undefined });
+export const polling = (signal = new AbortController().signal): Polling => ({
+  signal,
+  needOf: async () => undefined,
+});
 
 /** No end of a tick, unless the signal ends it. */
 export const endless = (signal = new AbortController().signal): TickTime => ({

@@ -41,7 +41,7 @@ describe('the order of a tick', () => {
         pools.map((one) => [
           one,
           (async () => {
-            await polling.after(one);
+            await polling.needOf(one);
             order.push(`runs of ${one.name}`);
             return (await answers.get(one)) ?? { ok: true, value: [] };
           })(),

@@ -99,7 +99,12 @@ export class HcpTerraformClient implements HcpTerraform {
 
   visibilityOf(pool: Pool): PoolVisibility {
     const unread = this.#runPoller.unreadOf(pool);
-    return { ...this.#poolIds.visibilityOf(pool), ...(unread !== undefined && { unread }) };
+    const unlisted = this.#runPoller.unlistedOf(pool);
+    return {
+      ...this.#poolIds.visibilityOf(pool),
+      ...(unread !== undefined && { unread }),
+      ...(unlisted !== undefined && { unlisted }),
+    };
   }
 
   pollBudget(): Budget {
@@ -128,10 +133,10 @@ export class HcpTerraformClient implements HcpTerraform {
     return !(await this.#listsByOrganization(first, signal)) || this.#runPoller.anyRun(first, pools, signal);
   }
 
-  async #runs(pool: Pool, turn: Turn, { signal, after }: Polling): Promise<readonly Run[]> {
-    const isReady = after(pool);
-    if (await this.#listsByOrganization(pool, signal)) return this.#runPoller.runsOf(pool, { turn, isReady, signal });
-    await isReady;
+  async #runs(pool: Pool, turn: Turn, { signal, needOf }: Polling): Promise<readonly Run[]> {
+    const need = needOf(pool);
+    if (await this.#listsByOrganization(pool, signal)) return this.#runPoller.runsOf(pool, { turn, need, signal });
+    await need;
     return this.#currentRuns(pool, signal);
   }
 
