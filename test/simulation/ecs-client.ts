@@ -52,6 +52,7 @@ export interface Cloud {
   readonly ecs: EcsWorld;
   readonly onStopTask: (by: TickRecord, task: SimulatedTask) => void;
   readonly onRunTask: (environment: Environment, input: RunTaskCommandInput) => void;
+  readonly onThrottled: (environment: Environment) => void;
   /** The tick that made the current RunTask call. */
   acting: TickRecord | undefined;
 }
@@ -149,6 +150,7 @@ class EcsApi {
       this.#cloud.acting = undefined;
       if ('error' in reply && reply.error instanceof ECSServiceException && reply.error.name === THROTTLED) {
         noteFault(tick, 'ecs-limit', this.#concerned(undefined));
+        this.#cloud.onThrottled(this.#environment);
       }
       if (fault === 'ecs-lost-response') return 'silence';
       for (const arn of namedIn(reply)) {
@@ -197,7 +199,7 @@ class EcsApi {
       latencyMs: fault === 'ecs-slow' ? random.between(1000, 9000) : this.#latencyMs(),
       timeoutMs: action === 'RunTask' ? RUN_TASK_GIVES_UP_AFTER_MS : GIVES_UP_AFTER_MS,
       arrive: () => {
-        const reply = this.#arrived(fault, arrive);
+        const reply = this.#arrived(action, fault, arrive);
         if (reply === 'silence' || 'error' in reply) unseen();
         return reply;
       },
@@ -216,9 +218,16 @@ class EcsApi {
     return settings.slowAnswers === true ? random.between(1000, 2000) : latency(random, 15, 180);
   }
 
-  #arrived<T>(fault: FaultKind | undefined, arrive: (fault: FaultKind | undefined) => Reply<T>): Reply<T> {
+  #arrived<T>(
+    action: string,
+    fault: FaultKind | undefined,
+    arrive: (fault: FaultKind | undefined) => Reply<T>,
+  ): Reply<T> {
     if (fault === 'ecs-hang') return 'silence';
-    if (fault === 'ecs-throttled') return refused(THROTTLED, 'Rate exceeded');
+    if (fault === 'ecs-throttled') {
+      if (action === 'RunTask') this.#cloud.onThrottled(this.#environment);
+      return refused(THROTTLED, 'Rate exceeded');
+    }
     if (fault === 'ecs-server-error') return refused('ServerException', 'Service Unavailable.', 'server');
     return arrive(fault);
   }

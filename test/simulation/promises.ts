@@ -42,6 +42,12 @@ const SWEEPS_OF_A_RUN_AN_HOUR = 8;
 /** A tick that starts this many tasks may have used up ECS's launch rate (20 per second for 10 s). */
 const LAUNCHES_A_TICK = 150;
 
+/** Maximum number of RunTask calls within five seconds: ECS allows 20 at once and 20 per second. */
+const RUN_TASKS_IN_5_S = 20 + 5 * 20;
+
+/** Maximum number of throttled RunTask calls within ten seconds, for on-demand capacity and Spot together. */
+const THROTTLED_IN_10_S = 70;
+
 /** Time for the longest back-off, two ticks and a start. */
 const SETTLING_MS = 20 * MINUTE_MS;
 
@@ -82,6 +88,8 @@ export class Promises {
   readonly #createdAtMs = new Map<string, number>();
   readonly #sweepsOfRunAtMs = new Map<string, number[]>();
   readonly #runListsAtMs = new Map<string, number[]>();
+  /** Recent RunTask calls, by execution environment. */
+  readonly #callsAtMs = new Map<string, number[]>();
   readonly #demandAtMs = new Map<string, number>();
   /** Since when a pool has more tasks than warm agents, by pool. */
   readonly #surplusSinceMs = new Map<string, number>();
@@ -464,6 +472,24 @@ export class Promises {
     this.#runListsAtMs.set(key, recent);
     if (recent.length > PROMISED_POLLS_PER_MINUTE)
       this.#break(7, `${recent.length} run lists within 60 s with one token`);
+  }
+
+  /** Promise 7: a warm function keeps the documented rate of RunTask calls. */
+  runTaskSent(environment: Environment): void {
+    this.#boundedCalls(`${environment.number} RunTask`, 5000, RUN_TASKS_IN_5_S, 'RunTask calls within 5 s');
+  }
+
+  /** Promise 7: a warm function slows down if ECS throttles its RunTask calls. */
+  runTaskThrottled(environment: Environment): void {
+    const what = 'throttled RunTask calls within 10 s';
+    this.#boundedCalls(`${environment.number} throttled`, 10_000, THROTTLED_IN_10_S, what);
+  }
+
+  #boundedCalls(key: string, periodMs: number, most: number, what: string): void {
+    const now = this.#parts.time.now();
+    const recent = [...(this.#callsAtMs.get(key) ?? []).filter((at) => at > now - periodMs), now];
+    this.#callsAtMs.set(key, recent);
+    if (recent.length > most) this.#break(7, `${recent.length} ${what}`);
   }
 
   /** Promise 8: no output of the launcher, such as logs or RunTask calls, contains an API token. */

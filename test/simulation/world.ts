@@ -125,7 +125,11 @@ export async function simulate(
     ecs,
     acting: undefined,
     onStopTask: (by, task) => promises.stopRequested(task, by),
-    onRunTask: (_, input) => promises.sent(JSON.stringify(input)),
+    onRunTask: (environment, input) => {
+      promises.runTaskSent(environment);
+      promises.sent(JSON.stringify(input));
+    },
+    onThrottled: (environment) => promises.runTaskThrottled(environment),
   };
   const quiet = (): boolean =>
     ecs.live.size === 0 && hcp.openRuns.size === 0 && settings.pools.every(({ name }) => hcp.activeJobs(name) === 0);
