@@ -4,8 +4,8 @@ import type { Launch, Stop, Supply } from './core/types.ts';
 import { resultOf, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
 
-/** Concurrent RunTask calls. ECS allows 20 per second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
-const CALLS_AT_ONCE = 10;
+/** Launches or stops of a pool that wait for ECS at the same time. It allows 20 calls per second with answers that take up to two seconds. */
+const CALLS_AT_ONCE = 40;
 
 export type LaunchOutcome =
   | {
@@ -19,6 +19,8 @@ export type LaunchOutcome =
   | { readonly kind: 'refused'; readonly launch: Launch; readonly refusal: Refusal }
   /** Every client token that was tried belongs to a task that has ended or was counted already. The next tick tries further tokens. */
   | { readonly kind: 'spent'; readonly launch: Launch; readonly attempts: readonly number[] }
+  /** ECS's launch rate left no time for the launch in this tick. No call was sent. */
+  | { readonly kind: 'late'; readonly launch: Launch }
   /** ECS may or may not have started a task. The client token makes it safe to send the request again. */
   | { readonly kind: 'failed'; readonly launch: Launch; readonly error: UpstreamError };
 
@@ -31,6 +33,8 @@ export interface ActDeps {
   /** The time of the decision. It also determines the client tokens. */
   readonly nowMs: number;
   readonly startDeadlineMs: number;
+  /** Latest time for a launch, in epoch milliseconds. */
+  readonly launchUntilMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -53,13 +57,15 @@ async function launchOne(
   pool: Pool,
   launch: Launch,
   { seenTaskIds, agentNames }: Supply,
-  { tasks, nowMs, startDeadlineMs, signal }: ActDeps,
+  { tasks, nowMs, startDeadlineMs, launchUntilMs, signal }: ActDeps,
 ): Promise<LaunchOutcome> {
   const evidence = { seenTaskIds, agentNames, startDeadlineMs, nowMs };
   const attempts = attemptsFrom(launch.attempt, launch.job, nowMs);
   for (const attempt of attempts) {
-    const answer = await resultOf(tasks.launch({ pool, lane: launch.lane, job: launch.job, attempt }, signal));
+    const request = { pool, lane: launch.lane, job: launch.job, attempt };
+    const answer = await resultOf(tasks.launch(request, launchUntilMs, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
+    if (answer.value.kind === 'late') return { kind: 'late', launch };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
     if (answer.value.kind === 'nameless-conflict') {
       if (isUsedWithoutTask(launch.job, nowMs)) continue;

@@ -93,7 +93,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     placement,
     tick: {
       limits: {
-        maxLaunchesPerTick: 50,
         startDeadlineMs: startDeadlineSeconds * 1000,
         backOffBaseMs: 30_000,
         backOffMaxMs: 15 * 60_000,

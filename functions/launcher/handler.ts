@@ -22,7 +22,7 @@ import { METRICS_NAMESPACE, SERVICE } from './contract.ts';
 import { hasErrors, runInvocation } from './invocation.ts';
 import type { Clock } from './ports.ts';
 import { TickReport } from './report.ts';
-import { type Tick, tick } from './tick.ts';
+import { type Tick, type TickTime, tick } from './tick.ts';
 
 /** Part of Lambda's timeout that is reserved for the report and the response. */
 const RESERVE_MS = 2_000;
@@ -57,11 +57,16 @@ function compose() {
     send: sendOver(connections(), config.hostname, SERVICE),
   });
   const hcpTerraform = new HcpTerraformClient({ http, hostname: config.hostname, ...clock });
-  const tasks = new EcsTasks(new ECSClient(AWS_CLIENT), config.placement);
+  const tasks = new EcsTasks({
+    client: new ECSClient(AWS_CLIENT),
+    launchClient: new ECSClient({ ...AWS_CLIENT, maxAttempts: 1 }),
+    placement: config.placement,
+    clock,
+  });
   const pollBudget = () => hcpTerraform.pollBudget();
   const ticks = new TickReport({ logger, metrics, pollBudget });
   return {
-    tick: (signal: AbortSignal) => tick(config.pools, config.tick, { hcpTerraform, tasks, now: clock.now }, signal),
+    tick: (time: TickTime) => tick(config.pools, config.tick, { hcpTerraform, tasks, now: clock.now }, time),
     report: (ticked: Tick) => ticks.report(ticked),
     pollBudget,
     clock,

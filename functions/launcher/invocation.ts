@@ -1,11 +1,14 @@
 import type { Clock, HcpTerraform } from './ports.ts';
-import type { Tick } from './tick.ts';
+import { hasLateLaunches, type Tick, type TickTime } from './tick.ts';
 
 /** Minimum time between the start of a tick and the invocation's deadline. */
 const TICK_NEEDS_MS = 8_000;
 
+/** Time between the last launch and the invocation's deadline. ECS usually answers in less than a second. */
+const ANSWER_MS = 3_000;
+
 export interface InvocationParts {
-  readonly tick: (signal: AbortSignal) => Promise<Tick>;
+  readonly tick: (time: TickTime) => Promise<Tick>;
   readonly report: (tick: Tick) => void;
   readonly pollBudget: HcpTerraform['pollBudget'];
   readonly clock: Clock;
@@ -15,8 +18,8 @@ export interface InvocationParts {
 
 /**
  * Runs one invocation, which has at least one tick. While a pool has queued jobs or live tasks, another tick follows every
- * {@link InvocationParts.activePollMs} until the next scheduled invocation is near. A tick with errors doesn't extend the invocation,
- * because the next scheduled invocation retries it.
+ * {@link InvocationParts.activePollMs} until the next scheduled invocation is near. If ECS's launch rate left launches for the next tick, that
+ * tick follows at once. A tick with errors doesn't extend the invocation, because the next scheduled invocation retries it.
  *
  * @param deadlineMs - time by which all work must have ended, in epoch milliseconds.
  * @returns the last tick. If it has errors, the invocation has failed.
@@ -27,24 +30,27 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
   let active = false;
   for (;;) {
     const before = parts.pollBudget().taken;
-    const ticked = await parts.tick(signal);
+    const ticked = await parts.tick({ signal, launchUntilMs: deadlineMs - ANSWER_MS });
     parts.report(ticked);
     active = isActive(ticked) || (active && hasErrors(ticked));
     const taken = parts.pollBudget().taken.map((total, token) => total - (before[token] ?? 0));
     const cost = taken.reduce((a, b) => Math.max(a, b), 1);
-    const nextMs = Math.max(clock.now(), ticked.startedAtMs + waitMs(parts, cost));
-    if (!active || parts.activePollMs === 0 || nextMs + TICK_NEEDS_MS > deadlineMs) return ticked;
+    const isLate = hasLateLaunches(ticked);
+    const nextMs = Math.max(clock.now(), ticked.startedAtMs + waitMs(parts, cost, isLate));
+    if (!active || (parts.activePollMs === 0 && !isLate) || nextMs + TICK_NEEDS_MS > deadlineMs) return ticked;
     await clock.sleep(nextMs - clock.now(), signal);
   }
 }
 
 /**
  * The shortest interval between ticks that stays within the request budget, if each tick sends as many requests as the last one.
+ * Without launches that are late, it is at least {@link InvocationParts.activePollMs}.
  * The budget also has to cover the first tick of the next invocation, which comes without a wait.
  */
-function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
+function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number, isLate: boolean): number {
   const spare = pollBudget().perMinute - requestsPerTick;
-  return spare <= 0 ? 60_000 : Math.max(activePollMs, Math.ceil((requestsPerTick * 60_000) / spare));
+  const leastMs = isLate ? 0 : activePollMs;
+  return spare <= 0 ? 60_000 : Math.max(leastMs, Math.ceil((requestsPerTick * 60_000) / spare));
 }
 
 /** Whether any pool has queued jobs or live tasks. */

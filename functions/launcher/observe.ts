@@ -1,7 +1,12 @@
 /**
- * Observes one pool. The tick has already read the runs and live tasks; this file adds the stopped tasks and the agents.
+ * Observes one pool, in the order that wastes no task: first its tasks and agents, then its runs.
  *
- * - An idle pool costs no request. A pool is idle if it has no jobs, live tasks, warm agents or sweeps.
+ * A job can be taken between two requests. If the runs were read first, the job would count as queued and its agent as busy, so the launcher would
+ * start a task that gets no job. In this order, the agent counts as idle at most until the next poll, and the running job usually shows its name.
+ *
+ * - An idle pool costs no request for its stopped tasks and agents. A pool is idle if it has no jobs, live tasks, warm agents or sweeps.
+ * - If no task is live, the runs are read first, because they show whether the pool is idle. If an agent of another launcher may have taken a job since
+ *   then, the runs are read again.
  * - The list of agents first covers only the last minutes, because a working agent pings all the time. So a job that runs for a day doesn't
  *   require a list of the whole day.
  * - If the agent of an older task is missing from that list, the launcher lists the agents since before that task. If the agent is missing
@@ -40,6 +45,13 @@ interface AgentsFound {
   readonly agentsUnknownFor: readonly string[];
 }
 
+interface AgentsInput {
+  readonly pool: Pool;
+  readonly tasks: readonly Task[];
+  readonly demand: Demand;
+  readonly recentAgents: readonly Agent[] | undefined;
+}
+
 export interface ObserveDeps {
   readonly hcpTerraform: HcpTerraform;
   readonly tasks: Tasks;
@@ -48,32 +60,78 @@ export interface ObserveDeps {
   readonly signal: AbortSignal;
 }
 
+/** A pool's stopped tasks, and the agents that pinged in the last minutes. */
+interface PoolReading {
+  readonly stopped: readonly Task[];
+  /** `undefined`: the API token can't list agents. */
+  readonly recentAgents: readonly Agent[] | undefined;
+}
+
+/** What the tick reads of a pool before its runs. */
+export interface EarlyReading {
+  readonly live: readonly Task[];
+  /** Absent if no task is live. The runs then show whether the pool is idle. */
+  readonly rest?: PoolReading;
+}
+
 /** What the tick already knows about a pool before it observes the pool. */
 export interface ObserveInput {
   readonly pool: Pool;
   readonly demand: Demand;
   /** The live tasks of all pools. */
   readonly liveTasks: readonly Task[];
+  readonly early: EarlyReading;
   /** Whether other pools need this pool's number of agents, because the pools share an organization agent limit. */
   readonly agentsMatter: boolean;
+  /** Reads the pool's runs again. */
+  readonly demandAgain: () => Promise<Demand>;
+}
+
+/** Reads a pool's tasks and agents before its runs. Rejects with `UpstreamError`. */
+export async function readEarly(pool: Pool, liveTasks: readonly Task[], deps: ObserveDeps): Promise<EarlyReading> {
+  const families = familiesOf(pool);
+  const live = liveTasks.filter(({ family }) => families.includes(family));
+  return live.length === 0 ? { live } : { live, rest: await readRest(pool, deps) };
+}
+
+async function readRest(pool: Pool, deps: ObserveDeps): Promise<PoolReading> {
+  const [stopped, recentAgents] = await Promise.all([
+    deps.tasks.recentlyStoppedTasks(familiesOf(pool), deps.signal),
+    recentAgentsOf(pool, deps),
+  ]);
+  return { stopped, recentAgents };
+}
+
+function familiesOf({ lanes }: Pool): string[] {
+  return lanes.map(({ taskDefinition }) => taskDefinition);
+}
+
+function recentAgentsOf(pool: Pool, { hcpTerraform, nowMs, signal }: ObserveDeps) {
+  return hcpTerraform.agents(pool, recentAgentsMs(nowMs), signal);
 }
 
 /** Reads what the tick doesn't know yet about one pool. Rejects with `UpstreamError` if any part can't be read. */
 export async function observePool(input: ObserveInput, deps: ObserveDeps): Promise<PoolObservation> {
-  const { pool, demand, liveTasks, agentsMatter } = input;
-  const { hcpTerraform, nowMs, signal } = deps;
-  const families = pool.lanes.map(({ taskDefinition }) => taskDefinition);
-  const live = liveTasks.filter(({ family }) => families.includes(family));
+  const { pool, liveTasks, early, agentsMatter } = input;
+  const { hcpTerraform, nowMs } = deps;
   const standing = pool.lanes.some(
-    (lane) => standingJobs(lane, nowMs, demand.waiting).length > 0 || sweepMayFail(lane, nowMs, deps.startDeadlineMs),
+    (lane) =>
+      standingJobs(lane, nowMs, input.demand.waiting).length > 0 || sweepMayFail(lane, nowMs, deps.startDeadlineMs),
   );
+  const { queued, running } = input.demand;
   // If a job runs but no task is live, either an agent of another launcher has the job, or its task ended. The stopped tasks show which.
-  const active = demand.queued.length > 0 || live.length > 0 || standing || demand.running.length > 0;
-  const stopped = active ? await deps.tasks.recentlyStoppedTasks(families, signal) : [];
+  const active = queued.length > 0 || early.live.length > 0 || standing || running.length > 0;
+  const late = async (): Promise<PoolReading> =>
+    active ? readRest(pool, deps) : { stopped: [], recentAgents: agentsMatter ? await recentAgentsOf(pool, deps) : [] };
+  const { stopped, recentAgents } = early.rest ?? (await late());
   // A task that stopped between the two requests is in both lists. Use its stopped state.
-  const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];
+  const tasks = [...new Map([...early.live, ...stopped].map((task) => [task.id, task])).values()];
+  const isOutdated = early.rest === undefined && mayHaveTaken(recentAgents ?? [], input.demand);
+  const demand = isOutdated ? await input.demandAgain() : input.demand;
   const { agents, agentsSinceMs, agentsUnknownFor }: AgentsFound =
-    active || agentsMatter ? await agentsOf({ pool, tasks, demand }, deps) : { agents: [], agentsUnknownFor: [] };
+    active || agentsMatter
+      ? await agentsOf({ pool, tasks, demand, recentAgents }, deps)
+      : { agents: [], agentsUnknownFor: [] };
   const taskIds = new Set([...liveTasks, ...tasks].map(({ id }) => id));
   const others = agentsOfOtherTasks(agents ?? [], demand.running, taskIds);
   return {
@@ -91,25 +149,40 @@ export async function observePool(input: ObserveInput, deps: ObserveDeps): Promi
   };
 }
 
+/** Whether an agent is busy with a job that the runs don't show. It may have taken a queued job after the runs were read. */
+function mayHaveTaken(agents: readonly Agent[], { queued, running }: Demand): boolean {
+  if (queued.length === 0) return false;
+  const names = new Set(running.map(({ agentName }) => agentName));
+  return agents.some(({ name, status }) => status === 'busy' && !names.has(name));
+}
+
 /** Lists the pool's agents, as far back as the pool's tasks require. */
 async function agentsOf(
-  { pool, tasks, demand: { queued } }: { pool: Pool; tasks: readonly Task[]; demand: Demand },
+  { pool, tasks, demand: { queued }, recentAgents }: AgentsInput,
   { hcpTerraform, nowMs, signal }: ObserveDeps,
 ): Promise<AgentsFound> {
+  if (recentAgents === undefined) return { agents: undefined, agentsUnknownFor: [] };
   const recentMs = recentAgentsMs(nowMs);
-  const recent = await hcpTerraform.agents(pool, recentMs, signal);
-  if (recent === undefined) return { agents: undefined, agentsUnknownFor: [] };
-  const found = new Set(recent.map(({ name }) => name));
+  const found = new Set(recentAgents.map(({ name }) => name));
   const waiting = new Set<string | undefined>(queued.map(({ key }) => key));
   const inQuestion = tasks.filter(
     (task) => !found.has(task.id) && (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy)),
   );
   const createdAtMs = inQuestion.map((task) => task.createdAtMs ?? Number.POSITIVE_INFINITY);
   const sinceMs = createdAtMs.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY) - CLOCK_SKEW_MS;
-  if (sinceMs >= recentMs) return { agents: recent, agentsSinceMs: recentMs, agentsUnknownFor: [] };
+  if (sinceMs >= recentMs) return { agents: recentAgents, agentsSinceMs: recentMs, agentsUnknownFor: [] };
   const all = await resultOf(hcpTerraform.agents(pool, sinceMs, signal));
-  if (all.ok) return { agents: all.value, agentsSinceMs: sinceMs, agentsUnknownFor: [] };
+  if (all.ok) {
+    const agents = all.value && withOlder(recentAgents, all.value, recentMs);
+    return { agents, ...(agents && { agentsSinceMs: sinceMs }), agentsUnknownFor: [] };
+  }
   if (all.error.fault !== 'too-long') throw all.error;
   const older = inQuestion.filter(({ createdAtMs = nowMs }) => createdAtMs - CLOCK_SKEW_MS < recentMs);
-  return { agents: recent, agentsSinceMs: recentMs, agentsUnknownFor: older.map(({ id }) => id) };
+  return { agents: recentAgents, agentsSinceMs: recentMs, agentsUnknownFor: older.map(({ id }) => id) };
+}
+
+/** Adds older agents to the recent ones. The recent ones keep the state in which they were listed before the runs. */
+function withOlder(recent: readonly Agent[], all: readonly Agent[], recentMs: number): readonly Agent[] {
+  const listed = new Set(recent.map(({ id }) => id));
+  return [...recent, ...all.filter(({ id, lastPingMs = 0 }) => !listed.has(id) && lastPingMs < recentMs)];
 }

@@ -1,5 +1,6 @@
 import type { LaunchedTask } from './core/client-token.ts';
-import type { Agent, Lane, QueuedJob, Run, StandingJob, Task } from './core/types.ts';
+import type { RunsNeed } from './core/runs-need.ts';
+import type { Agent, Lane, QueuedJob, Run, StandingJob, Task, UnlistedJobs } from './core/types.ts';
 import type { Result, UpstreamError } from './errors.ts';
 
 /** The launcher's configuration of a pool. */
@@ -16,17 +17,28 @@ export interface Pool {
   readonly maxAgents: number;
 }
 
+/** How to poll runs. */
+export interface Polling {
+  readonly signal: AbortSignal;
+  /**
+   * What the tick needs to know about the pool's queued jobs; `undefined`: everything. The pool's runs are read after this promise. A combined
+   * request that only asks whether any pool has work doesn't wait for it.
+   */
+  readonly needOf: (pool: Pool) => Promise<RunsNeed | undefined>;
+}
+
 /** What the launcher needs from HCP Terraform. */
 export interface HcpTerraform {
   /**
    * Lists the newest 500 open runs of each pool: runs with queued or running jobs, and runs in a post-plan status. If a pool has more, also lists
    * the newest 500 jobs and, for a pool with several lanes, the newest 500 applies. Lists fewer runs if the answers are so large that
    * pages must be smaller. {@link visibilityOf} reports what was left out.
+   * Between two such polls, it may list only as many queued jobs as the tick needs.
    *
    * The pools must share an organization and an API token. Each pool has its own promise, which doesn't wait for the other pools and never rejects.
    * If a pool doesn't exist or the API token can't see it, the result is an error, not an empty list.
    */
-  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
+  openRuns(pools: readonly Pool[], polling: Polling): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
 
   /**
    * Lists all agents of the pool that pinged since the given time; `undefined` if the API token can't list agents.
@@ -54,6 +66,8 @@ export interface PoolVisibility {
    * `queued-jobs`: older jobs may be missing as well. Later polls read them, once the newer jobs have left the list.
    */
   readonly unread?: 'post-plan-runs' | 'queued-jobs';
+  /** Queued jobs of the last poll that weren't read because the tick didn't need them; absent: none. */
+  readonly unlisted?: readonly UnlistedJobs[];
 }
 
 export interface PollBudget {
@@ -116,21 +130,27 @@ export type LaunchAnswer =
     })
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The client token is in use, but ECS reports no task for it. A task may or may not have started. */
-  | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError };
+  | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError }
+  /** ECS's launch rate left no time for the launch. No call was sent. */
+  | { readonly kind: 'late' };
 
 /** What the launcher needs from ECS, in its own cluster. */
 export interface Tasks {
   /** Lists the tasks of all pools that aren't stopped. The list may lack recent launches. Rejects with `UpstreamError`. */
   liveTasks(signal: AbortSignal): Promise<readonly Task[]>;
 
-  /** Lists the tasks of the given families that stopped within about the last hour. Rejects with `UpstreamError`. */
+  /**
+   * Lists the tasks of the given families that stopped within about the last hour, and known tasks that the last list of live tasks lacks. Call
+   * {@link liveTasks} first. Rejects with `UpstreamError`.
+   */
   recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]>;
 
   /**
    * Starts one task with its lane's capacity, or on demand if Spot has no capacity. Repeating a request never starts a second task.
+   * Waits until ECS's launch rate allows the call, and repeats a throttled call, but sends no call after `untilMs` (epoch milliseconds).
    * Resolves with a refusal if ECS refuses. Rejects with `UpstreamError` only if a task may have started.
    */
-  launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer>;
+  launch(request: LaunchRequest, untilMs: number, signal: AbortSignal): Promise<LaunchAnswer>;
 
   /** Stops a task. Does nothing if the task has already ended. Rejects with `UpstreamError`. */
   stop(taskId: string, reason: string, signal: AbortSignal): Promise<void>;

@@ -11,6 +11,7 @@
  */
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from './contract.ts';
+import { queuedCount } from './core/demand.ts';
 import { isForRun, isStandingKey } from './core/standing.ts';
 import { failingStarts, type HeldStarts } from './core/start-alarm.ts';
 import type { Demand, RunningJob } from './core/types.ts';
@@ -157,7 +158,7 @@ function gauges({ demand, observation }: PoolTick, nowMs: number): Value[] {
   if (demand !== undefined) {
     const [oldest] = demand.queued;
     const ageMs = oldest === undefined ? 0 : Math.max(0, nowMs - oldest.queuedAtMs);
-    values.push([METRICS.queuedJobs, demand.queued.length], [METRICS.oldestQueuedSeconds, ageMs / 1000]);
+    values.push([METRICS.queuedJobs, queuedCount(demand)], [METRICS.oldestQueuedSeconds, ageMs / 1000]);
   }
   if (observation !== undefined) {
     const { live } = observation.supply;

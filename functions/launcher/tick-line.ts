@@ -1,4 +1,5 @@
 /** Builds the log line of a tick: an object with everything that the tick observed, decided and did. */
+import { queuedCount } from './core/demand.ts';
 import { isStanding } from './core/standing.ts';
 import { startCauseOf } from './core/start-causes.ts';
 import type { Demand } from './core/types.ts';
@@ -34,11 +35,12 @@ function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
   };
 }
 
-function describeDemand({ queued, running, waiting }: Demand, nowMs: number): Record<string, unknown> {
+function describeDemand(demand: Demand, nowMs: number): Record<string, unknown> {
+  const { queued, running, waiting } = demand;
   const [oldest] = queued;
   const [longest] = waiting;
   return {
-    queued: queued.length,
+    queued: queuedCount(demand),
     running: running.length,
     ...(oldest !== undefined && { oldestQueuedSeconds: Math.round((nowMs - oldest.queuedAtMs) / 1000) }),
     ...(longest !== undefined && {

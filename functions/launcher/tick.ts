@@ -1,9 +1,10 @@
 /**
  * One tick: poll, group, observe, decide, act.
  *
- * 1. Poll the runs of all pools. Pools with the same API token are polled together.
- * 2. Group the pools that share an organization agent limit. Without such a limit, each pool is its own group.
- * 3. Observe each pool of a group, decide about the whole group, then carry out each pool's launches and stops.
+ * 1. Read the live tasks of all pools, and the agents of each pool that has live tasks.
+ * 2. Poll the runs of all pools. Pools with the same API token are polled together. `observe.ts` says why the runs come second.
+ * 3. Group the pools that share an organization agent limit. Without such a limit, each pool is its own group.
+ * 4. Observe the rest of each pool of a group, decide about the whole group, then carry out each pool's launches and stops.
  *
  * Groups run in parallel, so a problem in one group never delays the launches of another. Within a group, launches wait until all pools are
  * observed, because the limit allows no launch while the agents of a pool can't be counted. A bug in one pool is an error of that pool
@@ -13,11 +14,16 @@ import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.
 import { confirmedStops } from './confirm.ts';
 import { decide, type Member, type OrganizationLimit } from './core/decide.ts';
 import { demandOf } from './core/demand.ts';
+import { type RunsNeed, runsNeedOf } from './core/runs-need.ts';
 import { standingJobs } from './core/standing.ts';
-import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
+import { supplyOf } from './core/supply.ts';
+import type { Decision, Deferral, Demand, Limits, Run, Task } from './core/types.ts';
 import { InternalError, type Result, resultOf, type UpstreamError } from './errors.ts';
-import { observePool, type PoolObservation } from './observe.ts';
-import type { HcpTerraform, Pool, PoolVisibility, Tasks } from './ports.ts';
+import { type EarlyReading, type ObserveDeps, observePool, type PoolObservation, readEarly } from './observe.ts';
+import type { HcpTerraform, Polling, Pool, PoolVisibility, Tasks } from './ports.ts';
+
+/** How long a tick launches. Then the launches that are left wait for the next tick, so that the other pools are polled in time. */
+const LAUNCHING_MS = 10_000;
 
 /** Settings of a tick that all pools share. */
 export interface TickSettings {
@@ -33,11 +39,13 @@ export interface TickPorts {
 }
 
 /** What all steps of a tick use. All steps use the same time, so a schedule that begins during a tick takes effect in the next one. */
-interface TickDeps extends Omit<TickPorts, 'now'> {
+interface TickDeps extends TickPorts {
   readonly settings: TickSettings;
   readonly nowMs: number;
   /** The tasks of all pools that aren't stopped. */
   readonly liveTasks: Promise<Result<readonly Task[]>>;
+  readonly early: ReadonlyMap<Pool, Promise<Result<EarlyReading> | Broken>>;
+  readonly launchUntilMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -54,6 +62,14 @@ export interface PoolTick {
   readonly errors: readonly (UpstreamError | InternalError)[];
 }
 
+/** When a tick must end its work. */
+export interface TickTime {
+  /** Ends the tick: it aborts pending requests, and undoes nothing. */
+  readonly signal: AbortSignal;
+  /** Latest time for a launch, in epoch milliseconds. */
+  readonly launchUntilMs: number;
+}
+
 /** Everything that one tick observed, decided and did. */
 export interface Tick {
   readonly startedAtMs: number;
@@ -64,22 +80,23 @@ export interface Tick {
 /**
  * Runs one tick over all pools. Never rejects: {@link PoolTick.errors} contains the errors of external services, and any bug that occurs
  * while a pool is processed.
- *
- * @param signal - ends the tick: it aborts pending requests, and undoes nothing.
  */
 export async function tick(
   pools: readonly Pool[],
   settings: TickSettings,
   ports: TickPorts,
-  signal: AbortSignal,
+  { signal, launchUntilMs }: TickTime,
 ): Promise<Tick> {
   const { hcpTerraform, tasks } = ports;
   const startedAtMs = ports.now();
   const liveTasks = resultOf(tasks.liveTasks(signal));
   // Each pool that awaits this promise reports its rejection. If no pool does, the rejection must not end the process as unhandled.
   liveTasks.catch(() => undefined);
-  const runs = pollRuns(pools, hcpTerraform, signal);
-  const deps = { hcpTerraform, tasks, settings, nowMs: startedAtMs, liveTasks, signal };
+  const reading = { hcpTerraform, tasks, nowMs: startedAtMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
+  const early = new Map(pools.map((pool) => [pool, earlyReading(pool, liveTasks, reading)]));
+  const needOf = (pool: Pool) => runsNeed(pool, early.get(pool), reading);
+  const runs = pollRuns(pools, hcpTerraform, { signal, needOf });
+  const deps = { ...ports, settings, nowMs: startedAtMs, liveTasks, early, launchUntilMs, signal };
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
@@ -97,10 +114,41 @@ function brokenTick(pool: Pool, bug: unknown): PoolTick {
 /** Returns a pool's open runs. Rejects only if there is a bug. */
 type OpenRuns = (pool: Pool) => Promise<Result<readonly Run[]>>;
 
+/** Reads a pool's tasks and agents before its runs. Never rejects. */
+async function earlyReading(
+  pool: Pool,
+  liveTasks: TickDeps['liveTasks'],
+  deps: ObserveDeps,
+): Promise<Result<EarlyReading> | Broken> {
+  try {
+    const live = await liveTasks;
+    return live.ok ? await resultOf(readEarly(pool, live.value, deps)) : live;
+  } catch (bug) {
+    return { ok: false, error: new InternalError(bug) };
+  }
+}
+
+/**
+ * What the tick needs to know about a pool's queued jobs; `undefined` if it needs everything, because the pool's agents are unknown. Never
+ * rejects: {@link observe} reports what went wrong.
+ */
+async function runsNeed(
+  pool: Pool,
+  early: Promise<Result<EarlyReading> | Broken> | undefined,
+  { nowMs, startDeadlineMs }: ObserveDeps,
+): Promise<RunsNeed | undefined> {
+  const reading = await early;
+  if (reading?.ok !== true) return undefined;
+  const { live, rest } = reading.value;
+  if (rest !== undefined && rest.recentAgents === undefined) return undefined;
+  const seen = { lanes: pool.lanes, tasks: live, agents: rest?.recentAgents ?? [], queued: [], running: [] };
+  return runsNeedOf(pool.lanes, pool.maxAgents, supplyOf(seen, startDeadlineMs, nowMs));
+}
+
 /** Polls all pools in parallel. Pools that share an organization and an API token are polled together. */
-function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, signal: AbortSignal): OpenRuns {
+function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, polling: Polling): OpenRuns {
   const tokenOf = ({ organization, apiTokenSecret }: Pool): string => JSON.stringify([organization, apiTokenSecret]);
-  const poll = async (alike: readonly Pool[]) => hcpTerraform.openRuns(alike, signal);
+  const poll = async (alike: readonly Pool[]) => hcpTerraform.openRuns(alike, polling);
   const answers = new Map([...Map.groupBy(pools, tokenOf)].map(([token, alike]) => [token, poll(alike)]));
   return async (pool) => {
     const answer = (await answers.get(tokenOf(pool)))?.get(pool);
@@ -129,7 +177,7 @@ interface ObservedPool extends Member {
 /** Runs the tick of one group of pools. */
 async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps): Promise<PoolTick[]> {
   const { settings, nowMs } = deps;
-  const withDemand = await Promise.all(group.map(async (pool) => ({ pool, demand: await demandIn(runs, pool) })));
+  const withDemand = await Promise.all(group.map(async (pool) => ({ pool, demand: await demandIn(runs, pool, deps) })));
   const agentsMatter = withDemand.some((one) => wantsAgents(one, nowMs));
   const observed = await Promise.all(withDemand.map((one) => observe(one, agentsMatter, deps)));
   const members = observed.flatMap(({ pool, observation }): ObservedPool[] => {
@@ -152,10 +200,10 @@ async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps)
 }
 
 /** Reads one pool's demand. Never rejects. */
-async function demandIn(runs: OpenRuns, pool: Pool): Promise<GroupPool['demand']> {
+async function demandIn(runs: OpenRuns, pool: Pool, { hcpTerraform }: TickDeps): Promise<GroupPool['demand']> {
   try {
     const open = await runs(pool);
-    return open.ok ? { ok: true, value: demandOf(open.value) } : open;
+    return open.ok ? { ok: true, value: demandOf(open.value, hcpTerraform.visibilityOf(pool).unlisted) } : open;
   } catch (bug) {
     return { ok: false, error: new InternalError(bug) };
   }
@@ -184,14 +232,30 @@ async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps:
   const known = { pool, demand: demand.value };
   try {
     const live = await liveTasks;
+    const early = await deps.early.get(pool);
     if (!live.ok) return { ...known, observation: live };
+    if (early === undefined) throw new Error(`No reading of ${pool.name}`);
+    if (!early.ok) return { ...known, observation: early };
     const { startDeadlineMs } = settings.limits;
-    const input = { ...known, liveTasks: live.value, agentsMatter };
+    const demandAgain = () => pollAgain(pool, demand.value, deps);
+    const input = { ...known, liveTasks: live.value, early: early.value, agentsMatter, demandAgain };
     const observation = await resultOf(observePool(input, { hcpTerraform, tasks, nowMs, startDeadlineMs, signal }));
     return { ...known, observation };
   } catch (bug) {
     return { pool, observation: { ok: false, error: new InternalError(bug) } };
   }
+}
+
+/**
+ * Reads a pool's runs again, because an agent may have taken a job since the first reading. If the request budget doesn't allow that, the first
+ * reading counts. Rejects with `UpstreamError`.
+ */
+async function pollAgain(pool: Pool, before: Demand, { hcpTerraform, signal }: TickDeps): Promise<Demand> {
+  const again = await hcpTerraform.openRuns([pool], { signal, needOf: async () => undefined }).get(pool);
+  if (again?.ok === true) return demandOf(again.value, hcpTerraform.visibilityOf(pool).unlisted);
+  const isWithheld = again?.error.fault === 'throttled' && again.error.status === undefined;
+  if (isWithheld || again === undefined) return before;
+  throw again.error;
 }
 
 /**
@@ -230,16 +294,30 @@ function unobservedTick({ pool, demand, observation }: Observed, deps: TickDeps)
 
 /** Carries out what was decided about one pool. */
 async function actOn({ pool, observation }: ObservedPool, decision: Decision, deps: TickDeps): Promise<PoolTick> {
-  const { hcpTerraform, tasks, settings, nowMs, signal } = deps;
+  const { hcpTerraform, tasks, settings, nowMs, now, signal } = deps;
   const known = poolTickOf(pool, observation.demand, deps);
-  const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
-  const [launches, [stops, unconfirmed]] = await Promise.all([
+  const launchUntilMs = Math.min(now() + LAUNCHING_MS, deps.launchUntilMs);
+  const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, launchUntilMs, signal };
+  const [tried, [stops, unconfirmed]] = await Promise.all([
     launchAll(pool, decision.launches, observation.supply, actDeps),
     confirmedStops(pool, decision.stops, observation, { hcpTerraform, nowMs, signal }).then(
       async (confirmed) => [await stopAll(confirmed.stops, actDeps), confirmed.error ?? []] as const,
     ),
   ]);
+  const launches = tried.filter(({ kind }) => kind !== 'late');
+  const deferrals = [...decision.deferrals, ...tried.flatMap(lateDeferral)];
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
   const errors = [known.errors, failed, unconfirmed].flat();
-  return { ...known, observation, decision, launches, stops, errors };
+  return { ...known, observation, decision: { ...decision, deferrals }, launches, stops, errors };
+}
+
+/** The deferral of a launch for which ECS's launch rate left no time. The next tick follows at once. */
+function lateDeferral({ kind, launch }: LaunchOutcome): Deferral[] {
+  const reason = 'ECS’s launch rate left no time for this launch; the next tick makes it first';
+  return kind === 'late' ? [{ jobKey: launch.job.key, cause: 'launch-rate', reason }] : [];
+}
+
+/** Whether ECS's launch rate left no time for some of the tick's launches. */
+export function hasLateLaunches({ pools }: Tick): boolean {
+  return pools.some(({ decision }) => decision?.deferrals.some(({ cause }) => cause === 'launch-rate') === true);
 }

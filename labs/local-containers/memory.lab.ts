@@ -35,7 +35,8 @@ describeUnless(NO_ENGINE, 'the memory of a task', () => {
     const { family } = local;
     const lanes = [{ phases: ['plan', 'apply'], taskDefinition: family, capacity: 'on-demand' }] as const;
     const placement = { cluster: 'agents', subnets: [], securityGroups: [], assignPublicIp: 'DISABLED' } as const;
-    const ecs = new EcsTasks(local.world.ecs, placement);
+    const clock = { now: Date.now, sleep: async () => {} };
+    const ecs = new EcsTasks({ client: local.world.ecs, launchClient: local.world.ecs, placement, clock });
     const tasks = await ecs.recentlyStoppedTasks([family], AbortSignal.timeout(5000));
     const id = arn.slice(arn.lastIndexOf('/') + 1);
     // For some minutes, the run still lists the agent, which died with its container.

@@ -16,6 +16,7 @@ const SLOW_PROFILES: Partial<Record<ProfileName, number>> = {
   'warm-licence': 2,
   'warm-failing': 2,
   probes: 2,
+  burst: 2,
 };
 
 const folder = new MutantFolder();
@@ -27,6 +28,31 @@ describe('the nine promises', () => {
     const statistics = await runBatch({ seed: 'test', profile, from: 0, to: worlds }, LAUNCHER);
     expect(statistics[profile]?.broken).toEqual([]);
     expect(statistics[profile]?.served).toBeGreaterThan(0);
+  });
+});
+
+describe('agents without a job, if HCP Terraform answers in 2–4 s and AWS in 1–2 s,', () => {
+  const WORLDS = 60;
+
+  /** The share of agents that were started for a queued job and got none. */
+  async function unusedShare(launcher = LAUNCHER): Promise<number> {
+    const { slow } = await runBatch({ seed: 'test', profile: 'slow', from: 0, to: WORLDS }, launcher);
+    if (slow === undefined) throw new Error('no world was run');
+    expect(slow.broken).toEqual([]);
+    expect(slow.launches).toBeGreaterThan(1000);
+    return slow.unused / slow.launches;
+  }
+
+  it('are at most 0.5 % of all agents', async () => {
+    expect(await unusedShare()).toBeLessThanOrEqual(0.005);
+  });
+
+  it('are more than 1 % if the runs are read before the agents', async () => {
+    const edits = [
+      { file: 'tick.ts', find: '{ signal, needOf });', replace: '{ signal, needOf: async () => undefined });' },
+    ];
+    const name = 'the runs are read before the agents';
+    expect(await unusedShare(await loadLauncher(folder.write({ name, breaks: [], edits })))).toBeGreaterThan(0.01);
   });
 });
 

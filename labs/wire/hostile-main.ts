@@ -9,7 +9,7 @@ import { HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terrafor
 import { connections, sendOver } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
 import { tick } from '../../functions/launcher/tick.ts';
 import { LIMITS } from '../../test/functions/launcher/core/builders.ts';
-import { FakeTasks, pool } from '../../test/functions/launcher/fakes.ts';
+import { endless, FakeTasks, pool } from '../../test/functions/launcher/fakes.ts';
 
 const hostname = process.env['HOST'] ?? '';
 const names = (process.env['POOLS'] ?? '').split(',');
@@ -24,7 +24,7 @@ const ticked = await tick(
   pools,
   { limits: LIMITS, agentsCeiling: undefined },
   { hcpTerraform, tasks, now: clock.now },
-  AbortSignal.timeout(30_000),
+  endless(AbortSignal.timeout(30_000)),
 );
 process.send?.({
   launched: tasks.launches.map(({ pool: of, job }) => `${of.name} ${job.key}`),

@@ -25,8 +25,9 @@ import { type FaultKind, laneOf, type WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
-/** The SDK makes three attempts of 4 s each. */
+/** The SDK makes three attempts of 4 s each, but only one attempt of RunTask. */
 const GIVES_UP_AFTER_MS = 12_500;
+const RUN_TASK_GIVES_UP_AFTER_MS = 4_000;
 
 /** Page size, if the request doesn't set one. */
 const MOST_RESULTS = 100;
@@ -51,6 +52,7 @@ export interface Cloud {
   readonly ecs: EcsWorld;
   readonly onStopTask: (by: TickRecord, task: SimulatedTask) => void;
   readonly onRunTask: (environment: Environment, input: RunTaskCommandInput) => void;
+  readonly onThrottled: (environment: Environment) => void;
   /** The tick that made the current RunTask call. */
   acting: TickRecord | undefined;
 }
@@ -98,13 +100,15 @@ class EcsApi {
     const pools = [...new Set((input.tasks ?? []).flatMap((arn) => ecs.task(arn)?.pool ?? []))];
     return this.#call<DescribeTasksCommandOutput>('DescribeTasks', pools, ANY_CALL, signal, (fault) => {
       if (fault === 'ecs-changed-shape') return { value: { ...META } };
-      const { tick } = this.#environment;
+      const { tick, knownStopped } = this.#environment;
       const shows = (task: SimulatedTask, shown: Task | undefined): void => {
         this.#noteStale(task, shown?.lastStatus);
         // An earlier ConflictException returned this task. It may have ended in the meantime.
         if (shown?.desiredStatus === 'STOPPED') tick.answered.delete(task.id);
         if (tick.decided.has(task.pool) || shown === undefined) return;
-        if (shown.desiredStatus === 'RUNNING') tick.live.add(task.id);
+        if (shown.lastStatus === 'STOPPED') knownStopped.add(task.id);
+        // A task that was described as STOPPED never runs again, even if a later response is out of date.
+        if (shown.desiredStatus === 'RUNNING' && !knownStopped.has(task.id)) tick.live.add(task.id);
         else {
           tick.live.delete(task.id);
           tick.stopped.add(task.id);
@@ -146,12 +150,13 @@ class EcsApi {
       this.#cloud.acting = undefined;
       if ('error' in reply && reply.error instanceof ECSServiceException && reply.error.name === THROTTLED) {
         noteFault(tick, 'ecs-limit', this.#concerned(undefined));
+        this.#cloud.onThrottled(this.#environment);
       }
       if (fault === 'ecs-lost-response') return 'silence';
       for (const arn of namedIn(reply)) {
         const task = ecs.task(arn);
-        if (task?.desiredStatus === 'RUNNING' && before.has(task) && !tick.live.has(task.id))
-          tick.answered.add(task.id);
+        const isNew = task !== undefined && (!before.has(task) || tick.createdIds.has(task.id));
+        if (task?.desiredStatus === 'RUNNING' && !isNew && !tick.live.has(task.id)) tick.answered.add(task.id);
       }
       return reply;
     });
@@ -191,10 +196,10 @@ class EcsApi {
     return call(time, {
       environment: this.#environment,
       signal,
-      latencyMs: fault === 'ecs-slow' ? random.between(1000, 9000) : latency(random, 15, 180),
-      timeoutMs: GIVES_UP_AFTER_MS,
+      latencyMs: fault === 'ecs-slow' ? random.between(1000, 9000) : this.#latencyMs(),
+      timeoutMs: action === 'RunTask' ? RUN_TASK_GIVES_UP_AFTER_MS : GIVES_UP_AFTER_MS,
       arrive: () => {
-        const reply = this.#arrived(fault, arrive);
+        const reply = this.#arrived(action, fault, arrive);
         if (reply === 'silence' || 'error' in reply) unseen();
         return reply;
       },
@@ -208,9 +213,21 @@ class EcsApi {
     });
   }
 
-  #arrived<T>(fault: FaultKind | undefined, arrive: (fault: FaultKind | undefined) => Reply<T>): Reply<T> {
+  #latencyMs(): number {
+    const { random, settings } = this.#cloud;
+    return settings.slowAnswers === true ? random.between(1000, 2000) : latency(random, 15, 180);
+  }
+
+  #arrived<T>(
+    action: string,
+    fault: FaultKind | undefined,
+    arrive: (fault: FaultKind | undefined) => Reply<T>,
+  ): Reply<T> {
     if (fault === 'ecs-hang') return 'silence';
-    if (fault === 'ecs-throttled') return refused(THROTTLED, 'Rate exceeded');
+    if (fault === 'ecs-throttled') {
+      if (action === 'RunTask') this.#cloud.onThrottled(this.#environment);
+      return refused(THROTTLED, 'Rate exceeded');
+    }
     if (fault === 'ecs-server-error') return refused('ServerException', 'Service Unavailable.', 'server');
     return arrive(fault);
   }

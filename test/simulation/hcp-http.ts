@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Answer, GetRequest, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
+import type { AgentStatusName } from '../../local/hcp-terraform/agents.ts';
 import type { createRateLimiter } from '../../local/hcp-terraform/rate-limits.ts';
 import type { Faults } from './faults.ts';
 import type { ApiDocument } from './hcp-api.ts';
@@ -89,7 +90,10 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     const question = request.kind === 'runs' && !request.withOperations;
     for (const pool of this.#poolsOf(request)) {
       if (question && tick.queued.has(pool)) continue;
-      tick.blind.set(pool, `${question ? QUESTION : request.kind}: ${fault ?? 'refused'}`);
+      // The runs of the first reading are still true, but the tick must not decide on them.
+      const again = request.kind === 'runs' && request.page === 1 && tick.queued.has(pool);
+      const what = question ? QUESTION : again ? 'second reading of runs' : request.kind;
+      tick.blind.set(pool, `${what}: ${fault ?? 'refused'}`);
     }
   }
 
@@ -111,7 +115,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     return call(time, {
       environment: this.#environment,
       signal,
-      latencyMs: fault === 'hcp-slow' ? random.between(1500, 7000) : latency(random, 40, 300),
+      latencyMs: fault === 'hcp-slow' ? random.between(1500, 7000) : this.#latencyMs(),
       timeoutMs: REQUEST_TIMEOUT_MS,
       arrive: () => this.#answer(request, secret, fault),
       givenUp: (why) => {
@@ -122,6 +126,11 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
         return error;
       },
     });
+  }
+
+  #latencyMs(): number {
+    const { random, settings } = this.#platform;
+    return settings.slowAnswers === true ? random.between(2000, 4000) : latency(random, 40, 300);
   }
 
   #answer(request: Asked, secret: string, fault: FaultKind | undefined): Reply<RawAnswer> {
@@ -183,8 +192,20 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
         delete times[timestampOf(run.status)];
     }
     if (withOperations) for (const pool of pools) toldOf(pool, tick);
+    this.#positionsShown(request, document.data.length);
     if (settings.agentNamesInRuns) return;
     for (const { attributes } of document.included ?? []) attributes['execution-details'] = null;
+  }
+
+  /** A page of a list of queued jobs also shows how many jobs are on the pages before it. */
+  #positionsShown({ query, page, pools, tick }: Asked & { readonly kind: 'runs' }, length: number): void {
+    const statuses = query['filter[status]']?.split(',') ?? [];
+    const [pool = ''] = pools;
+    if (length === 0 || !statuses.every((status) => status.endsWith('_queued'))) return;
+    const size = Math.min(Number(query['page[size]']), this.#platform.settings.runsPageCap);
+    const known = tick.positions.get(pool) ?? new Map<string, number>();
+    const kinds = statuses.map((status) => status.replace('_queued', '')).join();
+    tick.positions.set(pool, known.set(kinds, Math.max(known.get(kinds) ?? 0, (page - 1) * size + length)));
   }
 
   #agentsShown({ id, tick, page }: Asked & { readonly kind: 'agents' }, document: ApiDocument): void {
@@ -198,15 +219,16 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       document.data = [];
       if (document.meta !== undefined) document.meta.pagination['next-page'] = null;
     }
-    const before = page > 1 ? tick.agents.get(pool)?.statuses : undefined;
+    const before = tick.agents.get(pool)?.statuses;
     tick.agentsListedAtMs.set(pool, time.now());
     if (tick.decided.has(pool)) return;
+    // If the agents are listed again, each keeps the status that the tick observed before it observed the runs.
+    if (page === 1 && before !== undefined) tick.agentsAgain.add(pool);
+    const known = before === undefined || before === 'hidden' ? new Map<string, AgentStatusName>() : before;
+    const listed = document.data.map(({ attributes }) => [attributes.name ?? '', attributes.status] as const);
     tick.agents.set(pool, {
       atMs: time.now(),
-      statuses: new Map([
-        ...(before === undefined || before === 'hidden' ? [] : before),
-        ...document.data.map(({ attributes }) => [attributes.name ?? '', attributes.status] as const),
-      ]),
+      statuses: new Map([...known, ...listed.filter(([name]) => !tick.agentsAgain.has(pool) || !known.has(name))]),
     });
   }
 

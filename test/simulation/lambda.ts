@@ -154,6 +154,7 @@ export class LambdaHost {
       alive: true,
       busy: false,
       settled: false,
+      knownStopped: new Set(),
       lookupsAtMs: [],
       refusedAtMs: [],
       tick: tickRecord(0, this.#environments, time.now()),
@@ -161,7 +162,8 @@ export class LambdaHost {
     const http = new SimulatedHttp(platform, environment, launcher);
     const clock = time.clock();
     const hcpTerraform = new launcher.HcpTerraformClient({ http, hostname: config.hostname, ...clock });
-    const tasks = new launcher.EcsTasks(simulatedEcsClient(cloud, environment), config.placement);
+    const client = simulatedEcsClient(cloud, environment);
+    const tasks = new launcher.EcsTasks({ client, launchClient: client, placement: config.placement, clock });
     const pollBudget = () => hcpTerraform.pollBudget();
     const sinks = this.#sinks();
     const report = new launcher.TickReport({ ...sinks, pollBudget });
@@ -170,13 +172,13 @@ export class LambdaHost {
       retired: false,
       invocations: 0,
       invocation: {
-        tick: async (signal) => {
+        tick: async (until) => {
           this.#ticks += 1;
           const record = tickRecord(this.#ticks, environment.number, time.now());
           environment.tick = record;
           const idle = this.#parts.idle();
           this.#parts.promises().tickStarted(record);
-          const ticked = await launcher.tick(config.pools, config.tick, { hcpTerraform, tasks, now: time.now }, signal);
+          const ticked = await launcher.tick(config.pools, config.tick, { hcpTerraform, tasks, now: time.now }, until);
           this.#parts.trace?.(
             `tick ${record.number} ${summaryOf(ticked)}${record.faults.length > 0 ? ` under ${record.faults.join(', ')}` : ''}`,
           );

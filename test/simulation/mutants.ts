@@ -94,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'free tasks don’t count as supply',
     [2],
-    edit('core/reconcile.ts', 'queued.length - view.unclaimed)', 'queued.length)'),
+    edit('core/reconcile.ts', 'queuedCount - view.unclaimed)', 'queuedCount)'),
   ),
   one(
     'starting tasks don’t count as supply',
@@ -221,11 +221,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'the launcher reads only the first page of runs',
     [1],
-    edit(
-      'adapters/hcp-terraform/run-poller.ts',
-      '&& poll.requests - before < mostRequests()) {',
-      '&& poll.requests - before < 1) {',
-    ),
+    edit('adapters/hcp-terraform/run-poller.ts', '&& own.requests < mostRequests()) {', '&& own.requests < 1) {'),
   ),
   // -- Limits
   one(
@@ -503,8 +499,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'adapters/hcp-terraform/client.ts',
-      '    return resultOf(this.#runs(pool, turn, signal));',
-      '    return { ok: true, value: await this.#runs(pool, turn, signal).catch(() => []) };',
+      '    return resultOf(this.#runs(pool, turn, polling));',
+      '    return { ok: true, value: await this.#runs(pool, turn, polling).catch(() => []) };',
     ),
   ),
   one(
@@ -521,8 +517,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'observe.ts',
-      'await deps.tasks.recentlyStoppedTasks(families, signal)',
-      'await deps.tasks.recentlyStoppedTasks(families, signal).catch(() => [])',
+      'deps.tasks.recentlyStoppedTasks(familiesOf(pool), deps.signal)',
+      'deps.tasks.recentlyStoppedTasks(familiesOf(pool), deps.signal).catch(() => [])',
     ),
   ),
   one(
@@ -530,8 +526,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'observe.ts',
-      'await hcpTerraform.agents(pool, recentMs, signal);',
-      'await hcpTerraform.agents(pool, recentMs, signal).catch(() => []);',
+      'return hcpTerraform.agents(pool, recentAgentsMs(nowMs), signal);',
+      'return hcpTerraform.agents(pool, recentAgentsMs(nowMs), signal).catch(() => []);',
     ),
   ),
   one(
@@ -565,6 +561,41 @@ export const MUTANTS: readonly Mutant[] = [
     'polls',
   ),
   one(
+    'RunTask calls have no pace',
+    [7],
+    edit(
+      'core/token-bucket.ts',
+      'return this.#level >= 1 ? 0 :',
+      'return this.#level > Number.NEGATIVE_INFINITY ? 0 :',
+    ),
+    'burst',
+  ),
+  one(
+    'throttled RunTask calls don’t slow down the launcher',
+    [7],
+    edit(
+      'core/token-bucket.ts',
+      'if (sentAtMs < this.#slowedAtMs) return;',
+      'if (sentAtMs < Number.POSITIVE_INFINITY) return;',
+    ),
+    'burst',
+  ),
+  {
+    name: 'every poll reads all pages of a long queue again',
+    breaks: [],
+    survivesBecause: 'the request budget still holds, so bursts only take longer; `npm run bench` shows how long',
+    edits: [
+      edit('adapters/hcp-terraform/run-poller.ts', 'if (need === undefined) return', 'if (need === need) return'),
+    ],
+    profile: 'burst',
+  },
+  one(
+    'skipped pages of queued jobs count as jobs although the list has ended before them',
+    [2],
+    edit('adapters/hcp-terraform/run-poller.ts', 'if (found.length > 0) known =', 'if (found.length >= 0) known ='),
+    'burst',
+  ),
+  one(
     'the request budget starts again with every tick',
     [7],
     edit(
@@ -591,7 +622,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'every tick sends every request',
     [5],
-    edit('observe.ts', 'const active = demand.queued.length > 0 ||', 'const active = demand.queued.length >= 0 ||'),
+    edit('observe.ts', 'const active = queued.length > 0 ||', 'const active = queued.length >= 0 ||'),
   ),
   // -- Runs in a post-plan status
   one(

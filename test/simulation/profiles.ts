@@ -411,6 +411,29 @@ export const PROFILES = {
     sweepMinutes: [60, 120, 240],
     always: { agentsVisible: true },
   },
+  // HCP Terraform answers in 2–4 s and AWS in 1–2 s, so jobs are often taken between two requests of a tick. Each agent should still get a job.
+  slow: {
+    ...SMALL,
+    runs: [8, 20],
+    lastsMs: [5 * MINUTE, 10 * MINUTE],
+    pools: [1, 2],
+    maxAgents: [3, 10],
+    always: { agentsVisible: true, slowAnswers: true },
+  },
+  // Hundreds of jobs are queued within seconds: more than a page of runs, and more than ECS launches at once.
+  burst: {
+    ...SMALL,
+    runs: [120, 600],
+    lastsMs: [5 * SECOND, 60 * SECOND],
+    jobsMs: { plan: MINUTE, apply: MINUTE, assessment: MINUTE },
+    faults: ['ecs-throttled', 'ecs-throttled-wrapped', 'hcp-429', 'schedule-repeated', 'ecs-lost-response'],
+    windows: [0, 2],
+    others: ['nudge', 'recycle'],
+    otherEvents: [0, 3],
+    pools: [1, 3],
+    maxAgents: [20, 600],
+    always: { ecsPageCap: 100, runsPageCap: 100 },
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;

@@ -39,6 +39,15 @@ const POST_PLAN_DUE_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minu
 /** Maximum number of launches per hour for a run in post-plan statuses, even if it doesn't wait for an agent. Two such statuses can follow each other. */
 const SWEEPS_OF_A_RUN_AN_HOUR = 8;
 
+/** A tick that starts this many tasks may have used up ECS's launch rate (20 per second for 10 s). */
+const LAUNCHES_A_TICK = 150;
+
+/** Maximum number of RunTask calls within five seconds: ECS allows 20 at once and 20 per second. */
+const RUN_TASKS_IN_5_S = 20 + 5 * 20;
+
+/** Maximum number of throttled RunTask calls within ten seconds, for on-demand capacity and Spot together. */
+const THROTTLED_IN_10_S = 70;
+
 /** Time for the longest back-off, two ticks and a start. */
 const SETTLING_MS = 20 * MINUTE_MS;
 
@@ -79,6 +88,8 @@ export class Promises {
   readonly #createdAtMs = new Map<string, number>();
   readonly #sweepsOfRunAtMs = new Map<string, number[]>();
   readonly #runListsAtMs = new Map<string, number[]>();
+  /** Recent RunTask calls, by execution environment. */
+  readonly #callsAtMs = new Map<string, number[]>();
   readonly #demandAtMs = new Map<string, number>();
   /** Since when a pool has more tasks than warm agents, by pool. */
   readonly #surplusSinceMs = new Map<string, number>();
@@ -247,6 +258,7 @@ export class Promises {
       this.#break(9, `the task family ${task.family} belongs to no pool`);
       return;
     }
+    by.createdIds.add(task.id);
     by.created.set(task.family, (by.created.get(task.family) ?? 0) + 1);
     this.#oneTaskAnAttempt(task);
     this.#noMoreThanShort(pool, by);
@@ -297,12 +309,14 @@ export class Promises {
       const own = this.#shownFree(pool.name, lane, by);
       const standing = lane === pool.lanes[0] ? warm + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
       const postPlan = lane.accepts.includes('hidden') ? this.#postPlanDue(pool.name, by) : 0;
-      const short = Math.max(0, ofLane.length + standing + postPlan - own);
+      const kinds = lane.accepts.filter((kind) => kind !== 'hidden').join();
+      const known = Math.max(ofLane.length, by.positions.get(pool.name)?.get(kinds) ?? 0);
+      const short = Math.max(0, known + standing + postPlan - own);
       need += short;
-      left += Math.min(young, Math.max(0, ofLane.length - own));
+      left += Math.min(young, Math.max(0, known - own));
       const created = by.created.get(lane.family) ?? 0;
       if (created > short)
-        this.#break(2, `launched ${created} in ${lane.family} with ${ofLane.length} queued and ${own} tasks free`);
+        this.#break(2, `launched ${created} in ${lane.family} with ${known} queued and ${own} tasks free`);
     }
     const foreign = this.#foreignFree(pool.name, by);
     const created = this.#created(pool.name, by);
@@ -460,6 +474,24 @@ export class Promises {
       this.#break(7, `${recent.length} run lists within 60 s with one token`);
   }
 
+  /** Promise 7: a warm function keeps the documented rate of RunTask calls. */
+  runTaskSent(environment: Environment): void {
+    this.#boundedCalls(`${environment.number} RunTask`, 5000, RUN_TASKS_IN_5_S, 'RunTask calls within 5 s');
+  }
+
+  /** Promise 7: a warm function slows down if ECS throttles its RunTask calls. */
+  runTaskThrottled(environment: Environment): void {
+    const what = 'throttled RunTask calls within 10 s';
+    this.#boundedCalls(`${environment.number} throttled`, 10_000, THROTTLED_IN_10_S, what);
+  }
+
+  #boundedCalls(key: string, periodMs: number, most: number, what: string): void {
+    const now = this.#parts.time.now();
+    const recent = [...(this.#callsAtMs.get(key) ?? []).filter((at) => at > now - periodMs), now];
+    this.#callsAtMs.set(key, recent);
+    if (recent.length > most) this.#break(7, `${recent.length} ${what}`);
+  }
+
   /** Promise 8: no output of the launcher, such as logs or RunTask calls, contains an API token. */
   sent(text: string): void {
     if (text.includes(API_TOKEN)) this.#break(8, `the output contains the API token: ${text.slice(0, 120)}`);
@@ -551,8 +583,9 @@ export class Promises {
     // A task counts towards maxAgents as long as ECS shows it, even if its agent has just left.
     this.#watches = spared.filter(({ pool }) => this.#shownLive(pool, record, 'must') < pool.maxAgents);
     this.watched.limited += spared.length - this.#watches.length;
+    const launched = [...record.created.values()].reduce((sum, count) => sum + count, 0);
     for (const watch of this.#watches) {
-      if (record.startedAtMs < watch.sinceMs) continue;
+      if (record.startedAtMs < watch.sinceMs || launched >= LAUNCHES_A_TICK) continue;
       watch.cleanTicks += 1;
       if (watch.cleanTicks < 2) continue;
       const { pool, jobs } = watch;
@@ -563,7 +596,7 @@ export class Promises {
 
   /** Promise 5: an idle tick sends very few requests. */
   #idleTickIsCheap({ calls }: TickRecord, environment: Environment): void {
-    const { pools } = this.#parts.settings;
+    const { pools, slowAnswers = false } = this.#parts.settings;
     const tokens = new Set(pools.map(({ organization, apiTokenSecret }) => `${organization} ${apiTokenSecret}`));
     // The launcher looks pools up again every ten minutes.
     const now = this.#parts.time.now();
@@ -571,8 +604,8 @@ export class Promises {
     const lookups = environment.lookupsAtMs.filter((at) => at > now - LOOK_AGAIN_MS).length;
     // It repeats a failed lookup once, a minute later.
     const again = environment.refusedAtMs.filter((at) => at > now - LOOK_AGAIN_MS - 2 * MINUTE_MS).length;
-    // After a fault prevented the lookup of a pool, the pool needs one separate request.
-    const lists = environment.settled ? tokens.size : tokens.size + pools.length;
+    // If the combined request is slow, or after a fault prevented the lookup of a pool, the pool needs one separate request.
+    const lists = environment.settled && !slowAnswers ? tokens.size : tokens.size + pools.length;
     if (calls.runLists > lists || lookups > pools.length + again || calls.ecs.join() !== 'ListTasks') {
       this.#break(
         5,

@@ -24,12 +24,13 @@ export function statisticsText(sums: Record<string, Statistics>, all: Statistics
     ['took', `${(tookMs / 1000).toFixed(1)} s, ${((all.worlds / tookMs) * 1000).toFixed(0)} worlds a second`],
   ];
   const waste = [
-    ['profile', 'worlds', 'served', 'launches/job', 'idle s/job', 'wait p50', 'p95', 'p99', 'broken'],
+    ['profile', 'worlds', 'served', 'launches/job', 'unused', 'idle s/job', 'wait p50', 'p95', 'p99', 'broken'],
     ...Object.entries({ ...Object.fromEntries(Object.entries(sums).sort()), all }).map(([name, one]) => [
       name,
       count(one.worlds),
       count(one.served),
       (one.launches / Math.max(1, one.served)).toFixed(2),
+      `${((one.unused / Math.max(1, one.launches)) * 100).toFixed(1)} %`,
       (one.idleAgentMs / 1000 / Math.max(1, one.served)).toFixed(1),
       ...[0.5, 0.95, 0.99].map((share) => `${waitSeconds(one, share) ?? '-'} s`),
       count(one.broken.length),

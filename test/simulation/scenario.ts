@@ -190,6 +190,8 @@ export interface WorldSettings {
   /** Maximum page size, even if a request asks for more. */
   readonly runsPageCap: number;
   readonly ecsPageCap: number;
+  /** Whether HCP Terraform answers in 2–4 s, and AWS in 1–2 s. */
+  readonly slowAnswers?: boolean;
   /** How far the vendors' clocks are ahead of the launcher's clock. */
   readonly hcpSkewMs: number;
   readonly ecsSkewMs: number;

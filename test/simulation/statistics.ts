@@ -18,6 +18,8 @@ export interface Statistics {
   invocations: number;
   ticks: number;
   launches: number;
+  /** Agents that were started for a queued job, and ended without a job. */
+  unused: number;
   served: number;
   idleAgentMs: number;
   racedStops: number;
@@ -49,6 +51,7 @@ export function noStatistics(): Statistics {
     invocations: 0,
     ticks: 0,
     launches: 0,
+    unused: 0,
     served: 0,
     idleAgentMs: 0,
     racedStops: 0,
@@ -78,6 +81,7 @@ export async function runBatch(batch: Batch, launcher: Launcher): Promise<Record
     into.invocations += outcome.invocations;
     into.ticks += outcome.ticks;
     into.launches += outcome.launches;
+    into.unused += outcome.unused;
     into.served += outcome.served;
     into.idleAgentMs += outcome.idleAgentMs;
     into.racedStops += outcome.racedStops;
@@ -103,6 +107,7 @@ export function add(into: Statistics, other: Statistics): void {
   into.invocations += other.invocations;
   into.ticks += other.ticks;
   into.launches += other.launches;
+  into.unused += other.unused;
   into.served += other.served;
   into.idleAgentMs += other.idleAgentMs;
   into.racedStops += other.racedStops;

@@ -17,6 +17,8 @@ export interface TickRecord {
   readonly blind: Map<string, string>;
   /** Queued jobs that were listed, by pool: each job's key, and since when it is queued. */
   readonly queued: Map<string, Map<string, number>>;
+  /** How many queued jobs the position of a page proves, by pool and by the kinds of jobs in the list (`plan,apply`). */
+  readonly positions: Map<string, Map<string, number>>;
   /** Names of the agents of listed runs, by pool. */
   readonly runningNames: Map<string, Set<string>>;
   /** Keys of running jobs that were listed without the name of their agent, by pool. */
@@ -36,9 +38,13 @@ export interface TickRecord {
     string,
     { readonly atMs: number; readonly statuses: ReadonlyMap<string, AgentStatusName> | 'hidden' }
   >;
+  /** Pools whose agents were listed more than once. */
+  readonly agentsAgain: Set<string>;
   /** Pools in which the tick has begun to launch. Data that it reads later doesn't change its decision. */
   readonly decided: Set<string>;
-  /** Tasks that the tick started, by family. */
+  /** Ids of the tasks that the tick started. A repeated RunTask call can return one of them. */
+  readonly createdIds: Set<string>;
+  /** Number of tasks that the tick started, by family. */
   readonly created: Map<string, number>;
   readonly calls: { runLists: number; otherHttp: number; ecs: string[] };
 }
@@ -53,6 +59,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     stale: false,
     blind: new Map(),
     queued: new Map(),
+    positions: new Map(),
     runningNames: new Map(),
     nameless: new Map(),
     postPlan: new Map(),
@@ -61,7 +68,9 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     stopped: new Set(),
     agentsListedAtMs: new Map(),
     agents: new Map(),
+    agentsAgain: new Set(),
     decided: new Set(),
+    createdIds: new Set(),
     created: new Map(),
     calls: { runLists: 0, otherHttp: 0, ecs: [] },
   };
@@ -78,6 +87,8 @@ export interface Environment {
   readonly number: number;
   alive: boolean;
   busy: boolean;
+  /** Ids of tasks that were described here as STOPPED. */
+  readonly knownStopped: Set<string>;
   /** Whether a tick without faults has run here, so all one-time lookups are done. */
   settled: boolean;
   /** When idle ticks looked up pools. */

@@ -37,6 +37,8 @@ export interface Outcome {
   /** Number of faults that hit, by kind. */
   readonly faults: ReadonlyMap<string, number>;
   readonly launches: number;
+  /** Number of agents that the launcher started for a queued job, and that ended without a job. */
+  readonly unused: number;
   /** Number of listed jobs that an agent took. */
   readonly served: number;
   /** The wait of each served job, from queued until an agent took it. */
@@ -86,6 +88,7 @@ export async function simulate(
     },
   });
   let launches = 0;
+  let unused = 0;
   const containers = new Containers({ time, settings, random: random.stream('containers'), faults, hcp });
   const ecs = new EcsWorld(time, settings, containers, {
     trace: tell,
@@ -94,7 +97,11 @@ export async function simulate(
       promises.taskCreated(task, cloud.acting);
       containers.prepare(task, ecs);
     },
-    leaves: (task) => promises.taskLeaves(task),
+    leaves: (task) => {
+      if (task.byLauncher && task.startedBy?.startsWith('run-') === true && containers.agentOf(task)?.hadJob === false)
+        unused += 1;
+      promises.taskLeaves(task);
+    },
     // The launcher stops the task five minutes later.
     lingers: (task) => promises.disturbed(task.pool, time.now() + 6 * MINUTE_MS),
   });
@@ -118,7 +125,11 @@ export async function simulate(
     ecs,
     acting: undefined,
     onStopTask: (by, task) => promises.stopRequested(task, by),
-    onRunTask: (_, input) => promises.sent(JSON.stringify(input)),
+    onRunTask: (environment, input) => {
+      promises.runTaskSent(environment);
+      promises.sent(JSON.stringify(input));
+    },
+    onThrottled: (environment) => promises.runTaskThrottled(environment),
   };
   const quiet = (): boolean =>
     ecs.live.size === 0 && hcp.openRuns.size === 0 && settings.pools.every(({ name }) => hcp.activeJobs(name) === 0);
@@ -171,6 +182,7 @@ export async function simulate(
     invocations: host.invocations,
     faults: faults.injected,
     launches,
+    unused,
     served: waitsMs.length,
     waitsMs,
     idleAgentMs,

@@ -170,6 +170,7 @@ describe('a request', () => {
     alive: true,
     busy: true,
     settled: false,
+    knownStopped: new Set<string>(),
     lookupsAtMs: [],
     refusedAtMs: [],
     tick: tickRecord(1, 1, 0),

@@ -1,4 +1,4 @@
-import type { Demand, Phase, QueuedJob, Run, RunningJob, WaitingRun } from './types.ts';
+import type { Demand, Phase, QueuedJob, Run, RunningJob, UnlistedJobs, WaitingRun } from './types.ts';
 
 /** What a run's status means for an agent pool. */
 type Meaning =
@@ -77,7 +77,7 @@ export const OBSERVED_STATUSES: readonly string[] = [...JOB_STATUSES, ...AFTER_P
 /**
  * The demand of one pool's runs. Pages can shift while they are read, so a run may be listed twice. Its last occurrence counts.
  */
-export function demandOf(runs: readonly Run[]): Demand {
+export function demandOf(runs: readonly Run[], unlisted: readonly UnlistedJobs[] = []): Demand {
   const latest = new Map(runs.map((run) => [run.id, run]));
   const queued: QueuedJob[] = [];
   const running: RunningJob[] = [];
@@ -94,7 +94,18 @@ export function demandOf(runs: readonly Run[]): Demand {
   }
   queued.sort((a, b) => a.queuedAtMs - b.queuedAtMs || (a.key < b.key ? -1 : 1));
   waiting.sort((a, b) => a.sinceMs - b.sinceMs || (a.runId < b.runId ? -1 : 1));
-  return { queued, running, waiting, unknownStatuses: [...unknownStatuses].sort() };
+  return {
+    queued,
+    ...(unlisted.length > 0 && { unlisted }),
+    running,
+    waiting,
+    unknownStatuses: [...unknownStatuses].sort(),
+  };
+}
+
+/** The number of queued jobs, including those that weren't read. */
+export function queuedCount({ queued, unlisted = [] }: Demand): number {
+  return unlisted.reduce((sum, { count }) => sum + count, queued.length);
 }
 
 function queuedJob(run: Run, phase: Phase, queuedAtMs: number | undefined): QueuedJob {

@@ -1,3 +1,4 @@
+import { ofLane, unlistedIn } from './runs-need.ts';
 import { startCauseOf } from './start-causes.ts';
 import { unclaimed } from './supply.ts';
 import type { Demand, Lane, LiveTask, QueuedJob, StartFailure, Supply } from './types.ts';
@@ -8,6 +9,8 @@ export interface LaneView {
   readonly lane: Lane;
   /** Jobs that only this lane's agents accept, oldest first. */
   readonly queued: readonly QueuedJob[];
+  /** Number of all queued jobs that only this lane's agents accept, including those that weren't read. */
+  readonly queuedCount: number;
   readonly live: readonly LiveTask[];
   /** Live tasks of all lanes, which share `maxAgents`. */
   readonly liveOfPool: number;
@@ -26,9 +29,11 @@ export function laneViews(lanes: readonly Lane[], demand: Demand, supply: Supply
   return appliesFirst.map((lane) => {
     const live = supply.live.filter(({ task }) => task.family === lane.taskDefinition);
     const startFailures = supply.startFailures.filter(({ task }) => task.family === lane.taskDefinition);
+    const queued = ofLane(demand.queued, lane);
     return {
       lane: shortOfSpot(lane, startFailures) ? { ...lane, capacity: 'on-demand' } : lane,
-      queued: demand.queued.filter(({ phase }) => lane.phases.includes(phase)),
+      queued,
+      queuedCount: queued.length + unlistedIn(demand.unlisted ?? [], lane),
       live,
       liveOfPool: supply.live.length,
       lingeringOfPool: supply.live.filter(({ state }) => state === 'lingering').length,

@@ -50,10 +50,6 @@ export function allowance(request: Request, nowMs: number): Bound {
         reason: `${tasks} of maxAgents ${limits.maxAgents}${keptToo(kept.ofMaxAgents)}`,
       },
     },
-    {
-      count: limits.maxLaunchesPerTick - launched,
-      deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches per tick` },
-    },
   ];
   if (limitRoom === 'uncounted') {
     const reason =

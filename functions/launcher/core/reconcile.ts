@@ -41,15 +41,15 @@ export function reconcile(state: PoolState, limits: Limits, nowMs: number): Deci
   const deferrals: Deferral[] = [];
   let { foreignIdle } = supply;
   for (const view of laneViews(lanes, demand, supply)) {
-    const { lane, queued } = view;
+    const { lane, queued, queuedCount } = view;
     // The list of agents doesn't show which lane a foreign agent serves. Count each one once, in the first lane that needs agents.
     const foreign = Math.min(foreignIdle, stillOfferedTo(queued, nowMs));
-    const short = Math.max(0, queued.length - view.unclaimed);
+    const short = Math.max(0, queuedCount - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
     const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
     const asked = { wanted: wanted.length, view, launches, limits, limitRoom, kept: NOTHING_KEPT };
     const { count, deferral } = allowance(asked, nowMs);
-    const counted = `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`;
+    const counted = `${queuedCount} queued, ${view.unclaimed + foreign} unclaimed`;
     for (const job of wanted.slice(0, count)) launches.push(launchOf(job, lane, supply, counted));
     for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
   }
@@ -77,7 +77,7 @@ export function withStanding(decision: Decision, state: PoolState, limits: Limit
       for (const job of wanted.slice(0, count)) launches.push(standingLaunchOf(job, view.lane, supply));
       for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
     };
-    const free = view.unclaimed - view.queued.length;
+    const free = view.unclaimed - view.queuedCount;
     const wanted = standingShort(standingJobs(view.lane, nowMs, demand.waiting), free, supply.attempts, view.live);
     launch(
       wanted.filter(({ singleAttempt }) => !singleAttempt),

@@ -116,10 +116,18 @@ export interface RunningJob {
   readonly startedAtMs?: number | undefined;
 }
 
+/** Queued jobs that are known to exist, because a later page of their list was read. */
+export interface UnlistedJobs {
+  readonly phases: readonly Phase[];
+  readonly count: number;
+}
+
 /** The jobs of one pool's runs. */
 export interface Demand {
   /** Oldest first. */
   readonly queued: readonly QueuedJob[];
+  /** Queued jobs in addition to {@link queued}; absent: none. */
+  readonly unlisted?: readonly UnlistedJobs[];
   readonly running: readonly RunningJob[];
   /** Runs in a post-plan status, longest wait first. They aren't queued jobs. */
   readonly waiting: readonly WaitingRun[];
@@ -237,8 +245,6 @@ export interface Supply {
 export interface Limits {
   /** Maximum number of live tasks. */
   readonly maxAgents: number;
-  /** Maximum number of launches per tick, to stay within ECS's launch rate. */
-  readonly maxLaunchesPerTick: number;
   /** The launcher stops a task if its agent hasn't registered after this time. */
   readonly startDeadlineMs: number;
   /** Wait after the first round of start failures. It doubles with each further round. */
@@ -264,7 +270,7 @@ export interface Stop {
 /** A queued job, warm agent or sweep for which this tick launches nothing, and the reason. */
 export interface Deferral {
   readonly jobKey: JobKey | StandingJob['key'];
-  readonly cause: 'max-agents' | 'agents-ceiling' | 'launches-per-tick' | 'start-failures';
+  readonly cause: 'max-agents' | 'agents-ceiling' | 'launch-rate' | 'start-failures';
   readonly reason: string;
 }
 

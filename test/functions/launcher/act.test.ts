@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { launchAll, stopAll } from '../../../functions/launcher/act.ts';
 import type { Lane, Launch } from '../../../functions/launcher/core/types.ts';
 import { APPLY_LANE, minutes, NOW, PLAN_LANE, queuedJob, supply } from './core/builders.ts';
-import { FakeTasks, pool } from './fakes.ts';
+import { endless, FakeTasks, pool } from './fakes.ts';
 
 const depsOf = (tasks: FakeTasks) => ({
   tasks,
   nowMs: NOW,
   startDeadlineMs: minutes(5),
-  signal: new AbortController().signal,
+  ...endless(),
 });
 const launchOf = (runId: string, lane: Lane): Launch => ({ job: queuedJob(runId), lane, attempt: 1, reason: 'queued' });
 const onDemand = (lane: Lane): Lane => ({ ...lane, capacity: 'on-demand' });
@@ -28,7 +28,7 @@ describe('launching for a pool', () => {
     expect(outcome).toMatchObject({ kind: 'launched', insteadOfSpot });
   });
 
-  it('makes ten launches at a time, and reports them in the order of the decision', async () => {
+  it('makes forty launches at a time, and reports them in the order of the decision', async () => {
     const tasks = new FakeTasks();
     const { answer } = tasks;
     let pending = 0;
@@ -42,9 +42,9 @@ describe('launching for a pool', () => {
       if (made instanceof Error) throw made;
       return made;
     };
-    const launches = Array.from({ length: 25 }, (_, i) => launchOf(`run-${i}`, PLAN_LANE));
+    const launches = Array.from({ length: 90 }, (_, i) => launchOf(`run-${i}`, PLAN_LANE));
     const outcomes = await launchAll(pool('one'), launches, supply(), depsOf(tasks));
-    expect(most).toBe(10);
+    expect(most).toBe(40);
     expect(outcomes.map(({ launch }) => launch)).toEqual(launches);
   });
 });

@@ -58,7 +58,7 @@ describe('the environment', () => {
         assignPublicIp: 'DISABLED',
       },
       tick: {
-        limits: { maxLaunchesPerTick: 50, startDeadlineMs: 300_000, backOffBaseMs: 30_000, backOffMaxMs: 900_000 },
+        limits: { startDeadlineMs: 300_000, backOffBaseMs: 30_000, backOffMaxMs: 900_000 },
         agentsCeiling: undefined,
       },
       activePollMs: 10_000,

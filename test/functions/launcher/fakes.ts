@@ -5,10 +5,24 @@ import type {
   HcpTerraform,
   LaunchAnswer,
   LaunchRequest,
+  Polling,
   Pool,
   PoolVisibility,
   Tasks,
 } from '../../../functions/launcher/ports.ts';
+import type { TickTime } from '../../../functions/launcher/tick.ts';
+
+/** Polling that waits for nothing. */
+export const polling = (signal = new AbortController().signal): Polling => ({
+  signal,
+  needOf: async () => undefined,
+});
+
+/** No end of a tick, unless the signal ends it. */
+export const endless = (signal = new AbortController().signal): TickTime => ({
+  signal,
+  launchUntilMs: Number.POSITIVE_INFINITY,
+});
 
 export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
   return {
@@ -56,7 +70,7 @@ export class FakePlatform implements HcpTerraform {
     };
   }
 
-  openRuns(pools: readonly Pool[]): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
+  openRuns(pools: readonly Pool[], _: Polling): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
     this.used += 1;
     return new Map(pools.map((one) => [one, Promise.resolve(this.runs.get(one.name) ?? { ok: true, value: [] })]));
   }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { demandOf } from '../../../functions/launcher/core/demand.ts';
 import type { Agent, Lane, Run, Task } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
-import { observePool } from '../../../functions/launcher/observe.ts';
+import { observePool, readEarly } from '../../../functions/launcher/observe.ts';
 import { APPLY_LANE, agent, minutes, NOW, PLAN_LANE, run, seconds, stoppedTask, task } from './core/builders.ts';
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';
 
@@ -17,8 +17,11 @@ const OF_AGENTS = ['agentsSinceMs', 'agentsUnknownFor', 'agentsOfOtherTasks'];
 
 let platform: FakePlatform;
 let tasks: FakeTasks;
+/** How often the runs were read again. */
+let rereads: number;
 
 beforeEach(() => {
+  rereads = 0;
   platform = new FakePlatform();
   tasks = new FakeTasks();
 });
@@ -28,19 +31,25 @@ interface World {
   readonly live?: readonly Task[];
   readonly lanes?: readonly [Lane, ...Lane[]];
   readonly agentsMatter?: boolean;
+  /** The runs if they are read again. */
+  readonly again?: readonly Run[];
 }
 
-function observe({ runs = [], live = [], lanes, agentsMatter = false }: World) {
-  return observePool(
-    { pool: pool('one', lanes && { lanes }), demand: demandOf(runs), liveTasks: live, agentsMatter },
-    {
-      hcpTerraform: platform,
-      tasks,
-      nowMs: NOW,
-      startDeadlineMs: minutes(5),
-      signal: new AbortController().signal,
-    },
-  );
+async function observe({ runs = [], live = [], lanes, agentsMatter = false, again = runs }: World) {
+  const one = pool('one', lanes && { lanes });
+  const deps = {
+    hcpTerraform: platform,
+    tasks,
+    nowMs: NOW,
+    startDeadlineMs: minutes(5),
+    signal: new AbortController().signal,
+  };
+  const early = await readEarly(one, live, deps);
+  const demandAgain = async () => {
+    rereads += 1;
+    return demandOf(again);
+  };
+  return observePool({ pool: one, demand: demandOf(runs), liveTasks: live, early, agentsMatter, demandAgain }, deps);
 }
 
 /** Answers requests for recent agents with one list, and requests that go back further with a different list. */
@@ -167,5 +176,43 @@ describe('the agents of a pool', () => {
     const seen = await observe({ runs: [run()] });
     expect(seen).toMatchObject({ agentsVisible: false });
     for (const property of OF_AGENTS) expect(seen).not.toHaveProperty(property);
+  });
+});
+
+describe('a job that is taken between two requests', () => {
+  const queued = run({ id: 'run-1', status: 'plan_queued' });
+  const planning = run({ id: 'run-1', status: 'planning', planAgentName: 'stranger' });
+  const mine = (id: string, more: Partial<Task> = {}) => task(id, { family: 'launcher-one', ...more });
+  const busy = [agent('stranger', 'busy')];
+
+  it('isn’t counted as queued: an agent without a task has become busy, so the runs are read again', async () => {
+    platform.listsAgents(busy);
+    const { demand } = await observe({ runs: [queued], again: [planning] });
+    expect([demand.queued, rereads]).toEqual([[], 1]);
+  });
+
+  it.each<[string, World, readonly Agent[]]>([
+    ['no agent is busy', { runs: [queued] }, [agent('stranger', 'idle')]],
+    ['the runs show the job of every busy agent', { runs: [queued, { ...planning, id: 'run-2' }] }, busy],
+    ['no job is queued', { runs: [planning] }, busy],
+    ['the agents were listed before the runs', { runs: [queued], live: [mine('t')] }, busy],
+  ])('costs no further request if %s', async (_, world, agents) => {
+    platform.listsAgents(agents);
+    await observe(world);
+    expect(rereads).toBe(0);
+  });
+
+  it('keeps the state that an agent had before the runs were read, if older agents are listed afterwards', async () => {
+    const old = mine('old', { createdAtMs: NOW - minutes(60) });
+    const { id } = agent('a', 'idle');
+    agentsByAge(
+      [agent('a', 'idle')],
+      [agent('a', 'busy', { id, lastPingMs: NOW }), agent('b', 'busy', { lastPingMs: NOW })],
+    );
+    const { supply } = await observe({ runs: [queued], live: [mine('a'), mine('b'), old] });
+    expect(Object.fromEntries(supply.live.map(({ task: { id: name }, state }) => [name, state]))).toMatchObject({
+      a: 'idle',
+      b: 'starting',
+    });
   });
 });

@@ -6,7 +6,7 @@ import type { LaunchAnswer, Pool } from '../../../functions/launcher/ports.ts';
 import { TickReport } from '../../../functions/launcher/report.ts';
 import { tick } from '../../../functions/launcher/tick.ts';
 import { agent, LANE, LIMITS, minutes, NOW, run, seconds, stoppedTask, task } from './core/builders.ts';
-import { FakePlatform, FakeTasks, pool } from './fakes.ts';
+import { endless, FakePlatform, FakeTasks, pool } from './fakes.ts';
 
 /** Stop reasons of ECS: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html */
 const NO_IMAGE =
@@ -99,7 +99,7 @@ class Days {
     };
     const ports = { hcpTerraform: this.platform, tasks: this.tasks, now: () => nowMs };
     const settings = { limits: LIMITS, agentsCeiling: undefined };
-    this.#report.report(await tick([this.#pool], settings, ports, new AbortController().signal));
+    this.#report.report(await tick([this.#pool], settings, ports, endless()));
     for (const one of this.#created) {
       const isAsked = this.tasks.stops.some(({ taskId }) => taskId === one.id);
       if (isAsked) one.endsMs = Math.min(one.endsMs, nowMs + STOPPING_MS);

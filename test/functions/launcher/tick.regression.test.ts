@@ -16,9 +16,8 @@ import {
   stoppedTask,
   task,
 } from './core/builders.ts';
-import { FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
+import { endless, FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
 
-const never = () => new AbortController().signal;
 let platform: FakePlatform;
 let tasks: FakeTasks;
 
@@ -28,7 +27,7 @@ beforeEach(() => {
 });
 
 function tickOf(pools: readonly Pool[], agentsCeiling?: number, now = () => NOW) {
-  return tick(pools, { limits: LIMITS, agentsCeiling }, { hcpTerraform: platform, tasks, now }, never());
+  return tick(pools, { limits: LIMITS, agentsCeiling }, { hcpTerraform: platform, tasks, now }, endless());
 }
 
 /** The result of a tick for its only pool. */

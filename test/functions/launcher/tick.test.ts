@@ -4,7 +4,7 @@ import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
 import { APPLY_LANE, agent, LIMITS, minutes, NOW, PLAN_LANE, run, stoppedTask, task } from './core/builders.ts';
-import { FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
+import { endless, FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
 
 const settings: TickSettings = { limits: LIMITS, agentsCeiling: undefined };
 const trouble = (system: 'HCP Terraform' | 'ECS' = 'HCP Terraform') =>
@@ -20,7 +20,7 @@ beforeEach(() => {
 
 async function tickOf(pools: readonly Pool[], overrides: Partial<TickSettings> = {}): Promise<Map<string, PoolTick>> {
   const ports = { hcpTerraform: platform, tasks, now: () => NOW };
-  const ticked = await tick(pools, { ...settings, ...overrides }, ports, new AbortController().signal);
+  const ticked = await tick(pools, { ...settings, ...overrides }, ports, endless());
   return new Map(ticked.pools.map((part) => [part.pool.name, part]));
 }
 
@@ -29,6 +29,67 @@ const queue = (poolName: string, ...ids: string[]) => platform.lists(poolName, .
 const tickOfOne = async (overrides: Partial<Pool> = {}) => (await tickOf([pool('one', overrides)])).get('one');
 const requests = () => ({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked });
 const launched = () => tasks.launches.map(({ pool: of, job, attempt }) => `${of.name} ${job.key}/${attempt}`);
+
+describe('the order of a tick', () => {
+  /** What the tick reads, in order. */
+  function readings(): string[] {
+    const order: string[] = [];
+    const { openRuns, agents } = platform;
+    platform.openRuns = (pools, polling) => {
+      const answers = openRuns.call(platform, pools, polling);
+      return new Map(
+        pools.map((one) => [
+          one,
+          (async () => {
+            await polling.needOf(one);
+            order.push(`runs of ${one.name}`);
+            return (await answers.get(one)) ?? { ok: true, value: [] };
+          })(),
+        ]),
+      );
+    };
+    platform.agents = (one, sinceMs) => {
+      order.push(`agents of ${one.name}`);
+      return agents.call(platform, one, sinceMs);
+    };
+    return order;
+  }
+
+  it('is agents before runs if a task is live, so that a job that is taken in between wastes no task', async () => {
+    tasks.tasks = [task('t', { family: 'launcher-one' })];
+    const order = readings();
+    await tickOf([pool('one')]);
+    expect(order).toEqual(['agents of one', 'runs of one']);
+  });
+
+  it('is runs before agents if no task is live, so that an idle pool costs no request', async () => {
+    queue('one', 'run-1');
+    const order = readings();
+    await tickOf([pool('one'), pool('idle')]);
+    expect(order).toEqual(['runs of one', 'runs of idle', 'agents of one']);
+  });
+
+  it.each<[string, ConstructorParameters<typeof UpstreamError>[0], string[]]>([
+    ['launches nothing', { system: 'HCP Terraform', fault: 'unavailable', what: 'down' }, []],
+    [
+      'launches by the first reading if only the request budget prevents the second',
+      { system: 'HCP Terraform', fault: 'throttled', what: 'budget' },
+      ['one run-1/plan/1'],
+    ],
+  ])('%s if the runs must be read again and that fails', async (_, error, launches) => {
+    queue('one', 'run-1');
+    platform.agentsOf.set('one', [agent('stranger', 'busy')]);
+    const { openRuns } = platform;
+    let polls = 0;
+    platform.openRuns = (pools, polling) => {
+      polls += 1;
+      if (polls > 1) platform.fails('one', new UpstreamError(error));
+      return openRuns.call(platform, pools, polling);
+    };
+    await tickOf([pool('one')]);
+    expect([polls, launched()]).toEqual([2, launches]);
+  });
+});
 
 describe('a tick', () => {
   it('launches one task for each queued job, in its pool', async () => {
@@ -244,9 +305,9 @@ describe('a bug while one pool is processed', () => {
 
   it('in a request for several pools causes an error in each of these pools', async () => {
     const { openRuns } = platform;
-    platform.openRuns = (pools) => {
+    platform.openRuns = (pools, polling) => {
       if (pools.some(({ name }) => name === 'one')) throw bug();
-      return openRuns.call(platform, pools);
+      return openRuns.call(platform, pools, polling);
     };
     const ticked = await tickOf([pool('one'), pool('two', { apiTokenSecret: 'other' })]);
     expect(ticked.get('one')?.errors).toMatchObject([internal]);

@@ -13,41 +13,70 @@ import { AGENT_CONTAINER } from '../../contract.ts';
 import type { LaunchedTask } from '../../core/client-token.ts';
 import { isLive } from '../../core/supply.ts';
 import type { Task } from '../../core/types.ts';
-import { UpstreamError } from '../../errors.ts';
-import type { LaunchAnswer, LaunchRequest, TaskPlacement, Tasks } from '../../ports.ts';
+import { resultOf, UpstreamError } from '../../errors.ts';
+import type { Clock, LaunchAnswer, LaunchRequest, TaskPlacement, Tasks } from '../../ports.ts';
 import { ecsTask, taskIdOf, taskOf } from './answers.ts';
+import { LaunchPace } from './launch-pace.ts';
 import { refusalOf } from './refusals.ts';
 import { onDemandInstead, runTaskInput } from './run-task.ts';
+import { TaskMemory } from './task-memory.ts';
 
 /** Maximum number of ids per DescribeTasks call. */
 const DESCRIBE_AT_ONCE = 100;
 
+export interface EcsParts {
+  readonly client: ECSClient;
+  /** The client for RunTask calls. It must not repeat calls itself, because a repeated call must wait for its turn. */
+  readonly launchClient: ECSClient;
+  readonly placement: TaskPlacement;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+}
+
 /** Implements the port `Tasks` with ECS. The cluster must contain only the agents' tasks. */
 export class EcsTasks implements Tasks {
   readonly #client: ECSClient;
+  readonly #launchClient: ECSClient;
   readonly #placement: TaskPlacement;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #pace: LaunchPace;
+  readonly #memory = new TaskMemory();
 
-  constructor(client: ECSClient, placement: TaskPlacement) {
+  constructor({ client, launchClient, placement, clock }: EcsParts) {
     this.#client = client;
+    this.#launchClient = launchClient;
     this.#placement = placement;
+    this.#clock = clock;
+    this.#pace = new LaunchPace(clock);
   }
 
   async liveTasks(signal: AbortSignal): Promise<readonly Task[]> {
     const tasks = await this.#describe(await this.#list({}, signal), signal);
+    this.#memory.liveDescribed(tasks, this.#clock.now());
     return tasks.filter(isLive);
   }
 
   async recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]> {
-    const lists = await Promise.all(
-      families.map((family) => this.#list({ family, desiredStatus: 'STOPPED' as const }, signal)),
-    );
-    return this.#describe(lists.flat(), signal);
+    const tasks = await Promise.all(families.map((family) => this.#stoppedTasks(family, signal)));
+    return tasks.flat();
   }
 
-  async launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer> {
+  /** The stopped tasks of one family. Describes only those that the function doesn't know yet. */
+  async #stoppedTasks(family: string, signal: AbortSignal): Promise<readonly Task[]> {
+    const memory = this.#memory;
+    const listed = memory.mustList(family, this.#clock.now())
+      ? await this.#list({ family, desiredStatus: 'STOPPED' as const }, signal)
+      : undefined;
+    const ids = new Set([...memory.notUnderstood(family, listed ?? []), ...memory.vanished(family)]);
+    const described = await this.#describe([...ids], signal);
+    if (listed !== undefined) memory.stoppedListed(family, listed, this.#clock.now());
+    return memory.stoppedDescribed(family, described, this.#clock.now());
+  }
+
+  async launch(request: LaunchRequest, untilMs: number, signal: AbortSignal): Promise<LaunchAnswer> {
     const input = runTaskInput(request, this.#placement);
-    const answer = await this.#runTask(input, signal);
-    if (request.lane.capacity === 'spot' && isShortage(answer)) return this.#onDemandInstead(input, signal);
+    const turn = { pool: request.pool.name, untilMs, signal };
+    const answer = await this.#runTask(input, turn);
+    if (request.lane.capacity === 'spot' && isShortage(answer)) return this.#onDemandInstead(input, turn);
     return named(answer);
   }
 
@@ -55,21 +84,46 @@ export class EcsTasks implements Tasks {
    * Repeats a launch on demand, because Spot has no capacity. AWS doesn't document whether a call that starts no task uses up its client token. So
    * the first call uses the same client token. If ECS answers with a conflict but no task, a second call uses a new client token.
    */
-  async #onDemandInstead(onSpot: RunTaskCommandInput, signal: AbortSignal): Promise<LaunchAnswer> {
-    const same = await this.#runTask(onDemandInstead(onSpot, 'same'), signal);
-    const answer =
-      same.kind === 'nameless-conflict' ? await this.#runTask(onDemandInstead(onSpot, 'own'), signal) : same;
+  async #onDemandInstead(onSpot: RunTaskCommandInput, turn: Turn): Promise<LaunchAnswer> {
+    const same = await this.#runTask(onDemandInstead(onSpot, 'same'), turn);
+    const answer = same.kind === 'nameless-conflict' ? await this.#runTask(onDemandInstead(onSpot, 'own'), turn) : same;
     const launch = named(answer);
     return launch.kind === 'task' && answer.kind !== 'conflict' ? { ...launch, insteadOfSpot: true } : launch;
   }
 
-  async #runTask(input: RunTaskCommandInput, signal: AbortSignal): Promise<RunTaskAnswer> {
+  /**
+   * Sends a RunTask call when ECS's rate allows it. Repeats the call if ECS throttled it, and once if ECS gave no answer or reported an error of its
+   * own. The client token makes that safe.
+   */
+  async #runTask(input: RunTaskCommandInput, { pool, untilMs, signal }: Turn): Promise<RunTaskAnswer> {
+    const capacity = input.launchType === undefined ? 'spot' : 'on-demand';
+    let throttled: RunTaskAnswer = { kind: 'late' };
+    let failure: UpstreamError | undefined;
+    while (await this.#pace.turn(pool, capacity, untilMs, signal)) {
+      const sentAtMs = this.#clock.now();
+      const sent = await resultOf(this.#runTaskOnce(input, signal));
+      if (!sent.ok) {
+        this.#memory.forgetStopped();
+        if (failure !== undefined || sent.error.fault !== 'unavailable' || signal.aborted) throw sent.error;
+        failure = sent.error;
+      } else if (sent.value.kind === 'refused' && sent.value.refusal.cause === 'throttled') {
+        throttled = sent.value;
+        this.#pace.throttled(capacity, sentAtMs);
+      } else return sent.value;
+    }
+    if (failure !== undefined) throw failure;
+    return throttled;
+  }
+
+  async #runTaskOnce(input: RunTaskCommandInput, signal: AbortSignal): Promise<RunTaskAnswer> {
     try {
-      const { tasks, failures } = await this.#client.send(new RunTaskCommand(input), { abortSignal: signal });
+      const { tasks, failures } = await this.#launchClient.send(new RunTaskCommand(input), { abortSignal: signal });
       const task = tasks?.[0];
       if (task !== undefined) {
         const { taskArn, lastStatus } = parsed(launched, task, 'RunTask');
-        return { kind: 'task', taskId: taskIdOf(taskArn), lastStatus };
+        const taskId = taskIdOf(taskArn);
+        this.#memory.launched(taskId, String(input.taskDefinition), this.#clock.now());
+        return { kind: 'task', taskId, lastStatus };
       }
       const failure = failures?.[0];
       if (failure !== undefined) {
@@ -141,6 +195,14 @@ export class EcsTasks implements Tasks {
     }
     return parsed(z.array(ecsTask), tasks, 'DescribeTasks').map((task) => taskOf(task, AGENT_CONTAINER));
   }
+}
+
+/** When and for which pool a RunTask call may be sent. */
+interface Turn {
+  readonly pool: string;
+  /** Latest time for the call, in epoch milliseconds. */
+  readonly untilMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** ECS's answer to one RunTask call. */

@@ -1,7 +1,7 @@
 import { OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
 import { type Result, resultOf, UpstreamError } from '../../errors.ts';
-import type { PollBudget as Budget, Clock, HcpTerraform, Pool, PoolVisibility } from '../../ports.ts';
+import type { PollBudget as Budget, Clock, HcpTerraform, Polling, Pool, PoolVisibility } from '../../ports.ts';
 import { agentsOf, agentsPage, currentRunsOf, workspacesPage } from './answers.ts';
 import type { HcpTerraformHttp } from './http.ts';
 import { readPages } from './pages.ts';
@@ -41,17 +41,18 @@ export class HcpTerraformClient implements HcpTerraform {
     this.#timeout = timeout;
   }
 
-  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
+  openRuns(pools: readonly Pool[], polling: Polling): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
     // Poll the least recently polled pools first. So if the budget isn't enough for all pools, they take turns.
     const inTurn = pools.toSorted((a, b) => (this.#turnOf.get(a) ?? 0) - (this.#turnOf.get(b) ?? 0));
     // One request shows whether any of several pools has work, but not which one, because a run doesn't contain its pool.
     // Leave out pools that HCP Terraform doesn't know: its answer for an unknown pool name isn't documented.
     const asked = inTurn.filter((pool) => !this.#unfound.has(pool));
     const [first] = asked;
-    const probed = first !== undefined && asked.length > 1 ? resultOf(this.#probe(first, asked, signal)) : undefined;
+    const probed =
+      first !== undefined && asked.length > 1 ? resultOf(this.#probe(first, asked, polling.signal)) : undefined;
     const turn: Turn = {};
     return new Map(
-      inTurn.map((pool) => [pool, this.#inTurn(pool, asked.includes(pool) ? probed : undefined, turn, signal)]),
+      inTurn.map((pool) => [pool, this.#inTurn(pool, asked.includes(pool) ? probed : undefined, turn, polling)]),
     );
   }
 
@@ -60,14 +61,14 @@ export class HcpTerraformClient implements HcpTerraform {
     pool: Pool,
     probe: Promise<Result<boolean>> | undefined,
     turn: Turn,
-    signal: AbortSignal,
+    polling: Polling,
   ): Promise<Result<readonly Run[]>> {
-    const [id, probed] = await Promise.all([resultOf(this.#poolIds.idOf(pool, signal)), probe]);
+    const [id, probed] = await Promise.all([resultOf(this.#poolIds.idOf(pool, polling.signal)), probe]);
     if (id.ok && this.visibilityOf(pool).missingError === undefined) this.#unfound.delete(pool);
     else if (id.ok) this.#unfound.add(pool);
     else if (id.error.fault === 'rejected') this.#unfound.add(pool);
     if (!id.ok) return id;
-    const answer = await this.#runsUnless(probed, pool, turn, signal);
+    const answer = await this.#runsUnless(probed, pool, turn, polling);
     // If the budget wasn't enough for this pool, it keeps its turn.
     const leftOut = !answer.ok && answer.error.fault === 'throttled' && answer.error.status === undefined;
     if (!leftOut) this.#turnOf.set(pool, ++this.#turns);
@@ -78,14 +79,14 @@ export class HcpTerraformClient implements HcpTerraform {
     probed: Result<boolean> | undefined,
     pool: Pool,
     turn: Turn,
-    signal: AbortSignal,
+    polling: Polling,
   ): Promise<Result<readonly Run[]>> {
     if (probed?.ok === false) return probed;
     if (probed?.value === false) {
       this.#runPoller.noteNoRuns(pool);
       return { ok: true, value: [] };
     }
-    return resultOf(this.#runs(pool, turn, signal));
+    return resultOf(this.#runs(pool, turn, polling));
   }
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
@@ -98,7 +99,12 @@ export class HcpTerraformClient implements HcpTerraform {
 
   visibilityOf(pool: Pool): PoolVisibility {
     const unread = this.#runPoller.unreadOf(pool);
-    return { ...this.#poolIds.visibilityOf(pool), ...(unread !== undefined && { unread }) };
+    const unlisted = this.#runPoller.unlistedOf(pool);
+    return {
+      ...this.#poolIds.visibilityOf(pool),
+      ...(unread !== undefined && { unread }),
+      ...(unlisted !== undefined && { unlisted }),
+    };
   }
 
   pollBudget(): Budget {
@@ -127,9 +133,11 @@ export class HcpTerraformClient implements HcpTerraform {
     return !(await this.#listsByOrganization(first, signal)) || this.#runPoller.anyRun(first, pools, signal);
   }
 
-  async #runs(pool: Pool, turn: Turn, signal: AbortSignal): Promise<readonly Run[]> {
-    if (!(await this.#listsByOrganization(pool, signal))) return this.#currentRuns(pool, signal);
-    return this.#runPoller.runsOf(pool, turn, signal);
+  async #runs(pool: Pool, turn: Turn, { signal, needOf }: Polling): Promise<readonly Run[]> {
+    const need = needOf(pool);
+    if (await this.#listsByOrganization(pool, signal)) return this.#runPoller.runsOf(pool, { turn, need, signal });
+    await need;
+    return this.#currentRuns(pool, signal);
   }
 
   /** Reads the runs on Terraform Enterprise before v202409-1. It misses speculative runs, because they are never a workspace's current run. */

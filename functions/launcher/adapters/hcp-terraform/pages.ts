@@ -37,10 +37,14 @@ export class PageCursor {
   #read = 0;
   #ended = false;
 
-  /** @param size - page size to start with. */
-  constructor(path: string, size: PageSize = LARGEST_PAGE) {
+  /**
+   * @param size - page size to start with.
+   * @param skipped - number of entries before the first page to read; a multiple of `size`.
+   */
+  constructor(path: string, size: PageSize = LARGEST_PAGE, skipped = 0) {
     this.#path = path;
     this.#size = size;
+    this.#read = skipped;
   }
 
   get size(): PageSize {
@@ -49,6 +53,11 @@ export class PageCursor {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Number of entries before the next page. */
+  get read(): number {
+    return this.#read;
   }
 
   /** Parameters of the next request. */

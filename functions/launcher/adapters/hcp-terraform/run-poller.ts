@@ -2,14 +2,16 @@
  * Polls the run lists of an organization. Each request counts against the budget of the API token.
  *
  * - A poll first reads one list of all open runs. If that list is too long or its pages are too large, it also lists the jobs, and then
- *   the applies.
+ *   the applies. A poll that reads everything is necessary only once per minute.
+ * - In between, a poll reads one page, and further pages only as far as the tick needs more queued jobs (`core/runs-need.ts`).
  * - A poll first reserves as many requests as the pool's last poll made. So pools that are read in parallel don't use up each other's
  *   budget.
  * - If an answer is too large, the launcher reads that list in smaller pages for some minutes.
  */
 import type * as z from 'zod';
-import { JOB_STATUSES, OBSERVED_STATUSES } from '../../core/demand.ts';
-import type { Run } from '../../core/types.ts';
+import { demandOf, JOB_STATUSES, OBSERVED_STATUSES } from '../../core/demand.ts';
+import { type LaneNeed, needsMore, ofLane, type RunsNeed } from '../../core/runs-need.ts';
+import type { Phase, Run, UnlistedJobs } from '../../core/types.ts';
 import { UpstreamError } from '../../errors.ts';
 import type { PollBudget as Budget, Pool, PoolVisibility } from '../../ports.ts';
 import { runsOf, runsPage } from './answers.ts';
@@ -29,6 +31,15 @@ const PAGES_A_POLL = 5;
 /** Maximum number of smaller pages after an answer was too large: for the first list of a poll, and for all its other lists together. */
 const SMALL_PAGES_A_POLL = 10;
 
+/**
+ * A list of more than one page is read completely once per minute, for the metrics, the sweeps and the names of busy agents. While there are
+ * jobs to start agents for, it may be postponed once.
+ */
+const READ_ALL_EVERY_MS = 60_000;
+
+/** Maximum number of pages of queued jobs that one poll reads for one lane. */
+const PAGES_A_LANE = 3;
+
 /** How long a list is read in smaller pages before the launcher tries pages of 100 again. */
 const SMALL_PAGES_MS = 10 * 60_000;
 
@@ -42,6 +53,11 @@ const LISTS = {
   applies: JOB_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying'),
 };
 
+/** The statuses of the queued jobs of these phases. */
+function queuedStatuses(phases: readonly Phase[]): string[] {
+  return phases.map((phase) => `${phase}_queued`);
+}
+
 type ListName = keyof typeof LISTS;
 type SmallPages = Readonly<Record<ListName, Map<Pool, { readonly size: PageSize; readonly untilMs: number }>>>;
 
@@ -52,7 +68,12 @@ type SmallPages = Readonly<Record<ListName, Map<Pool, { readonly size: PageSize;
 const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 
 interface RunsList {
+  readonly cursor: PageCursor;
   readonly name: ListName;
+  /** Maximum number of requests for this list; absent: the limits of one poll. */
+  readonly mostRequests?: number;
+  /** Counts the requests for this list. */
+  readonly own: { requests: number };
   /** Maximum number of requests for pages smaller than 100. */
   readonly smallPages: number;
   /** Counts the requests of the poll, across all its lists. */
@@ -65,6 +86,27 @@ interface RunsList {
 /** One poll of pools that share a budget. `over` is the error of the first pool for which the budget wasn't enough. */
 export interface Turn {
   over?: unknown;
+}
+
+interface Reading {
+  readonly share: Share;
+  readonly need: RunsNeed | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface QueuedReading {
+  readonly need: RunsNeed;
+  readonly lane: LaneNeed;
+  readonly list: RunsList;
+  readonly signal: AbortSignal;
+}
+
+/** How to poll one pool. */
+interface PollOfPool {
+  readonly turn: Turn;
+  /** What the tick needs to know about the queued jobs. The runs are read after this promise. */
+  readonly need: Promise<RunsNeed | undefined>;
+  readonly signal: AbortSignal;
 }
 
 interface PollerParts {
@@ -85,6 +127,10 @@ export class RunPoller {
   readonly #smallPagesOf: SmallPages = { open: new Map(), jobs: new Map(), applies: new Map() };
   /** Pools for which the last poll didn't read all runs, with the kind of runs that it left out. */
   readonly #unread = new Map<Pool, NonNullable<PoolVisibility['unread']>>();
+  /** Queued jobs that the last poll of a pool didn't read, because the tick didn't need them. */
+  readonly #unlisted = new Map<Pool, readonly UnlistedJobs[]>();
+  /** When all runs of a pool were read. */
+  readonly #readAllAtMs = new Map<Pool, number>();
   /** Whether the host refused the filter of operations, as an older Terraform Enterprise may do. The filter is then left out. */
   #operationsRefused = false;
 
@@ -108,8 +154,14 @@ export class RunPoller {
     return this.#unread.get(pool);
   }
 
+  /** The queued jobs that the pool's last poll didn't read, because the tick didn't need them. */
+  unlistedOf(pool: Pool): readonly UnlistedJobs[] | undefined {
+    return this.#unlisted.get(pool);
+  }
+
   /** Records that a different request has shown that the pool has no open run. */
   noteNoRuns(pool: Pool): void {
+    this.#unlisted.delete(pool);
     this.#unread.delete(pool);
     this.#requestsOf.delete(pool);
   }
@@ -123,26 +175,103 @@ export class RunPoller {
     return page.data.length > 0;
   }
 
-  async runsOf(pool: Pool, turn: Turn, signal: AbortSignal): Promise<readonly Run[]> {
+  async runsOf(pool: Pool, { turn, need, signal }: PollOfPool): Promise<readonly Run[]> {
+    // Reserve the requests first, so that the order of the pools' turns doesn't depend on which pool is ready first.
     const share = this.#shareOf(pool, turn);
     try {
-      return await this.#allRuns(pool, share, signal);
+      return await this.#runs(pool, { share, need: await need, signal });
     } finally {
       share.release();
+    }
+  }
+
+  /** Reads the first page of all open runs, and then as much as is necessary. */
+  async #runs(pool: Pool, { share, need, signal }: Reading): Promise<readonly Run[]> {
+    const poll = { requests: 0 };
+    const runs: Run[] = [];
+    const cursor = new PageCursor(runsPath(pool), this.#pageSizeOf(pool, 'open'));
+    const own = { requests: 0 };
+    const list = { cursor, name: 'open', smallPages: SMALL_PAGES_A_POLL, own, poll, share, runs } as const;
+    this.#unlisted.delete(pool);
+    if (need === undefined) return this.#allRuns(pool, list, signal);
+    const isWhole = await this.#readRuns(pool, { ...list, mostRequests: 1 }, signal);
+    // The positions of jobs in a list of queued jobs are known only if the server's pages have the size that was requested.
+    const isLong =
+      !isWhole && cursor.size === LARGEST_PAGE && cursor.read === LARGEST_PAGE && runs.length === LARGEST_PAGE;
+    if (!isLong || this.#mustReadAll(pool, need, runs)) return this.#allRuns(pool, list, signal);
+    const unlisted: UnlistedJobs[] = [];
+    for (const lane of applyLanesFirst(need.lanes)) {
+      const count = await this.#readQueued(pool, { need, lane, list, signal });
+      if (count > 0) unlisted.push({ phases: lane.phases, count });
+    }
+    this.#requestsOf.set(pool, poll.requests);
+    if (unlisted.length > 0) this.#unlisted.set(pool, unlisted);
+    return runs;
+  }
+
+  /** Whether it is time to read all runs. It may be later if the tick can launch for the jobs of the first page. */
+  #mustReadAll(pool: Pool, need: RunsNeed, runs: readonly Run[]): boolean {
+    const now = this.#now();
+    const lastMs = this.#readAllAtMs.get(pool);
+    if (lastMs === undefined) this.#readAllAtMs.set(pool, now);
+    const sinceMs = now - (lastMs ?? now);
+    const { queued } = demandOf(runs);
+    const canLaunch = need.lanes.some((lane) => need.launches > 0 && ofLane(queued, lane).length > lane.unclaimed);
+    return sinceMs >= READ_ALL_EVERY_MS * (canLaunch ? 2 : 1);
+  }
+
+  /**
+   * Reads queued jobs of a lane until the tick knows enough of them. Skips the pages whose jobs get the agents that are free already.
+   * @returns the number of the lane's queued jobs in skipped pages.
+   */
+  async #readQueued(pool: Pool, { need, lane, list, signal }: QueuedReading): Promise<number> {
+    const { poll, share, runs } = list;
+    const listed = () => ofLane(demandOf(runs).queued, lane).length;
+    let known = listed();
+    if (!needsMore(lane, need, known)) return 0;
+    // If the first page of all open runs has only queued jobs of the lane, it is also the first page of its queued jobs.
+    const shown = known === LARGEST_PAGE ? LARGEST_PAGE : 0;
+    const skipped = Math.max(shown, Math.floor(lane.unclaimed / LARGEST_PAGE) * LARGEST_PAGE);
+    const cursor = new PageCursor(runsPath(pool), LARGEST_PAGE, skipped);
+    for (let pages = 0; pages < PAGES_A_LANE && !cursor.ended && needsMore(lane, need, known); pages += 1) {
+      const query = { ...this.#runsQuery([pool], queuedStatuses(lane.phases)), include: 'plan,apply', ...cursor.query };
+      const before = cursor.read;
+      const page = await this.#withinBudget(() => this.#poll(pool, query, share, signal));
+      if (page === undefined) break;
+      poll.requests += 1;
+      cursor.advance(page);
+      const found = runsOf(page);
+      for (const run of found) runs.push(run);
+      // An empty page after the end of the list proves nothing about the pages before it.
+      if (found.length > 0) known = Math.max(known, before + found.length);
+    }
+    return Math.max(0, known - listed());
+  }
+
+  /** Sends a request that the tick can do without; `undefined` if the request budget doesn't allow it. */
+  async #withinBudget<T>(send: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await send();
+    } catch (error) {
+      if (error instanceof UpstreamError && error.fault === 'throttled' && error.status === undefined) return undefined;
+      throw error;
     }
   }
 
   /**
    * Reads all lists that are necessary. For a pool with few runs, one request for one list is enough. Only if that list is too long, newer runs
    * may hide older ones. Then the most important runs are listed separately: first the jobs, then the applies.
+   *
+   * @param list - the list of open runs, of which the first page may have been read.
    */
-  async #allRuns(pool: Pool, share: Share, signal: AbortSignal): Promise<readonly Run[]> {
-    const poll = { requests: 0 };
-    const runs: Run[] = [];
-    const read = (name: ListName, smallPages: number) =>
-      this.#readRuns(pool, { name, smallPages, poll, share, runs }, signal);
+  async #allRuns(pool: Pool, list: RunsList, signal: AbortSignal): Promise<readonly Run[]> {
+    const { poll, share, runs } = list;
+    const read = (name: ListName, smallPages: number) => {
+      const cursor = new PageCursor(runsPath(pool), this.#pageSizeOf(pool, name));
+      return this.#readRuns(pool, { cursor, name, smallPages, own: { requests: 0 }, poll, share, runs }, signal);
+    };
     let tooLarge = false;
-    const allRead = await read('open', SMALL_PAGES_A_POLL).catch((error: unknown) => {
+    const allRead = await this.#readRuns(pool, list, signal).catch((error: unknown) => {
       tooLarge = isTooLarge(error);
       if (!tooLarge) throw error;
       return false;
@@ -166,6 +295,7 @@ export class RunPoller {
     }
     // After an incomplete poll, the next poll reserves as many requests as a complete poll can need.
     if (isComplete) this.#requestsOf.set(pool, poll.requests);
+    this.#readAllAtMs.set(pool, this.#now());
     if (allRead) this.#unread.delete(pool);
     else this.#unread.set(pool, jobsRead ? 'post-plan-runs' : 'queued-jobs');
     // A run can be in several lists. Its last occurrence counts.
@@ -174,13 +304,13 @@ export class RunPoller {
 
   /** Reads one list up to the limits of one poll. @returns whether the list was read completely. */
   async #readRuns(pool: Pool, list: RunsList, signal: AbortSignal): Promise<boolean> {
-    const { name, smallPages, poll, share, runs } = list;
-    const cursor = new PageCursor(runsPath(pool), this.#pageSizeOf(pool, name));
-    const mostRequests = () => (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : smallPages);
-    const before = poll.requests;
-    while (!cursor.ended && poll.requests - before < mostRequests()) {
+    const { cursor, name, smallPages, own, poll, share, runs } = list;
+    const mostRequests = () => list.mostRequests ?? (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : smallPages);
+    const before = poll.requests - own.requests;
+    while (!cursor.ended && own.requests < mostRequests()) {
       const query = { ...this.#runsQuery([pool], LISTS[name]), include: 'plan,apply', ...cursor.query };
       poll.requests += 1;
+      own.requests += 1;
       try {
         const page = await this.#poll(pool, query, share, signal);
         cursor.advance(page);
@@ -265,6 +395,11 @@ export class RunPoller {
     this.#budgets.set(token, budget);
     return budget;
   }
+}
+
+/** Applies come before plans, because a run that waits for its apply locks its workspace. */
+function applyLanesFirst(lanes: readonly LaneNeed[]): LaneNeed[] {
+  return lanes.toSorted((a, b) => Number(b.phases.includes('apply')) - Number(a.phases.includes('apply')));
 }
 
 /** Whether the next poll may succeed although this poll failed. */

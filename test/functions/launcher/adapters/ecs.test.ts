@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ecsTask, taskOf } from '../../../../functions/launcher/adapters/ecs/answers.ts';
@@ -10,6 +11,8 @@ import { LANE, minutes, NOW, queuedJob, standingJob, supplyOfPool } from '../cor
 import { pool } from '../fakes.ts';
 
 const FAMILY = 'launcher-default';
+/** No latest time for launches. */
+const NEVER_MS = Number.POSITIVE_INFINITY;
 const signal = new AbortController().signal;
 let ecs: EcsServer;
 let client: ECSClient;
@@ -33,11 +36,21 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
     ...clientSettings(ecs),
     requestHandler: { requestTimeout: 2000, throwOnRequestTimeout: true },
   });
-  tasks = new EcsTasks(client, {
-    cluster: 'launcher',
-    subnets: ecs.subnets.map(({ id }) => id),
-    securityGroups: ecs.securityGroups,
-    assignPublicIp: 'DISABLED',
+  tasks = new EcsTasks({
+    client,
+    launchClient: client,
+    placement: {
+      cluster: 'launcher',
+      subnets: ecs.subnets.map(({ id }) => id),
+      securityGroups: ecs.securityGroups,
+      assignPublicIp: 'DISABLED',
+    },
+    clock: {
+      now: Date.now,
+      sleep: async (ms, until) => {
+        await sleep(ms, undefined, { signal: until });
+      },
+    },
   });
 }
 
@@ -56,7 +69,9 @@ const spot = (runId = 'run-1', attempt = 1): LaunchRequest => {
   return { ...rest, lane: { ...lane, capacity: 'spot' } };
 };
 
-const launch = (of = request()) => tasks.launch(of, signal);
+const launch = (of = request()) => tasks.launch(of, NEVER_MS, signal);
+/** A launch that has no time to be repeated after ECS throttled it. */
+const soon = (of = request()) => tasks.launch(of, Date.now() + 50, signal);
 const liveTasks = () => tasks.liveTasks(signal);
 
 async function launchedId(of = request()): Promise<string> {
@@ -68,7 +83,7 @@ async function launchedId(of = request()): Promise<string> {
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
 /** Waits until a task has stopped, and returns it. */
 async function stoppedOne() {
-  await expect.poll(async () => (await stopped()).length).toBe(1);
+  await expect.poll(async () => (await stopped()).map(({ lastStatus }) => lastStatus)).toEqual(['STOPPED']);
   return stopped();
 }
 
@@ -136,9 +151,24 @@ describe('launching a task', () => {
     expect(await launchedId(request('run-1', 2))).not.toBe(await launchedId(request('run-1', 1)));
   });
 
-  it('a launch fails if its answer is lost, and repeating it finds the task', async () => {
+  it('a launch is repeated once if its answer is lost, and finds the task', async () => {
+    ecs.faults.next('RunTask', { kind: 'lost-response' });
+    await launchedId();
+    expect(await liveTasks()).toHaveLength(1);
+  });
+
+  it('a launch fails if its answer is lost twice, and a later launch finds the task', async () => {
+    ecs.faults.next('RunTask', { kind: 'lost-response' });
     ecs.faults.next('RunTask', { kind: 'lost-response' });
     await expect(launch()).rejects.toMatchObject({ system: 'ECS', fault: 'unavailable' });
+    await launchedId();
+    expect(await liveTasks()).toHaveLength(1);
+  });
+
+  it('a throttled launch is repeated as soon as the lower rate allows it, with the same client token', async () => {
+    failing('RunTask', 'ThrottlingException', 'Rate exceeded');
+    await launchedId();
+    expect(ecs.calls().filter(({ action }) => action === 'RunTask')).toHaveLength(2);
     await launchedId();
     expect(await liveTasks()).toHaveLength(1);
   });
@@ -264,7 +294,7 @@ describe('a launch on Spot', () => {
 
   it('doesn’t fall back to on-demand capacity if ECS throttles it, because the next tick tries again', async () => {
     failing('RunTask', 'ThrottlingException', 'Rate exceeded');
-    expect(await launch(spot())).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
+    expect(await soon(spot())).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
     expect(await live()).toEqual([]);
   });
 
@@ -309,16 +339,36 @@ describe('a launch is refused with a remedy', () => {
     ['if ECS throttles it with status 503, which starts nothing', 503],
   ])('%s', async (_, status) => {
     failing('RunTask', 'ThrottlingException', 'Rate exceeded', status);
-    expect(await launch()).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
+    expect(await soon()).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
   });
 
   it('unless ECS returns a server error: the launch then fails, because ECS may have started a task', async () => {
+    failing('RunTask', 'ServerException', 'sorry', 500);
     failing('RunTask', 'ServerException', 'sorry', 500);
     await expect(launch()).rejects.toMatchObject({ fault: 'unavailable' });
   });
 });
 
 describe('reading and stopping tasks', () => {
+  it('a stopped task is listed and described once while the function is warm', async () => {
+    register('exit 3');
+    await launchedId();
+    const observed = async () => {
+      await liveTasks();
+      return (await stopped()).map(({ lastStatus }) => lastStatus);
+    };
+    await expect.poll(observed).toEqual(['STOPPED']);
+    const before = ecs.calls().length;
+    await liveTasks();
+    expect(await stopped()).toHaveLength(1);
+    expect(
+      ecs
+        .calls()
+        .slice(before)
+        .map(({ action }) => action),
+    ).toEqual(['ListTasks']);
+  });
+
   it('stopped tasks are returned with the time and reason of their end', async () => {
     register('exit 3');
     const id = await launchedId();
@@ -431,18 +481,18 @@ describe('the end of the tick', () => {
     ['the list of live tasks', 'ListTasks', (until) => tasks.liveTasks(until)],
     ['the list of stopped tasks', 'ListTasks', (until) => tasks.recentlyStoppedTasks([FAMILY], until)],
     ['the description of tasks', 'DescribeTasks', (until) => tasks.liveTasks(until)],
-    ['a launch', 'RunTask', (until) => tasks.launch(request('run-9'), until)],
+    ['a launch', 'RunTask', (until) => tasks.launch(request('run-9'), NEVER_MS, until)],
     [
       'a launch on demand instead of Spot',
       'RunTask',
-      (until) => tasks.launch(spot('run-9'), until),
+      (until) => tasks.launch(spot('run-9'), NEVER_MS, until),
       () => ecs.refuse({ capacityProvider: 'FARGATE_SPOT' }),
       onDemand,
     ],
     [
       'a launch on demand whose first client token belongs to no task',
       'RunTask',
-      (until) => tasks.launch(spot('run-9'), until),
+      (until) => tasks.launch(spot('run-9'), NEVER_MS, until),
       () => {
         ecs.refuse({ capacityProvider: 'FARGATE_SPOT' });
         ecs.faults.next('RunTask', CONFLICT, { when: (input) => onDemand(input) && !hasOwnToken(input) });
@@ -452,7 +502,7 @@ describe('the end of the tick', () => {
     [
       'the description of the task whose ARN is in a conflict',
       'DescribeTasks',
-      (until) => tasks.launch(request('run-1'), until),
+      (until) => tasks.launch(request('run-1'), NEVER_MS, until),
       () => register('exec sleep 61'),
     ],
     ['a stop', 'StopTask', (until) => tasks.stop('0'.repeat(32), 'x', until)],
@@ -480,8 +530,8 @@ describe('the end of the tick', () => {
   it.each<[string, (until: AbortSignal) => Promise<unknown>]>([
     ['liveTasks', (until) => tasks.liveTasks(until)],
     ['recentlyStoppedTasks', (until) => tasks.recentlyStoppedTasks([FAMILY], until)],
-    ['launch', (until) => tasks.launch(request('run-9'), until)],
-    ['launch on Spot', (until) => tasks.launch(spot(), until)],
+    ['launch', (until) => tasks.launch(request('run-9'), NEVER_MS, until)],
+    ['launch on Spot', (until) => tasks.launch(spot(), NEVER_MS, until)],
     ['stop', (until) => tasks.stop('0'.repeat(32), 'x', until)],
   ])('prevents further requests of %s', async (_, ask) => {
     const before = ecs.calls().length;

@@ -4,6 +4,7 @@ import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-
 import { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { connections, sendOver } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
 import type { Pool } from '../../../../functions/launcher/ports.ts';
+import { polling } from '../fakes.ts';
 import {
   endless,
   list,
@@ -43,7 +44,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 async function runsOf(of: Pool = pool) {
-  const answer = await client.openRuns([of], signal).get(of);
+  const answer = await client.openRuns([of], polling()).get(of);
   if (answer === undefined) throw new Error('no answer about the pool');
   return answer;
 }

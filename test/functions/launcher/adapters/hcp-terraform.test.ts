@@ -3,8 +3,11 @@ import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-
 import { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { POLLS_PER_MINUTE } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
 import { connections, sendOver } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
+import type { RunsNeed } from '../../../../functions/launcher/core/runs-need.ts';
+import type { Phase } from '../../../../functions/launcher/core/types.ts';
 import type { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { Pool, Secrets } from '../../../../functions/launcher/ports.ts';
+import { polling } from '../fakes.ts';
 import {
   endless,
   list,
@@ -81,12 +84,12 @@ const LOOKUP = '/api/v2/agent-pools/apool-2';
 const listed = (name: string, index = 0) => ({ id: `apool-${index + 1}`, attributes: { name } });
 
 async function answersOf(pools: readonly Pool[], of = client()) {
-  const answers = [...of.openRuns(pools, signal)];
+  const answers = [...of.openRuns(pools, polling())];
   return new Map(await Promise.all(answers.map(async ([one, answer]) => [one, await answer] as const)));
 }
 
 async function openRuns(of = client(), pools: Pool[] = [pool], until = signal) {
-  const answer = await of.openRuns(pools, until).get(pools[0] ?? pool);
+  const answer = await of.openRuns(pools, polling(until)).get(pools[0] ?? pool);
   if (answer === undefined) throw new Error('no answer about the pool');
   return answer;
 }
@@ -260,7 +263,7 @@ describe('the runs of a pool', () => {
     server.on(POOLS, list(['default', 'silent'].map(listed)));
     server.on('/api/v2/agent-pools/apool-3', () => {});
     const tick = new AbortController();
-    const answers = client().openRuns([silent, unknown, pool], tick.signal);
+    const answers = client().openRuns([silent, unknown, pool], polling(tick.signal));
     expect(await answers.get(pool)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
     tick.abort();
     expect(await answers.get(silent)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
@@ -653,7 +656,7 @@ describe('the combined request for several pools', () => {
     const tick = new AbortController();
     // The request itself never times out, so only the timeout of the combined request can end the wait.
     const patient = client(() => new AbortController().signal);
-    const answers = patient.openRuns([pool, other], tick.signal);
+    const answers = patient.openRuns([pool, other], polling(tick.signal));
     await expect.poll(() => runRequests().length).toBe(1);
     expect(waits).toEqual([2_000]);
     patience.abort();
@@ -791,5 +794,157 @@ describe('a pool with more open runs than a budget has requests', () => {
     // 24 requests a minute: four pools of five pages, and the question before; the first poll learns how many pages.
     expect(answered.length).toBeGreaterThanOrEqual(20);
     expect(Math.max(...times) - Math.min(...times)).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('a poll that needs only some of the queued jobs', () => {
+  const queued = (count: number, code = 'plan_queued', name = code) =>
+    Array.from({ length: count }, (_, n) => run(`run-${name.replace('_', '')}x${n}`, code));
+  const laneOf = (unclaimed: number, phases: readonly Phase[] = ['plan', 'apply']) => ({ phases, unclaimed });
+  const ONE_LANE = laneOf(0);
+
+  /** Polls with a need. @returns the pages that were requested, the number of runs, and what visibilityOf shows */
+  async function pollWith(warm: HcpTerraformClient, need: RunsNeed, one: Pool = pool) {
+    const before = runRequests().length;
+    const answer = await warm.openRuns([one], { signal, needOf: async () => need }).get(one);
+    const pages = runRequests()
+      .slice(before)
+      .map((request) => {
+        const query = queryOf(request);
+        const statuses = query.get('filter[status]') ?? '';
+        return `${statuses === ALL_STATUSES ? 'open' : statuses} ${query.get('page[number]')}`;
+      });
+    const { unlisted, unread } = warm.visibilityOf(one);
+    return { pages, runs: answer?.ok === true ? answer.value.length : answer, unlisted, unread };
+  }
+
+  it.each<[string, number, RunsNeed, Awaited<ReturnType<typeof pollWith>>]>([
+    [
+      'reads one page if the tick can launch nothing',
+      1500,
+      { lanes: [laneOf(25)], launches: 0 },
+      { pages: ['open 1'], runs: 100, unlisted: undefined, unread: undefined },
+    ],
+    [
+      'reads one page if that shows enough jobs',
+      1500,
+      { lanes: [laneOf(40)], launches: 60 },
+      { pages: ['open 1'], runs: 100, unlisted: undefined, unread: undefined },
+    ],
+    [
+      'reads as many pages as the tick can launch for',
+      1500,
+      { lanes: [ONE_LANE], launches: 200 },
+      { pages: ['open 1', 'plan_queued,apply_queued 2'], runs: 200, unlisted: undefined, unread: undefined },
+    ],
+    [
+      'skips the pages whose jobs get the agents that are free already',
+      1500,
+      { lanes: [laneOf(300)], launches: 200 },
+      {
+        pages: ['open 1', 'plan_queued,apply_queued 4', 'plan_queued,apply_queued 5'],
+        runs: 300,
+        unlisted: [{ phases: ['plan', 'apply'], count: 200 }],
+        unread: undefined,
+      },
+    ],
+    [
+      'reads at most three pages for a lane',
+      1500,
+      { lanes: [laneOf(350)], launches: 400 },
+      {
+        pages: ['open 1', ...[4, 5, 6].map((page) => `plan_queued,apply_queued ${page}`)],
+        runs: 400,
+        unlisted: [{ phases: ['plan', 'apply'], count: 200 }],
+        unread: undefined,
+      },
+    ],
+    [
+      'proves nothing with an empty page after the end of the list',
+      150,
+      { lanes: [laneOf(300)], launches: 200 },
+      { pages: ['open 1', 'plan_queued,apply_queued 4'], runs: 100, unlisted: undefined, unread: undefined },
+    ],
+    [
+      'reads a list of one page as always',
+      90,
+      { lanes: [laneOf(300)], launches: 200 },
+      { pages: ['open 1'], runs: 90, unlisted: undefined, unread: undefined },
+    ],
+  ])('%s', async (_, jobs, need, expected) => {
+    server.on(RUNS, listOf(queued(jobs)));
+    expect(await pollWith(client(), need)).toEqual(expected);
+  });
+
+  it('reads the applies first, and each lane’s own list', async () => {
+    server.on(RUNS, listOf([...queued(300), ...queued(150, 'apply_queued')]));
+    const need = { lanes: [laneOf(0, ['plan']), laneOf(100, ['apply'])], launches: 200 };
+    expect(await pollWith(client(), need, poolWithPhases)).toEqual({
+      pages: ['open 1', 'apply_queued 2', 'plan_queued 2'],
+      runs: 250,
+      unlisted: [{ phases: ['apply'], count: 100 }],
+      unread: undefined,
+    });
+  });
+
+  it('finds queued jobs behind a page of other runs', async () => {
+    server.on(RUNS, listOf([...queued(100, 'planning'), ...queued(5)]));
+    expect(await pollWith(client(), { lanes: [ONE_LANE], launches: 10 })).toMatchObject({
+      pages: ['open 1', 'plan_queued,apply_queued 1'],
+      runs: 105,
+    });
+  });
+
+  it('is replaced once per minute by a poll that reads everything', async () => {
+    server.on(RUNS, listOf(queued(300)));
+    const warm = client();
+    const need = { lanes: [laneOf(100)], launches: 0 };
+    expect((await pollWith(warm, need)).pages).toEqual(['open 1']);
+    nowMs += 59_999;
+    expect((await pollWith(warm, need)).pages).toEqual(['open 1']);
+    nowMs += 1;
+    expect((await pollWith(warm, need)).pages).toEqual(['open 1', 'open 2', 'open 3']);
+    nowMs += 59_999;
+    expect((await pollWith(warm, need)).pages).toEqual(['open 1']);
+  });
+
+  it('isn’t replaced in the first two minutes while the tick can launch', async () => {
+    server.on(RUNS, listOf(queued(300)));
+    const warm = client();
+    const need = { lanes: [ONE_LANE], launches: 100 };
+    await pollWith(warm, need);
+    nowMs += 119_999;
+    expect((await pollWith(warm, need)).pages).toEqual(['open 1']);
+    nowMs += 1;
+    expect((await pollWith(warm, need)).pages).toEqual(['open 1', 'open 2', 'open 3']);
+  });
+
+  it('uses what it has read if the request budget isn’t enough for further pages', async () => {
+    server.on(RUNS, listOf(queued(1500)));
+    const warm = client();
+    const one = { lanes: [ONE_LANE], launches: 0 };
+    for (let polls = 0; polls < POLLS_PER_MINUTE - 1; polls += 1) await pollWith(warm, one);
+    expect(await pollWith(warm, { lanes: [ONE_LANE], launches: 200 })).toMatchObject({ pages: ['open 1'], runs: 100 });
+  });
+
+  it('fails if a further page can’t be read', async () => {
+    server.on(RUNS, firstListOnly(queued(500), status(503)));
+    expect(await pollWith(client(), { lanes: [ONE_LANE], launches: 200 })).toMatchObject({
+      runs: { ok: false, error: { fault: 'unavailable' } },
+    });
+  });
+
+  it('reads everything if the server’s pages are smaller than requested', async () => {
+    server.on(RUNS, (request, response) => {
+      const page = Number(queryOf(request).get('page[number]'));
+      json({
+        data: queued(20, 'plan_queued', `page${page}`),
+        meta: { pagination: { 'current-page': page, 'next-page': page < 4 ? page + 1 : null } },
+      })(request, response);
+    });
+    expect(await pollWith(client(), { lanes: [ONE_LANE], launches: 5 })).toMatchObject({
+      pages: ['open 1', 'open 2', 'open 3', 'open 4'],
+      runs: 80,
+    });
   });
 });

@@ -132,7 +132,6 @@ export function supplyOfPool(input: Partial<Parameters<typeof supplyOf>[0]>): Su
 
 export const LIMITS: Limits = {
   maxAgents: 10,
-  maxLaunchesPerTick: 50,
   startDeadlineMs: minutes(5),
   backOffBaseMs: seconds(30),
   backOffMaxMs: minutes(15),

@@ -86,10 +86,6 @@ describe('a pool with a lane for each phase', () => {
     expect(launches).toEqual([APPLY_2]);
     expect(deferrals).toEqual(['run-1/plan: max-agents']);
     expect(reasons).toEqual(['0 live tasks and 1 launches of maxAgents 1']);
-    expect(decide({ runs, limits: { maxLaunchesPerTick: 1 } })).toMatchObject({
-      launches: [APPLY_2],
-      deferrals: ['run-1/plan: launches-per-tick'],
-    });
     expect(decide({ runs, limitRoom: 1 })).toMatchObject({
       launches: [APPLY_2],
       deferrals: ['run-1/plan: agents-ceiling'],

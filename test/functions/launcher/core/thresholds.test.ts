@@ -107,9 +107,9 @@ describe('a decision', () => {
     detail: 'exit code 1',
   });
   const jobs = (n: number) => Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`));
-  const decide = (queued: ReturnType<typeof jobs>, has: Partial<Supply> = {}, limits = {}) =>
+  const decide = (queued: ReturnType<typeof jobs>, has: Partial<Supply> = {}, limits = {}, limitRoom?: number) =>
     reconcile(
-      { lanes: [LANE], demand: demandWith({ queued }), supply: supply(has), limitRoom: undefined },
+      { lanes: [LANE], demand: demandWith({ queued }), supply: supply(has), limitRoom },
       { ...LIMITS, ...limits },
       NOW,
     );
@@ -120,7 +120,7 @@ describe('a decision', () => {
   });
 
   it('gives maxAgents as the reason if two limits allow the same number', () => {
-    const { deferrals } = decide(jobs(1), {}, { maxAgents: 0, maxLaunchesPerTick: 0 });
+    const { deferrals } = decide(jobs(1), {}, { maxAgents: 0 }, 0);
     expect(deferrals).toMatchObject([{ cause: 'max-agents' }]);
   });
 

@@ -1,0 +1,100 @@
+/**
+ * Remembers tasks between the ticks of a warm function, so that it describes each stopped task once.
+ *
+ * A tick lists the live tasks. A known task that is no longer listed has stopped, so the tick describes it by its id. That replaces the list of all
+ * stopped tasks of the last hour. A stopped task never changes again.
+ *
+ * The list of stopped tasks is read again every five minutes, after a pause, and after a launch with an unknown result. It then shows tasks that other
+ * function instances started and that stopped between two ticks of this one.
+ */
+import { isLive } from '../../core/supply.ts';
+import type { Task } from '../../core/types.ts';
+import { READ_LAG_MS } from '../../core/vendor-timing.ts';
+import { taskIdOf } from './answers.ts';
+
+/** After a longer pause, other function instances may have run in the meantime. */
+const PAUSE_MS = 30_000;
+
+/** A task that was live or launched, and hasn't been described as STOPPED. */
+interface OpenTask {
+  readonly family: string;
+  readonly seenAtMs: number;
+}
+
+/** What is known about the stopped tasks of a family. */
+interface StoppedTasks {
+  readonly listedAtMs: number;
+  readonly tasks: Map<string, Task>;
+}
+
+export class TaskMemory {
+  readonly #open = new Map<string, OpenTask>();
+  readonly #stopped = new Map<string, StoppedTasks>();
+  /** The ids of the tasks that the last list of live tasks contained. */
+  #listed: ReadonlySet<string> = new Set();
+  /** Those of them that are stopping. */
+  #stopping: readonly Task[] = [];
+  #readAtMs = Number.NEGATIVE_INFINITY;
+
+  /** RunTask answered with this task. */
+  launched(taskId: string, family: string, nowMs: number): void {
+    this.#open.set(taskId, { family, seenAtMs: nowMs });
+  }
+
+  /** The live tasks were listed and described. */
+  liveDescribed(tasks: readonly Task[], nowMs: number): void {
+    if (nowMs - this.#readAtMs > PAUSE_MS) this.forgetStopped();
+    this.#readAtMs = nowMs;
+    this.#listed = new Set(tasks.map(({ id }) => id));
+    this.#stopping = tasks.filter((task) => !isLive(task));
+    this.#keep(tasks, nowMs);
+    // ECS may need minutes to show a new task. After that, it has forgotten the task.
+    for (const [id, { seenAtMs }] of this.#open) if (nowMs - seenAtMs > READ_LAG_MS) this.#open.delete(id);
+  }
+
+  /** The stopped tasks are no longer known, so they must be listed again. */
+  forgetStopped(): void {
+    this.#stopped.clear();
+  }
+
+  /** Whether the stopped tasks of the family must be listed. */
+  mustList(family: string, nowMs: number): boolean {
+    const known = this.#stopped.get(family);
+    return known === undefined || nowMs - known.listedAtMs >= READ_LAG_MS;
+  }
+
+  /** The known tasks of a family that the last list of live tasks didn't contain. */
+  vanished(family: string): string[] {
+    return [...this.#open].flatMap(([id, task]) => (task.family === family && !this.#listed.has(id) ? id : []));
+  }
+
+  /** Those of the listed stopped tasks that haven't been described as STOPPED. */
+  notUnderstood(family: string, listed: readonly string[]): string[] {
+    const known = this.#stopped.get(family)?.tasks;
+    return listed.map(taskIdOf).filter((id) => known?.has(id) !== true);
+  }
+
+  /** The stopped tasks of a family were listed. */
+  stoppedListed(family: string, listed: readonly string[], nowMs: number): void {
+    const ids = new Set(listed.map(taskIdOf));
+    const known = [...(this.#stopped.get(family)?.tasks ?? [])].filter(([id]) => ids.has(id));
+    this.#stopped.set(family, { listedAtMs: nowMs, tasks: new Map(known) });
+  }
+
+  /** Tasks were described that were listed as stopped or have vanished. @returns them and the known stopped tasks of the family. */
+  stoppedDescribed(family: string, described: readonly Task[], nowMs: number): readonly Task[] {
+    this.#keep(described, nowMs);
+    const stopping = this.#stopping.filter((task) => task.family === family);
+    const known = this.#stopped.get(family)?.tasks ?? new Map<string, Task>();
+    return [...new Map([...stopping, ...described, ...known.values()].map((task) => [task.id, task])).values()];
+  }
+
+  #keep(tasks: readonly Task[], nowMs: number): void {
+    for (const task of tasks) {
+      if (task.lastStatus === 'STOPPED') {
+        this.#open.delete(task.id);
+        this.#stopped.get(task.family)?.tasks.set(task.id, task);
+      } else this.#open.set(task.id, { family: task.family, seenAtMs: nowMs });
+    }
+  }
+}
