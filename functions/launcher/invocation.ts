@@ -2,7 +2,7 @@ import type { Clock, HcpTerraform } from './ports.ts';
 import type { Tick } from './tick.ts';
 
 /** Minimum time between the start of a tick and the invocation's deadline. */
-const TICK_NEEDS_MS = 8_000;
+export const TICK_NEEDS_MS = 8_000;
 
 export interface InvocationParts {
   readonly tick: (signal: AbortSignal) => Promise<Tick>;
@@ -42,13 +42,13 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
  * The shortest interval between ticks that stays within the request budget, if each tick sends as many requests as the last one.
  * The budget also has to cover the first tick of the next invocation, which comes without a wait.
  */
-function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
+export function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
   const spare = pollBudget().perMinute - requestsPerTick;
   return spare <= 0 ? 60_000 : Math.max(activePollMs, Math.ceil((requestsPerTick * 60_000) / spare));
 }
 
 /** Whether any pool has queued jobs or live tasks. */
-function isActive({ pools }: Tick): boolean {
+export function isActive({ pools }: Tick): boolean {
   return pools.some(
     ({ demand, observation }) => (demand?.queued.length ?? 0) > 0 || (observation?.supply.live.length ?? 0) > 0,
   );

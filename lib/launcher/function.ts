@@ -7,6 +7,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { agentPoolsEnvironment } from '../../functions/launcher/pool-environment.ts';
@@ -18,6 +19,7 @@ import { secretId } from '../agent/secret-id.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
 import { launcherFunction, launcherLogGroup } from '../names.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements } from './permissions.ts';
+import { WakeUps } from './wake-ups.ts';
 
 export interface LauncherFunctionProps {
   /** Name of the cluster, without CDK tokens. The names of the function, its schedule and other resources begin with it. */
@@ -36,6 +38,10 @@ export interface LauncherFunctionProps {
   readonly schedule: Duration;
   /** Time between polls within an invocation while a pool has queued jobs or live tasks. */
   readonly activePoll: Duration;
+  /** Time between polls while every pool is idle. */
+  readonly idlePoll: Duration;
+  /** Whether messages invoke the launcher between two scheduled invocations. */
+  readonly hasWakeUps: boolean;
   /** After this time, the launcher stops a task whose agent never registered. */
   readonly startDeadline: Duration;
   /**
@@ -62,10 +68,12 @@ const TIMEOUT = Duration.seconds(55);
  */
 const MAX_EVENT_AGE = Duration.seconds(60);
 
-/** The launcher: a Lambda function outside any VPC, the schedule that invokes it, and its permissions. */
+/** The launcher: a Lambda function outside any VPC, the schedule and the messages that invoke it, and its permissions. */
 export class LauncherFunction extends Construct {
   readonly function: lambda.Function;
   readonly logGroup: logs.LogGroup;
+  /** Queue of the messages that invoke the launcher; `undefined` if only the schedule does. */
+  readonly wakeUps: sqs.Queue | undefined;
 
   constructor(scope: Construct, id: string, props: LauncherFunctionProps) {
     super(scope, id);
@@ -82,6 +90,9 @@ export class LauncherFunction extends Construct {
       description: 'Lets the launcher start, list and stop agents in its own cluster',
     });
 
+    const wakeUps = props.hasWakeUps ? new WakeUps(this, 'WakeUps') : undefined;
+    this.wakeUps = wakeUps?.queue;
+
     this.function = new lambda.Function(this, 'Function', {
       functionName: launcherFunction(props.name),
       description: 'Starts one Fargate task for every job that is queued in HCP Terraform',
@@ -94,6 +105,7 @@ export class LauncherFunction extends Construct {
       role,
       environment: {
         ...environment(props),
+        ...(wakeUps !== undefined && { [ENV.wakeUpsQueueUrl]: wakeUps.queue.queueUrl }),
         ...BUNDLE_ENVIRONMENT,
         // The `service` of log lines and metrics. It keeps the metrics of two launchers in one account separate.
         POWERTOOLS_SERVICE_NAME: props.name,
@@ -110,10 +122,11 @@ export class LauncherFunction extends Construct {
       }),
     });
 
-    const input = { ...props, stack: Stack.of(this), logGroup: this.logGroup };
+    const input = { ...props, stack: Stack.of(this), logGroup: this.logGroup, wakeUps: this.wakeUps };
     for (const statement of launcherStatements(input)) role.addToPrincipalPolicy(statement);
     for (const secret of apiTokenSecrets(props)) secret.encryptionKey?.grantDecrypt(role);
     acknowledge(role, ...acknowledgedWildcards(input));
+    wakeUps?.invoke(this.function);
     this.schedule(props);
   }
 
@@ -161,6 +174,7 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
     [ENV.securityGroups]: props.securityGroups.map((group) => group.securityGroupId).join(','),
     [ENV.assignPublicIp]: props.assignPublicIp ? 'ENABLED' : 'DISABLED',
     [ENV.activePollSeconds]: String(props.activePoll.toSeconds()),
+    [ENV.idlePollSeconds]: String(props.idlePoll.toSeconds()),
     [ENV.startDeadlineSeconds]: String(props.startDeadline.toSeconds()),
     ...(props.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(props.agentsCeiling) }),
   };

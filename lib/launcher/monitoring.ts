@@ -2,6 +2,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../../functions/launcher/contract.ts';
 import type { AgentPool } from '../agent/pool.ts';
@@ -18,6 +19,12 @@ export interface MonitoringProps {
   /** How long a job can wait for an agent before an alarm fires. */
   readonly oldestQueued: Duration;
   /**
+   * Queue of the messages that invoke the launcher.
+   *
+   * @default - only the schedule invokes it
+   */
+  readonly wakeUps?: IQueue | undefined;
+  /**
    * Topic that alarms notify.
    *
    * @default - alarms are visible in CloudWatch only
@@ -30,6 +37,7 @@ export const RUNBOOK_HEADINGS = {
   failedTicks: 'Ticks fail',
   apiTokenRejected: 'API token rejected',
   launcherSilent: 'Launcher silent',
+  wakeUpsNotReceived: 'Wake-ups are not received',
   oldestQueuedJob: 'A job waits too long',
   startFailures: 'Agents fail to start',
   outOfMemory: 'A job ran out of memory',
@@ -40,6 +48,8 @@ const MINUTE = Duration.minutes(1);
 
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
 const ALARMS_A_WIDGET = 100;
+
+const WAKE_UPS_PERIOD = Duration.minutes(5);
 
 /** By this time, the launcher has started three agents for the run: after 2, 6 and 14 minutes. */
 const AFTER_PLAN_ALARM = Duration.minutes(20);
@@ -91,7 +101,7 @@ export class Monitoring extends Construct {
     const silentMinutes = Math.max(5, 3 * this.props.schedule.toMinutes());
     return [
       this.alarm('failedTicks', undefined, {
-        what: "In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS or Secrets Manager failed, or returned an unexpected response. Check the errors in the launcher's log.",
+        what: "In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS, Secrets Manager or SQS failed, or returned an unexpected response. Check the errors in the launcher's log.",
         metric: this.metric('failedTicks', sum),
         evaluationPeriods: 5,
         datapointsToAlarm: 3,
@@ -113,7 +123,29 @@ export class Monitoring extends Construct {
         evaluationPeriods: 1,
         treatMissingData: cloudwatch.TreatMissingData.BREACHING,
       }),
+      ...(this.props.wakeUps === undefined ? [] : [this.wakeUpsAlarm(this.props.wakeUps)]),
     ];
+  }
+
+  /**
+   * The alarm if messages are sent but never received. The age of the oldest message can't show it: messages expire after two minutes,
+   * and a message that waits for its delay or is in progress is almost as old.
+   */
+  private wakeUpsAlarm(queue: IQueue): cloudwatch.Alarm {
+    const options = { statistic: cloudwatch.Stats.SUM, period: WAKE_UPS_PERIOD };
+    return this.alarm('wakeUpsNotReceived', undefined, {
+      what: 'For 15 minutes, messages were sent to the queue of wake-ups and none was received. Jobs wait for the next scheduled invocation, up to a minute. Check that the event source mapping of the launcher function is enabled, and deploy the stack again.',
+      metric: new cloudwatch.MathExpression({
+        label: 'wake-ups sent but not received',
+        expression: 'IF(FILL(sent, 0) > 0 AND FILL(received, 0) == 0, 1, 0)',
+        period: WAKE_UPS_PERIOD,
+        usingMetrics: {
+          sent: queue.metricNumberOfMessagesSent(options),
+          received: queue.metricNumberOfMessagesReceived(options),
+        },
+      }),
+      evaluationPeriods: 3,
+    });
   }
 
   private alarmsOf({ poolName: pool, sweepsForRuns }: MonitoredPool): cloudwatch.Alarm[] {

@@ -88,6 +88,13 @@ export interface AgentLauncherProps {
    */
   readonly activePoll?: Duration | undefined;
   /**
+   * Time between polls while every pool is idle, in whole seconds. Below 60 s, messages in a queue invoke the launcher between two
+   * scheduled invocations. Then `schedule` must be one minute. The output `IdlePollCost` shows the price.
+   *
+   * @default Duration.seconds(60)
+   */
+  readonly idlePoll?: Duration | undefined;
+  /**
    * How long an agent waits for a job before it exits.
    *
    * @default Duration.minutes(5)

@@ -1,0 +1,138 @@
+/**
+ * Runs an invocation, whatever caused it: the schedule, or wake-ups from the queue.
+ *
+ * 1. A nudge's runs are followed until each of them is queued, or until some seconds have passed.
+ * 2. The invocation ticks. A scheduled invocation and a poll message in time keep ticking while a pool is active. All others tick once,
+ *    because the schedule or the chain of poll messages also polls.
+ * 3. If every pool is idle at the end, the invocation sends the chain's next poll message.
+ *
+ * A failure in step 1 or 3 never prevents a tick. A nudge takes no tick from the schedule: nudges only use half of the request budget.
+ */
+
+import { isOnItsWay } from './core/demand.ts';
+import {
+  chainEndMs,
+  FOLLOW_EVERY_MS,
+  FOLLOW_MS,
+  MINUTE_MS,
+  nextDelaySeconds,
+  runsToFollow,
+  type WokenBy,
+} from './core/wake-up.ts';
+import type { UpstreamError } from './errors.ts';
+import { resultOf } from './errors.ts';
+import { hasErrors, type InvocationParts, isActive, runInvocation, TICK_NEEDS_MS, waitMs } from './invocation.ts';
+import type { RunStatuses, WakeUps } from './ports.ts';
+import type { Tick } from './tick.ts';
+
+export interface WokenInvocationParts extends InvocationParts {
+  /** Time between polls while every pool is idle; a minute or more: only the schedule polls. */
+  readonly idlePollMs: number;
+  /** `undefined`: there is no queue. */
+  readonly wakeUps: WakeUps | undefined;
+  readonly runStatuses: RunStatuses;
+  /** Called if a poll message can't be sent. */
+  readonly notSent: (error: UpstreamError) => void;
+  /** Called if a nudge's run can't be followed. */
+  readonly notFollowed: (runId: string) => void;
+}
+
+/** Share of the request budget that nudges may use. The rest is for polls that nobody outside can cause. */
+const SHARE_OF_NUDGES = 0.5;
+
+/** The invocations of a warm function. They remember only what saves requests. */
+export class WokenInvocations {
+  readonly #parts: WokenInvocationParts;
+  /** When the last poll message that was sent becomes visible. */
+  #pendingMs = Number.NEGATIVE_INFINITY;
+  /** Requests for run lists of the last tick, for the API token with the most requests. */
+  #cost = 1;
+
+  constructor(parts: WokenInvocationParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @param wokenBy - the wake-ups of the invocation; `undefined` for a scheduled one.
+   * @param deadlineMs - time by which all work must have ended, in epoch milliseconds.
+   * @returns the last tick; `undefined` if nudges have used up their share of the request budget. If it has errors, the invocation has failed.
+   */
+  async run(wokenBy: WokenBy | undefined, deadlineMs: number): Promise<Tick | undefined> {
+    const { clock, activePollMs } = this.#parts;
+    if (wokenBy !== undefined) {
+      if (wokenBy.untilMs === undefined && !this.#mayNudge()) return undefined;
+      await this.#follow(runsToFollow(wokenBy));
+    }
+    const endMs = chainEndMs(wokenBy, clock.now());
+    const tick = (signal: AbortSignal): Promise<Tick> => this.#tick(signal);
+    // The schedule's next invocation continues the polling at the end of the chain.
+    const continues = endMs !== undefined && endMs - clock.now() >= activePollMs + TICK_NEEDS_MS;
+    const last = continues
+      ? await runInvocation({ ...this.#parts, tick }, Math.min(deadlineMs, endMs))
+      : await runInvocation({ ...this.#parts, tick, activePollMs: 0 }, deadlineMs);
+    if (endMs !== undefined) await this.#pollAgain(last, endMs, deadlineMs);
+    return last;
+  }
+
+  #mayNudge(): boolean {
+    const { usedInLastMinute, perMinute } = this.#parts.pollBudget();
+    return usedInLastMinute + this.#cost <= perMinute * SHARE_OF_NUDGES;
+  }
+
+  async #tick(signal: AbortSignal): Promise<Tick> {
+    const { tick, pollBudget } = this.#parts;
+    const before = pollBudget().taken;
+    const ticked = await tick(signal);
+    this.#cost = pollBudget().taken.reduce((most, taken, token) => Math.max(most, taken - (before[token] ?? 0)), 1);
+    return ticked;
+  }
+
+  /** Sends the next poll message. After an error, the schedule polls again. */
+  async #pollAgain(last: Tick, untilMs: number, deadlineMs: number): Promise<void> {
+    const { clock, idlePollMs, wakeUps, notSent } = this.#parts;
+    if (wakeUps === undefined || idlePollMs >= MINUTE_MS || isActive(last) || hasErrors(last)) return;
+    const intervalMs = waitMs({ ...this.#parts, activePollMs: idlePollMs }, this.#cost);
+    const nowMs = clock.now();
+    const delaySeconds = nextDelaySeconds({
+      nowMs,
+      tickedAtMs: last.startedAtMs,
+      intervalMs,
+      untilMs,
+      pendingMs: this.#pendingMs,
+    });
+    if (delaySeconds === undefined) return;
+    const signal = clock.timeout(Math.max(1, deadlineMs - nowMs));
+    const sent = await resultOf(wakeUps.send({ kind: 'poll', untilMs }, delaySeconds, signal));
+    if (sent.ok) this.#pendingMs = nowMs + delaySeconds * 1000;
+    else notSent(sent.error);
+  }
+
+  /** Waits until no run is on its way to a queue any more. Never rejects. */
+  async #follow(runIds: readonly string[]): Promise<void> {
+    if (runIds.length === 0) return;
+    const { clock } = this.#parts;
+    const untilMs = clock.now() + FOLLOW_MS;
+    const signal = clock.timeout(FOLLOW_MS);
+    for (let followed = runIds; ; ) {
+      const nextMs = clock.now() + FOLLOW_EVERY_MS;
+      const onTheirWay = await Promise.all(
+        followed.map(async (runId) => ((await this.#isOnItsWay(runId, signal)) ? runId : [])),
+      );
+      followed = onTheirWay.flat();
+      if (followed.length === 0 || nextMs >= untilMs || clock.now() >= untilMs) return;
+      await clock.sleep(Math.max(0, nextMs - clock.now()), signal);
+    }
+  }
+
+  /** Whether to read the run again. A run that can't be read isn't followed any further: it may belong to another organization. */
+  async #isOnItsWay(runId: string, signal: AbortSignal): Promise<boolean> {
+    const { runStatuses, notFollowed } = this.#parts;
+    try {
+      const status = await runStatuses.statusOf(runId, signal);
+      return status !== undefined && isOnItsWay(status);
+    } catch {
+      notFollowed(runId);
+      return false;
+    }
+  }
+}
