@@ -22,6 +22,7 @@ import { SecretsManagerSecrets } from './adapters/secrets.ts';
 import { SqsWakeUps } from './adapters/wake-ups.ts';
 import { parseConfig } from './config.ts';
 import { METRICS_NAMESPACE, SERVICE } from './contract.ts';
+import { activeCostOf } from './core/wake-up.ts';
 import { hasErrors } from './invocation.ts';
 import type { Clock } from './ports.ts';
 import { TickReport } from './report.ts';
@@ -73,6 +74,7 @@ function compose() {
     clock,
     activePollMs,
     idlePollMs,
+    activeCost: activeCostOf(config.pools),
     wakeUps: queueUrl === undefined ? undefined : new SqsWakeUps(new SQSClient(AWS_CLIENT), queueUrl),
     runStatuses: new RunStatusReader(http, apiTokenSecret),
     notSent: (error) => ticks.wakeUpNotSent(error),

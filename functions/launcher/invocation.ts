@@ -42,7 +42,7 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
  * The shortest interval between ticks that stays within the request budget, if each tick sends as many requests as the last one.
  * The budget also has to cover the first tick of the next invocation, which comes without a wait.
  */
-export function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
+function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
   const spare = pollBudget().perMinute - requestsPerTick;
   return spare <= 0 ? 60_000 : Math.max(activePollMs, Math.ceil((requestsPerTick * 60_000) / spare));
 }

@@ -14,6 +14,7 @@ import {
   chainEndMs,
   FOLLOW_EVERY_MS,
   FOLLOW_MS,
+  idleIntervalMs,
   MINUTE_MS,
   nextDelaySeconds,
   runsToFollow,
@@ -21,13 +22,15 @@ import {
 } from './core/wake-up.ts';
 import type { UpstreamError } from './errors.ts';
 import { resultOf } from './errors.ts';
-import { hasErrors, type InvocationParts, isActive, runInvocation, TICK_NEEDS_MS, waitMs } from './invocation.ts';
+import { hasErrors, type InvocationParts, isActive, runInvocation, TICK_NEEDS_MS } from './invocation.ts';
 import type { RunStatuses, WakeUps } from './ports.ts';
 import type { Tick } from './tick.ts';
 
 export interface WokenInvocationParts extends InvocationParts {
   /** Time between polls while every pool is idle; a minute or more: only the schedule polls. */
   readonly idlePollMs: number;
+  /** Requests for run lists of a tick in which all pools have jobs, for the API token with the most requests. */
+  readonly activeCost: number;
   /** `undefined`: there is no queue. */
   readonly wakeUps: WakeUps | undefined;
   readonly runStatuses: RunStatuses;
@@ -89,9 +92,10 @@ export class WokenInvocations {
 
   /** Sends the next poll message. After an error, the schedule polls again. */
   async #pollAgain(last: Tick, untilMs: number, deadlineMs: number): Promise<void> {
-    const { clock, idlePollMs, wakeUps, notSent } = this.#parts;
+    const { clock, idlePollMs, activeCost, pollBudget, wakeUps, notSent } = this.#parts;
     if (wakeUps === undefined || idlePollMs >= MINUTE_MS || isActive(last) || hasErrors(last)) return;
-    const intervalMs = waitMs({ ...this.#parts, activePollMs: idlePollMs }, this.#cost);
+    const { perMinute } = pollBudget();
+    const intervalMs = idleIntervalMs({ idlePollMs, perMinute, idleCost: this.#cost, activeCost });
     const nowMs = clock.now();
     const delaySeconds = nextDelaySeconds({
       nowMs,

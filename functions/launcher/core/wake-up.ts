@@ -43,6 +43,44 @@ export function runsToFollow({ runIds }: WokenBy): readonly string[] {
   return [...new Set(runIds)].slice(0, MOST_FOLLOWED);
 }
 
+/** What the interval of idle polling depends on. */
+export interface IdlePolling {
+  readonly idlePollMs: number;
+  /** Maximum number of requests for run lists per minute and API token. */
+  readonly perMinute: number;
+  /** Requests of an idle tick, for the API token with the most requests. */
+  readonly idleCost: number;
+  /** Requests of a tick in which all pools have jobs, for the API token with the most requests. */
+  readonly activeCost: number;
+}
+
+/**
+ * The shortest interval of idle polls after which the budget still allows a tick in which all pools have jobs. Otherwise the jobs that
+ * idle polling finds would wait for the budget.
+ */
+export function idleIntervalMs({ idlePollMs, perMinute, idleCost, activeCost }: IdlePolling): number {
+  const spare = perMinute - activeCost;
+  return spare < idleCost ? MINUTE_MS : Math.max(idlePollMs, Math.ceil((idleCost * MINUTE_MS) / spare));
+}
+
+/** Pools that share an organization and an API token are polled together. */
+interface PolledPool {
+  readonly organization: string;
+  readonly apiTokenSecret: string;
+}
+
+/** Requests of a tick in which all pools have jobs, for the API token with the most requests. */
+export function activeCostOf(pools: readonly PolledPool[]): number {
+  const costs = [...Map.groupBy(pools, ({ apiTokenSecret }) => apiTokenSecret).values()].map((ofToken) =>
+    [...Map.groupBy(ofToken, ({ organization }) => organization).values()].reduce(
+      // One request first asks whether any of several pools has work.
+      (sum, together) => sum + together.length + (together.length > 1 ? 1 : 0),
+      0,
+    ),
+  );
+  return costs.reduce((most, cost) => Math.max(most, cost), 1);
+}
+
 /** When the next poll of a chain may begin. */
 export interface ChainPosition {
   readonly nowMs: number;

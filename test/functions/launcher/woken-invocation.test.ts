@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { WakeUp } from '../../../functions/launcher/contract.ts';
-import type { WokenBy } from '../../../functions/launcher/core/wake-up.ts';
+import { activeCostOf, type WokenBy } from '../../../functions/launcher/core/wake-up.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
 import { WokenInvocations } from '../../../functions/launcher/woken-invocation.ts';
@@ -33,12 +33,13 @@ class WarmFunction {
   status: (runId: string) => string | undefined | Error = () => undefined;
   readonly invocations: WokenInvocations;
 
-  constructor({ idlePollMs = seconds(10), activePollMs = seconds(10), hasQueue = true } = {}) {
+  constructor({ idlePollMs = seconds(10), activePollMs = seconds(10), hasQueue = true, activeCost = 1 } = {}) {
     const { clock } = this;
     this.invocations = new WokenInvocations({
       clock,
       activePollMs,
       idlePollMs,
+      activeCost,
       report: () => undefined,
       pollBudget: () => ({ usedInLastMinute: this.usedInLastMinute, taken: [0, this.taken], perMinute: 24 }),
       tick: async () => {
@@ -113,17 +114,29 @@ describe('a scheduled invocation that ends idle', () => {
     expect(slow.sent).toMatchObject([{ delaySeconds: 59 }]);
   });
 
-  it('waits longer if a tick costs so many requests that the budget isn’t enough', async () => {
-    one.requestsPerTick = 8;
-    await one.at(0);
-    expect(one.sent).toMatchObject([{ delaySeconds: 30 }]);
-  });
-
-  it('sends nothing if the budget isn’t enough for another tick in this minute', async () => {
-    one.requestsPerTick = 20;
-    await one.at(0);
-    expect(one.sent).toEqual([]);
-  });
+  // The budget is 24 requests per minute.
+  it.each([
+    [1, 1, 10],
+    [18, 1, 10],
+    [19, 1, 12],
+    [21, 1, 20],
+    [22, 1, 30],
+    [16, 8, undefined],
+    [8, 8, 30],
+    [23, 1, undefined],
+    [24, 1, undefined],
+    [25, 1, undefined],
+  ])(
+    'leaves the requests for a tick with jobs in all pools (%i) in the budget: if an idle tick costs %i, the next poll comes after %s s',
+    async (activeCost, requestsPerTick, delaySeconds) => {
+      const other = new WarmFunction({ activeCost });
+      other.requestsPerTick = requestsPerTick;
+      await other.at(0);
+      expect(other.sent.map((message) => message.delaySeconds)).toEqual(
+        delaySeconds === undefined ? [] : [delaySeconds],
+      );
+    },
+  );
 });
 
 describe('a scheduled invocation that ends active', () => {
@@ -328,5 +341,23 @@ describe('a nudge', () => {
     expect(one.ticks).toEqual([11]);
     // The next poll of the chain is at second 20.
     expect(one.sent).toMatchObject([{ atSeconds: 11.5, delaySeconds: 9 }]);
+  });
+});
+
+describe('the requests of a tick in which all pools have jobs', () => {
+  const of = (apiTokenSecret: string, organization: string) => ({ apiTokenSecret, organization });
+
+  it.each([
+    ['a single pool', [of('t', 'a')], 1],
+    [
+      'two pools that are polled together, with the question whether any of them has work',
+      [of('t', 'a'), of('t', 'a')],
+      3,
+    ],
+    ['two pools of two organizations with the same token', [of('t', 'a'), of('t', 'b')], 2],
+    ['the token with the most requests', [of('t', 'a'), of('u', 'a'), of('u', 'a'), of('u', 'b')], 4],
+    ['no pools', [], 1],
+  ])('are those of %s', (_, pools, cost) => {
+    expect(activeCostOf(pools)).toBe(cost);
   });
 });
