@@ -52,7 +52,17 @@ test('the launcher keeps its promises in two thousand simulated worlds', () =>
   run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
 
 test('the launcher keeps its promises in worlds where rare events are frequent', async () => {
-  for (const profile of ['forgotten', 'lanes', 'failing', 'unseen', 'long-jobs', 'policies', 'lingering']) {
+  for (const profile of [
+    'forgotten',
+    'lanes',
+    'failing',
+    'unseen',
+    'long-jobs',
+    'policies',
+    'lingering',
+    'idle-polls',
+    'nudges',
+  ]) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
   // Worlds of these profiles last for hours, or change a deployment while it runs.
