@@ -20,8 +20,7 @@ import {
   runsToFollow,
   type WokenBy,
 } from './core/wake-up.ts';
-import type { UpstreamError } from './errors.ts';
-import { resultOf } from './errors.ts';
+import { resultOf, UpstreamError } from './errors.ts';
 import { hasErrors, type InvocationParts, isActive, runInvocation, TICK_NEEDS_MS } from './invocation.ts';
 import type { RunStatuses, WakeUps } from './ports.ts';
 import type { Tick } from './tick.ts';
@@ -119,24 +118,29 @@ export class WokenInvocations {
     const signal = clock.timeout(FOLLOW_MS);
     for (let followed = runIds; ; ) {
       const nextMs = clock.now() + FOLLOW_EVERY_MS;
-      const onTheirWay = await Promise.all(
-        followed.map(async (runId) => ((await this.#isOnItsWay(runId, signal)) ? runId : [])),
+      const answers = await Promise.all(
+        followed.map(async (runId) => ({ runId, next: await this.#nextOf(runId, signal) })),
       );
-      followed = onTheirWay.flat();
-      if (followed.length === 0 || nextMs >= untilMs || clock.now() >= untilMs) return;
+      followed = answers.flatMap(({ runId, next }) => (next === 'follow' ? runId : []));
+      // The tick needs the requests that HCP Terraform still allows.
+      const isThrottled = answers.some(({ next }) => next === 'stop');
+      if (isThrottled || followed.length === 0 || nextMs >= untilMs || clock.now() >= untilMs) return;
       await clock.sleep(Math.max(0, nextMs - clock.now()), signal);
     }
   }
 
-  /** Whether to read the run again. A run that can't be read isn't followed any further: it may belong to another organization. */
-  async #isOnItsWay(runId: string, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Whether to read the run again (`follow`), or no run at all (`stop`). A run that can't be read isn't followed any further: it may belong
+   * to another organization.
+   */
+  async #nextOf(runId: string, signal: AbortSignal): Promise<'follow' | 'leave' | 'stop'> {
     const { runStatuses, notFollowed } = this.#parts;
     try {
       const status = await runStatuses.statusOf(runId, signal);
-      return status !== undefined && isOnItsWay(status);
-    } catch {
+      return status !== undefined && isOnItsWay(status) ? 'follow' : 'leave';
+    } catch (error) {
       notFollowed(runId);
-      return false;
+      return error instanceof UpstreamError && error.fault === 'throttled' ? 'stop' : 'leave';
     }
   }
 }

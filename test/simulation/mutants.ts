@@ -666,7 +666,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'a run of a nudge that can’t be read fails the invocation',
     [1],
-    edit('woken-invocation.ts', 'notFollowed(runId);', "throw new Error('unread');"),
+    edit('woken-invocation.ts', 'notFollowed(runId);', 'throw error;'),
     'nudges',
   ),
   one(

@@ -296,6 +296,14 @@ describe('a nudge', () => {
     expect(one.ticks).toEqual([1]);
   });
 
+  it('follows no run any more after HCP Terraform asked to wait, because the tick needs the requests', async () => {
+    const throttled = new UpstreamError({ system: 'HCP Terraform', fault: 'throttled', what: 'wait' });
+    one.status = (runId) => (runId === 'run-2' && one.seconds >= 2 ? throttled : 'pending');
+    await one.at(0, nudgeOf('run-1', 'run-2'));
+    expect(one.reads).toHaveLength(6);
+    expect(one.ticks).toEqual([2]);
+  });
+
   it('follows at most ten runs', async () => {
     await one.at(0, nudgeOf(...Array.from({ length: 25 }, (_, i) => `run-${i}`)));
     expect(one.reads).toHaveLength(10);
