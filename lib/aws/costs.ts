@@ -72,6 +72,21 @@ const RECEIVERS = 5;
 /** Longest time for which ReceiveMessage waits. We assume that Lambda uses it: AWS only says "long polling". */
 const LONG_POLL_SECONDS = 20;
 
+const PER_MILLION = `${dollars(PRICES.sqsRequest.usd * 1_000_000)} per million`;
+
+/** Monthly price of the queue of wake-ups without messages, with its alarm. */
+export function wakeUpQueueCost(): CostLine[] {
+  const { sqsRequest, alarmMonth } = PRICES;
+  return [
+    {
+      item: 'waiting for messages',
+      formula: `Lambda's ${RECEIVERS} connections × one request per ${LONG_POLL_SECONDS} s × ${HOURS} h × ${PER_MILLION}`,
+      usd: ((RECEIVERS * HOURS * 3600) / LONG_POLL_SECONDS) * sqsRequest.usd,
+    },
+    { item: 'alarm', formula: `on 2 metrics × $${alarmMonth.usd}`, usd: 2 * alarmMonth.usd },
+  ];
+}
+
 /**
  * Monthly price of polling every `idlePollSeconds` while nothing runs, in addition to the schedule's poll per minute. Empty if only the
  * schedule polls.
@@ -79,11 +94,9 @@ const LONG_POLL_SECONDS = 20;
 export function idlePollCost(idlePollSeconds: number): CostLine[] {
   const aMinute = Math.ceil(60 / idlePollSeconds) - 1;
   if (aMinute === 0) return [];
-  const { logGb, sqsRequest, alarmMonth } = PRICES;
+  const { logGb, sqsRequest } = PRICES;
   const polls = aMinute * HOURS * 60;
-  const receives = (RECEIVERS * HOURS * 3600) / LONG_POLL_SECONDS;
   const count = polls.toLocaleString('en');
-  const perMillion = `${dollars(sqsRequest.usd * 1_000_000)} per million`;
   return [
     {
       item: 'invocations',
@@ -93,15 +106,10 @@ export function idlePollCost(idlePollSeconds: number): CostLine[] {
     { item: 'log', formula: `${count} lines of 1 kB × $${logGb.usd} per GB`, usd: (polls / 1_000_000) * logGb.usd },
     {
       item: 'messages',
-      formula: `${count} × 3 requests to send, receive and delete × ${perMillion}`,
+      formula: `${count} × 3 requests to send, receive and delete × ${PER_MILLION}`,
       usd: polls * 3 * sqsRequest.usd,
     },
-    {
-      item: 'waiting for messages',
-      formula: `Lambda's ${RECEIVERS} connections × one request per ${LONG_POLL_SECONDS} s × ${HOURS} h × ${perMillion}`,
-      usd: receives * sqsRequest.usd,
-    },
-    { item: 'alarm', formula: `on 2 metrics × $${alarmMonth.usd}`, usd: 2 * alarmMonth.usd },
+    ...wakeUpQueueCost(),
   ];
 }
 
