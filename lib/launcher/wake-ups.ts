@@ -5,10 +5,9 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledgement.ts';
 
 /**
- * After this time, SQS shows a received message again unless Lambda has deleted it. Lambda refuses a queue whose visibility timeout is
- * shorter than the function's timeout (55 s): "Queue visibility timeout: 30 seconds is less than Function timeout: 55 seconds".
- * AWS recommends six times the function's timeout, so that Lambda can retry a throttled batch. A wake-up is useless by then.
- * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ * After this time, SQS shows a received message again unless Lambda has deleted it. Lambda refuses an event source mapping if the
+ * function's timeout (55 s) exceeds it. AWS recommends six times the function's timeout, so that Lambda can retry a throttled batch.
+ * A wake-up is useless by then. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const VISIBILITY_TIMEOUT = Duration.seconds(60);
 
