@@ -6,7 +6,8 @@
  *    because the schedule or the chain of poll messages also polls.
  * 3. If every pool is idle at the end, the invocation sends the chain's next poll message.
  *
- * A failure in step 1 or 3 never prevents a tick. A nudge takes no tick from the schedule: nudges only use half of the request budget.
+ * A failure in step 1 or 3 never prevents a tick. But wake-ups don't use the part of the request budget that a tick needs in which all
+ * pools have jobs, and nudges only use half of the budget. If that isn't enough, an invocation by wake-ups doesn't tick.
  */
 
 import { isOnItsWay } from './core/demand.ts';
@@ -57,14 +58,16 @@ export class WokenInvocations {
   /**
    * @param wokenBy - the wake-ups of the invocation; `undefined` for a scheduled one.
    * @param deadlineMs - time by which all work must have ended, in epoch milliseconds.
-   * @returns the last tick; `undefined` if nudges have used up their share of the request budget. If it has errors, the invocation has failed.
+   * @returns the last tick; `undefined` if the request budget isn't enough for one. If it has errors, the invocation has failed.
    */
   async run(wokenBy: WokenBy | undefined, deadlineMs: number): Promise<Tick | undefined> {
     const { clock, activePollMs } = this.#parts;
-    if (wokenBy !== undefined) {
-      if (wokenBy.untilMs === undefined && !this.#mayNudge()) return undefined;
-      await this.#follow(runsToFollow(wokenBy));
+    if (wokenBy !== undefined && !this.#mayTick(wokenBy)) {
+      const endMs = chainEndMs(wokenBy, clock.now());
+      if (endMs !== undefined) await this.#pollAgain(clock.now(), endMs, deadlineMs);
+      return undefined;
     }
+    if (wokenBy !== undefined) await this.#follow(runsToFollow(wokenBy));
     const endMs = chainEndMs(wokenBy, clock.now());
     const tick = (signal: AbortSignal): Promise<Tick> => this.#tick(signal);
     // The schedule's next invocation continues the polling at the end of the chain.
@@ -72,13 +75,21 @@ export class WokenInvocations {
     const last = continues
       ? await runInvocation({ ...this.#parts, tick }, Math.min(deadlineMs, endMs))
       : await runInvocation({ ...this.#parts, tick, activePollMs: 0 }, deadlineMs);
-    if (endMs !== undefined) await this.#pollAgain(last, endMs, deadlineMs);
+    // After an error, the schedule polls again.
+    const endedIdle = !isActive(last) && !hasErrors(last);
+    if (endMs !== undefined && endedIdle) await this.#pollAgain(last.startedAtMs, endMs, deadlineMs);
     return last;
   }
 
-  #mayNudge(): boolean {
-    const { usedInLastMinute, perMinute } = this.#parts.pollBudget();
-    return usedInLastMinute + this.#cost <= perMinute * SHARE_OF_NUDGES;
+  /**
+   * Whether the request budget is enough for a tick that the schedule doesn't need, and then for a tick in which all pools have jobs.
+   * Otherwise repeated messages could use up the budget.
+   */
+  #mayTick({ untilMs }: WokenBy): boolean {
+    const { activeCost, pollBudget } = this.#parts;
+    const { usedInLastMinute, perMinute } = pollBudget();
+    const used = usedInLastMinute + this.#cost;
+    return used + activeCost <= perMinute && (untilMs !== undefined || used <= perMinute * SHARE_OF_NUDGES);
   }
 
   async #tick(signal: AbortSignal): Promise<Tick> {
@@ -89,16 +100,16 @@ export class WokenInvocations {
     return ticked;
   }
 
-  /** Sends the next poll message. After an error, the schedule polls again. */
-  async #pollAgain(last: Tick, untilMs: number, deadlineMs: number): Promise<void> {
+  /** Sends the next poll message. */
+  async #pollAgain(tickedAtMs: number, untilMs: number, deadlineMs: number): Promise<void> {
     const { clock, idlePollMs, activeCost, pollBudget, wakeUps, notSent } = this.#parts;
-    if (wakeUps === undefined || idlePollMs >= MINUTE_MS || isActive(last) || hasErrors(last)) return;
+    if (wakeUps === undefined || idlePollMs >= MINUTE_MS) return;
     const { perMinute } = pollBudget();
     const intervalMs = idleIntervalMs({ idlePollMs, perMinute, idleCost: this.#cost, activeCost });
     const nowMs = clock.now();
     const delaySeconds = nextDelaySeconds({
       nowMs,
-      tickedAtMs: last.startedAtMs,
+      tickedAtMs,
       intervalMs,
       untilMs,
       pendingMs: this.#pendingMs,

@@ -217,6 +217,31 @@ describe('a chain of poll messages', () => {
     expect(one.sent).toEqual([]);
   });
 
+  it.each([
+    [22, 1, 1, true],
+    [23, 1, 1, false],
+    [17, 6, 1, true],
+    [18, 6, 1, false],
+    [4, 6, 14, true],
+    [5, 6, 14, false],
+  ])(
+    'leaves the budget to a tick with jobs in all pools: after %i requests, if that tick costs %i and the last one cost %i, it polls: %s',
+    async (usedInLastMinute, activeCost, lastCost, polls) => {
+      const other = new WarmFunction({ activeCost, idlePollMs: seconds(30) });
+      other.requestsPerTick = lastCost;
+      other.part = failed;
+      await other.at(-60);
+      other.ticks.length = 0;
+      other.requestsPerTick = 1;
+      other.part = idle;
+      other.usedInLastMinute = usedInLastMinute;
+      const ticked = await other.at(0, pollUntil(MINUTE_LATER));
+      expect([other.ticks, ticked !== undefined]).toEqual(polls ? [[0], true] : [[], false]);
+      // The chain continues in any case.
+      expect(other.sent).toHaveLength(1);
+    },
+  );
+
   it('becomes an active invocation when a job is queued, which polls until the next scheduled invocation is near', async () => {
     one.part = queued;
     await one.at(20, pollUntil(MINUTE_LATER));
@@ -343,7 +368,7 @@ describe('a nudge', () => {
   );
 
   it('together with a poll message follows its runs and continues the chain, whatever nudges have used', async () => {
-    one.usedInLastMinute = 20;
+    one.usedInLastMinute = 13;
     one.status = queuedAfter(11);
     await one.at(10, { untilMs: MINUTE_LATER, runIds: ['run-1'] });
     expect(one.ticks).toEqual([11]);
