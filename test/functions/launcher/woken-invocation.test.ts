@@ -25,6 +25,9 @@ class WarmFunction {
   readonly notSent: string[] = [];
   readonly notFollowed: string[] = [];
   readonly reads: string[] = [];
+  /** The times that were allowed for ticks, for following runs and for sending messages. */
+  readonly timeouts: number[] = [];
+  tickMs = 500;
   part: Part = idle;
   requestsPerTick = 1;
   usedInLastMinute = 0;
@@ -36,7 +39,14 @@ class WarmFunction {
   constructor({ idlePollMs = seconds(10), activePollMs = seconds(10), hasQueue = true, activeCost = 1 } = {}) {
     const { clock } = this;
     this.invocations = new WokenInvocations({
-      clock,
+      clock: {
+        now: clock.now,
+        sleep: clock.sleep,
+        timeout: (ms) => {
+          this.timeouts.push(ms);
+          return clock.timeout();
+        },
+      },
       activePollMs,
       idlePollMs,
       activeCost,
@@ -46,7 +56,7 @@ class WarmFunction {
         this.ticks.push(this.seconds);
         this.taken += this.requestsPerTick;
         const startedAtMs = clock.now();
-        clock.nowMs += 500;
+        clock.nowMs += this.tickMs;
         const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };
         const ticked: Tick = { startedAtMs, endedAtMs: clock.now(), pools: [{ ...quiet, ...this.part }] };
         return ticked;
@@ -255,6 +265,27 @@ describe('a chain of poll messages', () => {
     expect(one.ticks).toEqual([42, 52]);
     await one.at(42.001, pollUntil(MINUTE_LATER));
     expect(one.ticks).toEqual([42, 52, 42.001]);
+  });
+
+  it.each([
+    ['the time until the next scheduled invocation, if it polls until then', 20, seconds(40)],
+    ['its complete time, if the next scheduled invocation is too near for a second tick', 55, seconds(53)],
+  ])('gives a tick %s', async (_, second, timeoutMs) => {
+    one.part = queued;
+    await one.at(second, pollUntil(MINUTE_LATER));
+    expect(one.timeouts).toEqual([timeoutMs]);
+  });
+
+  it('ends if a tick took so long that the next message would come after the next scheduled invocation', async () => {
+    one.tickMs = 9_600;
+    await one.at(50, pollUntil(MINUTE_LATER));
+    const often = new WarmFunction({ idlePollMs: seconds(5) });
+    often.tickMs = 9_600;
+    await often.at(50, pollUntil(MINUTE_LATER));
+    expect([one.sent, often.sent]).toEqual([[], []]);
+    often.tickMs = 8_400;
+    await often.at(50, pollUntil(MINUTE_LATER));
+    expect(often.sent).toMatchObject([{ atSeconds: 58.4, delaySeconds: 1 }]);
   });
 
   it('ends when a message can’t be sent, and reports the error', async () => {
