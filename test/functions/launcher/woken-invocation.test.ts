@@ -276,6 +276,11 @@ describe('a chain of poll messages', () => {
     expect(one.timeouts).toEqual([timeoutMs]);
   });
 
+  it('sends its message within the time that the tick has left', async () => {
+    await one.at(0);
+    expect(one.timeouts).toEqual([seconds(53), seconds(52.5)]);
+  });
+
   it('ends if a tick took so long that the next message would come after the next scheduled invocation', async () => {
     one.tickMs = 9_600;
     await one.at(50, pollUntil(MINUTE_LATER));
