@@ -43,13 +43,26 @@ test('the real Terraform CLI works with the local HCP Terraform, if the CLI is i
 test('the simulation keeps its promises in every profile and catches its mutants', () =>
   run('npm', ['run', 'lab:simulation']));
 
+test('with idlePollSeconds 10, a job in an idle pool waits 6 s or less in the median', () =>
+  run('npm', ['run', 'lab:reaction']));
+
 test('the launcher and the emulators handle random and hostile input', () => run('npm', ['run', 'lab:fuzz']));
 
 test('the launcher keeps its promises in two thousand simulated worlds', () =>
   run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
 
 test('the launcher keeps its promises in worlds where rare events are frequent', async () => {
-  for (const profile of ['forgotten', 'lanes', 'failing', 'unseen', 'long-jobs', 'policies', 'lingering']) {
+  for (const profile of [
+    'forgotten',
+    'lanes',
+    'failing',
+    'unseen',
+    'long-jobs',
+    'policies',
+    'lingering',
+    'idle-polls',
+    'nudges',
+  ]) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
   // Worlds of these profiles last for hours, or change a deployment while it runs.

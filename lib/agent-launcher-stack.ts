@@ -48,6 +48,7 @@ export class AgentLauncherStack extends Stack {
       agentsCeiling: settings.agentsCeiling,
       schedule: Duration.minutes(settings.scheduleMinutes),
       activePoll: Duration.seconds(settings.activePollSeconds),
+      idlePoll: Duration.seconds(settings.idlePollSeconds),
       idleWindow: Duration.seconds(settings.idleWindowSeconds),
       startDeadline: Duration.seconds(settings.startDeadlineSeconds),
       reservedConcurrentExecutions: settings.reservedConcurrency,

@@ -9,11 +9,12 @@ import { AgentPool, taskOf } from './agent/pool.ts';
 import type { AgentPoolOptions } from './agent/pool-options.ts';
 import { proxiesToOpen } from './agent/proxies.ts';
 import { standingCost, sweepingPhase } from './agent/warm-agents.ts';
-import type { JobSize } from './aws/costs.ts';
+import { dollars, idlePollCost, type JobSize, total } from './aws/costs.ts';
 import { ecrImage } from './aws/ecr-image.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_HOSTNAME,
+  DEFAULT_IDLE_POLL_SECONDS,
   DEFAULT_LOG_RETENTION_DAYS,
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
@@ -48,6 +49,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   /** Connections of the agents. Use them to allow access to what Terraform must reach. */
   readonly connections: ec2.Connections;
+  private readonly idlePoll: Duration;
 
   constructor(scope: Construct, id: string, props: AgentLauncherProps) {
     super(scope, id);
@@ -59,6 +61,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     this.node.addValidation({ validate: () => [...sameNameFaults(this), ...unresolvedImageFaults(this, props.vpc)] });
     const hostname = props.hostname ?? DEFAULT_HOSTNAME;
     const schedule = props.schedule ?? Duration.minutes(DEFAULT_SCHEDULE_MINUTES);
+    this.idlePoll = props.idlePoll ?? Duration.seconds(DEFAULT_IDLE_POLL_SECONDS);
     const logRetention = props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS;
 
     this.cluster = new ecs.Cluster(this, 'Cluster', {
@@ -109,6 +112,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       assignPublicIp: props.assignPublicIp ?? false,
       schedule,
       activePoll: props.activePoll ?? Duration.seconds(DEFAULT_ACTIVE_POLL_SECONDS),
+      idlePoll: this.idlePoll,
+      hasWakeUps: this.pollsByMessages,
       startDeadline: props.startDeadline ?? Duration.seconds(DEFAULT_START_DEADLINE_SECONDS),
       logRetention,
     });
@@ -127,9 +132,15 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       name,
       pools,
       schedule,
+      wakeUps: this.launcher.wakeUps,
       oldestQueued: props.oldestQueued ?? Duration.minutes(DEFAULT_OLDEST_QUEUED_MINUTES),
       alarmTopic: props.alarmTopic,
     });
+  }
+
+  /** Whether the launcher polls between two scheduled invocations while every pool is idle. */
+  private get pollsByMessages(): boolean {
+    return this.idlePoll.toSeconds() < DEFAULT_IDLE_POLL_SECONDS;
   }
 
   private standingCosts(): string[] {
@@ -153,8 +164,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   }
 
   /**
-   * Adds stack outputs for what users look up after a deployment: cluster, function, log groups, dashboard, and the price of
-   * agents that start without a queued job.
+   * Adds stack outputs for what users look up after a deployment: cluster, function, log groups, dashboard, and the prices
+   * of agents that start without a queued job and of idle polling.
    *
    * @param scope of the outputs; if it is the stack, the output names have no suffix
    */
@@ -182,6 +193,13 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
         'StandingAgents',
         standing.join('. '),
         'Agents that start without a queued job (warm agents and sweeps), and their price',
+      ]);
+    }
+    if (this.pollsByMessages) {
+      outputs.push([
+        'IdlePollCost',
+        `${dollars(total(idlePollCost(this.idlePoll.toSeconds())))} per month`,
+        'Monthly cost of the additional polls while nothing runs, at list prices of us-east-1; see docs/costs.md',
       ]);
     }
     for (const [id, value, description] of outputs) new CfnOutput(scope, id, { value, description });

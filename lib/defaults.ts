@@ -27,6 +27,9 @@ export const DEFAULT_SCHEDULE_MINUTES = 1;
 /** Seconds between polls within an invocation while a pool has queued jobs or live tasks. */
 export const DEFAULT_ACTIVE_POLL_SECONDS = 10;
 
+/** Seconds between polls while every pool is idle. With 60, the schedule alone polls. */
+export const DEFAULT_IDLE_POLL_SECONDS = 60;
+
 /** Minutes that a warm agent waits before a new one replaces it. */
 export const DEFAULT_WARM_IDLE_MINUTES = 60;
 

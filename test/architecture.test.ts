@@ -53,7 +53,7 @@ function offences(of: (file: string) => boolean, allowed: (target: string, impor
 const lambdas = [...new Set(files.filter(within('functions/')).map((file) => file.split('/').slice(0, 2).join('/')))];
 
 /** Files at the root of functions/launcher: the steps of a tick, and the report. */
-const STEPS = ['tick.ts', 'observe.ts', 'confirm.ts', 'act.ts', 'invocation.ts'];
+const STEPS = ['tick.ts', 'observe.ts', 'confirm.ts', 'act.ts', 'invocation.ts', 'woken-invocation.ts'];
 const REPORT = ['report.ts', 'report-metrics.ts', 'tick-line.ts', 'other-launchers.ts'];
 /** Files at the root of functions/launcher that have their own rule in `an import`. */
 const WITH_A_RULE = ['handler.ts', ...STEPS, ...REPORT];
@@ -97,7 +97,7 @@ describe('an import', () => {
     expect(offences(shell, (to) => !to.includes('/adapters/'))).toEqual([]);
   });
 
-  it('of tick, observe, confirm, act and invocation is ports, errors, core or one of them', () => {
+  it('of tick, observe, confirm, act and both files of an invocation is ports, errors, core or one of them', () => {
     const shell = STEPS.map((name) => `functions/launcher/${name}`);
     const allowed = ['functions/launcher/core/', 'functions/launcher/ports.ts', 'functions/launcher/errors.ts'];
     expect(offences(within(...shell), within(...allowed, ...shell))).toEqual([]);

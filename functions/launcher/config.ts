@@ -16,6 +16,12 @@ export interface LauncherConfig {
   readonly tick: TickSettings;
   /** Time between polls while a pool is active; 0: poll once per invocation. */
   readonly activePollMs: number;
+  /** Time between polls while every pool is idle; 60,000: only the schedule polls. */
+  readonly idlePollMs: number;
+  /** URL of the queue of wake-ups; `undefined`: there is no queue. */
+  readonly wakeUpsQueueUrl: string | undefined;
+  /** Secret with the API token that reads single runs. Pools can have their own API tokens. */
+  readonly apiTokenSecret: string;
 }
 
 const REMEDY = 'deploy the stack again; if the function runs elsewhere, set the variable';
@@ -63,6 +69,8 @@ const variables = z.object({
   securityGroups: upTo(5).describe('a comma-separated list of 1 to 5 security group ids'),
   assignPublicIp: z.enum(['DISABLED', 'ENABLED']).default('DISABLED').describe('DISABLED or ENABLED'),
   activePollSeconds: seconds(0, 60).prefault('10').describe('an integer from 0 to 60'),
+  idlePollSeconds: seconds(5, 60).prefault('60').describe('an integer from 5 to 60'),
+  wakeUpsQueueUrl: z.url().optional().describe('the URL of an SQS queue, or no value'),
   startDeadlineSeconds: seconds(30, 3600).prefault('300').describe('an integer from 30 to 3600'),
   agentsCeiling: whole.pipe(z.number().positive()).optional().describe('an integer of at least 1, or no value'),
 } satisfies Record<keyof typeof ENV, z.ZodType>);
@@ -80,7 +88,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   ];
   if (data === undefined || faults.length > 0) throw new ConfigError(faults);
   const { hostname, organization, apiTokenSecret, agentPools, agentsCeiling, startDeadlineSeconds } = data;
-  const { cluster, subnets, securityGroups, assignPublicIp, activePollSeconds } = data;
+  const { cluster, subnets, securityGroups, assignPublicIp, activePollSeconds, idlePollSeconds, wakeUpsQueueUrl } =
+    data;
   const placement = { cluster, subnets, securityGroups, assignPublicIp };
   return {
     hostname,
@@ -100,6 +109,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       agentsCeiling,
     },
     activePollMs: activePollSeconds * 1000,
+    idlePollMs: idlePollSeconds * 1000,
+    wakeUpsQueueUrl,
+    apiTokenSecret,
   };
 }
 

@@ -25,11 +25,26 @@ export const ENV = {
   assignPublicIp: 'TASK_ASSIGN_PUBLIC_IP',
   /** Seconds between polls within one invocation while a pool has queued jobs or live tasks; `0`: poll once per invocation. */
   activePollSeconds: 'ACTIVE_POLL_SECONDS',
+  /** Seconds between polls while every pool is idle, from 5 to 60; `60` (default): only the schedule polls. */
+  idlePollSeconds: 'IDLE_POLL_SECONDS',
+  /** URL of the queue of wake-ups; absent: there is no queue. */
+  wakeUpsQueueUrl: 'WAKE_UPS_QUEUE_URL',
   /** Seconds after which the launcher stops a task if its agent hasn't registered. */
   startDeadlineSeconds: 'START_DEADLINE_SECONDS',
   /** Maximum number of agents that the organization may have registered at the same time; absent: no limit. */
   agentsCeiling: 'AGENTS_CEILING',
 } as const;
+
+/**
+ * The body of a message in the queue of wake-ups, in JSON. `wake-ups.ts` contains its schema.
+ *
+ * - `poll`: the launcher sends it to itself with a delay, to poll again while every pool is idle. `untilMs` is the time of the next
+ *   scheduled invocation, in epoch milliseconds. From then on, the message has no effect.
+ * - `nudge`: a run is about to be queued. The launcher polls as soon as the run is queued.
+ */
+export type WakeUp =
+  | { readonly kind: 'poll'; readonly untilMs: number }
+  | { readonly kind: 'nudge'; readonly runId: string };
 
 /** Environment variable of the agent's container: how many seconds the agent waits for a job. */
 export const IDLE_SECONDS_VARIABLE = 'AGENT_IDLE_SECONDS';

@@ -23,7 +23,7 @@ export class ConfigError extends Error {
 }
 
 /** Systems that the launcher sends requests to. */
-export type System = 'HCP Terraform' | 'ECS' | 'Secrets Manager';
+export type System = 'HCP Terraform' | 'ECS' | 'Secrets Manager' | 'SQS';
 
 /**
  * What the caller can do about an error.
@@ -50,7 +50,7 @@ export interface UpstreamDetails {
   readonly cause?: unknown;
 }
 
-/** A request to HCP Terraform, ECS or Secrets Manager failed. */
+/** A request to HCP Terraform, ECS, Secrets Manager or SQS failed. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   readonly system: System;

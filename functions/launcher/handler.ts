@@ -10,19 +10,25 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { ECSClient } from '@aws-sdk/client-ecs';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { EcsTasks } from './adapters/ecs/client.ts';
 import { HcpTerraformClient } from './adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from './adapters/hcp-terraform/http.ts';
+import { RunStatusReader } from './adapters/hcp-terraform/run-statuses.ts';
 import { connections, sendOver } from './adapters/hcp-terraform/send.ts';
 import { SecretsManagerSecrets } from './adapters/secrets.ts';
+import { SqsWakeUps } from './adapters/wake-ups.ts';
 import { parseConfig } from './config.ts';
 import { METRICS_NAMESPACE, SERVICE } from './contract.ts';
-import { hasErrors, runInvocation } from './invocation.ts';
+import { activeCostOf } from './core/wake-up.ts';
+import { hasErrors } from './invocation.ts';
 import type { Clock } from './ports.ts';
 import { TickReport } from './report.ts';
 import { type Tick, type TickTime, tick } from './tick.ts';
+import { wokenBy } from './wake-ups.ts';
+import { WokenInvocations } from './woken-invocation.ts';
 
 /** Part of Lambda's timeout that is reserved for the report and the response. */
 const RESERVE_MS = 2_000;
@@ -65,20 +71,27 @@ function compose() {
   });
   const pollBudget = () => hcpTerraform.pollBudget();
   const ticks = new TickReport({ logger, metrics, pollBudget });
-  return {
+  const { wakeUpsQueueUrl: queueUrl, apiTokenSecret, activePollMs, idlePollMs } = config;
+  return new WokenInvocations({
     tick: (time: TickTime) => tick(config.pools, config.tick, { hcpTerraform, tasks, now: clock.now }, time),
     report: (ticked: Tick) => ticks.report(ticked),
     pollBudget,
     clock,
-    activePollMs: config.activePollMs,
-  };
+    activePollMs,
+    idlePollMs,
+    activeCost: activeCostOf(config.pools),
+    wakeUps: queueUrl === undefined ? undefined : new SqsWakeUps(new SQSClient(AWS_CLIENT), queueUrl),
+    runStatuses: new RunStatusReader(http, apiTokenSecret),
+    notSent: (error) => ticks.wakeUpNotSent(error),
+    notFollowed: (runId) => logger.debug('a run of a nudge could not be read', { runId }),
+  });
 }
 
-/** Runs one scheduled invocation. It ignores the event, because it reads the state of HCP Terraform and ECS instead. */
-async function launch(_event: unknown, context: Context): Promise<void> {
+/** Runs one invocation. It takes no decision from the event, because it reads the state of HCP Terraform and ECS instead. */
+async function launch(event: unknown, context: Context): Promise<void> {
   launcher ??= compose();
-  const last = await runInvocation(launcher, clock.now() + context.getRemainingTimeInMillis() - RESERVE_MS);
-  if (hasErrors(last)) {
+  const last = await launcher.run(wokenBy(event), clock.now() + context.getRemainingTimeInMillis() - RESERVE_MS);
+  if (last !== undefined && hasErrors(last)) {
     const errors = last.pools.flatMap(({ errors }) => errors);
     throw new AggregateError(errors, [...new Set(errors.map(({ message }) => message))].join('; '));
   }

@@ -2,7 +2,7 @@ import type { Clock, HcpTerraform } from './ports.ts';
 import { hasLateLaunches, type Tick, type TickTime } from './tick.ts';
 
 /** Minimum time between the start of a tick and the invocation's deadline. */
-const TICK_NEEDS_MS = 8_000;
+export const TICK_NEEDS_MS = 8_000;
 
 /** Time between the last launch and the invocation's deadline. ECS usually answers in less than a second. */
 const ANSWER_MS = 3_000;
@@ -54,7 +54,7 @@ function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: 
 }
 
 /** Whether any pool has queued jobs or live tasks. */
-function isActive({ pools }: Tick): boolean {
+export function isActive({ pools }: Tick): boolean {
   return pools.some(
     ({ demand, observation }) => (demand?.queued.length ?? 0) > 0 || (observation?.supply.live.length ?? 0) > 0,
   );

@@ -1,3 +1,4 @@
+import type { WakeUp } from './contract.ts';
 import type { LaunchedTask } from './core/client-token.ts';
 import type { RunsNeed } from './core/runs-need.ts';
 import type { Agent, Lane, QueuedJob, Run, StandingJob, Task, UnlistedJobs } from './core/types.ts';
@@ -165,4 +166,19 @@ export interface Secrets {
 
   /** Reads the secret without the cache, after HCP Terraform rejected its value. */
   renew(secretId: string, signal: AbortSignal): Promise<string>;
+}
+
+/** The status of single runs. */
+export interface RunStatuses {
+  /**
+   * Reads a run's status; `undefined` if the run doesn't exist or the API token can't see it. Uses no request of the {@link PollBudget}.
+   * Rejects with `UpstreamError`.
+   */
+  statusOf(runId: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** The queue of wake-ups. */
+export interface WakeUps {
+  /** Sends a message that invokes the launcher after the delay. Rejects with `UpstreamError`. */
+  send(wakeUp: WakeUp, delaySeconds: number, signal: AbortSignal): Promise<void>;
 }

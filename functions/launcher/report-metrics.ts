@@ -104,6 +104,11 @@ export class TickMetrics {
     this.#write(undefined, [...values.filter(([, count]) => count > 0), heartbeat]);
   }
 
+  /** A failure that doesn't belong to a tick. */
+  failure(): void {
+    this.#write(undefined, [[METRICS.failedTicks, 1]]);
+  }
+
   #write(pool: Pool | undefined, values: readonly Value[]): void {
     if (values.length === 0) return;
     if (pool !== undefined) this.#sink.addDimension(POOL_DIMENSION, pool.name);

@@ -57,6 +57,12 @@ export class TickReport {
     this.#metrics.tick(tick);
   }
 
+  /** Reports that idle polling ends until the next scheduled invocation. It counts as a failed tick, so that an alarm reports it if it lasts. */
+  wakeUpNotSent({ system, fault, message }: PoolTick['errors'][number]): void {
+    this.#parts.logger.error('wake-up not sent', { system, fault, message });
+    this.#metrics.failure();
+  }
+
   #warnOfUnknownStatuses({ pools }: Tick): void {
     for (const status of pools.flatMap(({ demand }) => demand?.unknownStatuses ?? [])) {
       if (this.#statusesReported.has(status)) continue;

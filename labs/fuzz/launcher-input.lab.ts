@@ -8,6 +8,7 @@ import { parseConfig } from '../../functions/launcher/config.ts';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { startCauseOf } from '../../functions/launcher/core/start-causes.ts';
 import { ConfigError } from '../../functions/launcher/errors.ts';
+import { wokenBy } from '../../functions/launcher/wake-ups.ts';
 import { SettingsError } from '../../lib/settings/errors.ts';
 import { parseSettings } from '../../lib/settings/parse.ts';
 import { LANE, queuedJob } from '../../test/functions/launcher/core/builders.ts';
@@ -43,6 +44,31 @@ describe('responses of ECS', () => {
       fc.property(text, text, (name, detail) => {
         expect(refusalOf(name, detail).remedy).not.toBe('');
         expect(startCauseOf(detail).remedy).not.toBe('');
+      }),
+    );
+  });
+});
+
+describe('the event of an invocation', () => {
+  const goodEvent = {
+    Records: [{ body: '{"kind":"nudge","runId":"run-1"}' }, { body: '{"kind":"poll","untilMs":1772323260000}' }],
+  };
+
+  it('wakes the launcher whatever it contains, and only run ids and times are read from it', () => {
+    fc.assert(
+      fc.property(anyLike(goodEvent), (event) => {
+        const woken = wokenBy(event);
+        for (const runId of woken?.runIds ?? []) expect(runId).toMatch(/^run-[A-Za-z0-9]{1,64}$/);
+        expect(woken?.untilMs === undefined || Number.isSafeInteger(woken.untilMs)).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('says nothing if a body is random text', () => {
+    fc.assert(
+      fc.property(text, (body) => {
+        expect(wokenBy({ Records: [{ body }] })).toEqual({ runIds: [] });
       }),
     );
   });

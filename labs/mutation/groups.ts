@@ -35,7 +35,7 @@ const lib = (source: string, ...tests: string[]): Part => ({
 });
 
 export const GROUPS: readonly Group[] = [
-  { name: 'core', parts: [launcher('core/**/*', 'core/**/*', '{tick*,start-alarm}')], target: 95 },
+  { name: 'core', parts: [launcher('core/**/*', 'core/**/*', '{tick*,start-alarm,woken-invocation}')], target: 95 },
   {
     name: 'adapters',
     parts: [
@@ -49,7 +49,9 @@ export const GROUPS: readonly Group[] = [
       hcpTerraform('pages', 'pages', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('client', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('run-poller', 'hcp-terraform-limits', 'hcp-terraform'),
+      hcpTerraform('run-statuses', 'run-statuses'),
       launcher('adapters/secrets', 'adapters/secrets'),
+      launcher('adapters/wake-ups', 'adapters/wake-ups'),
     ],
     target: 95,
   },
@@ -59,6 +61,8 @@ export const GROUPS: readonly Group[] = [
       launcher('{config,pool-environment}', 'config'),
       launcher('{report,report-metrics,tick-line,other-launchers}', '{report,start-alarm}'),
       launcher('invocation', 'invocation'),
+      launcher('woken-invocation', 'woken-invocation'),
+      launcher('wake-ups', 'wake-ups'),
       launcher('{act,confirm,observe,tick}', '{tick*,observe,confirm,act}'),
     ],
     target: 95,
@@ -68,6 +72,7 @@ export const GROUPS: readonly Group[] = [
     parts: [
       lib('launcher/monitoring', 'launcher/monitoring'),
       lib('launcher/permissions', 'launcher/function', 'agent-launcher-stack'),
+      lib('launcher/wake-ups', 'launcher/function'),
       lib('launcher/function', 'launcher/function', 'agent-launcher-stack', 'log-groups'),
       lib('agent/task-definition', 'agent/task-definition', 'agent/pool', 'agent/phases'),
       lib('agent/pool', 'agent/pool', 'agent/task-definition', 'agent/phases', 'log-groups'),

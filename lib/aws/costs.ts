@@ -58,6 +58,61 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   ];
 }
 
+/** Price of invocations of the launcher, which has 256 MB and runs on arm64. */
+export function launcherCost(invocations: number, seconds: number): number {
+  return invocations * (PRICES.lambdaRequest.usd + seconds * 0.25 * PRICES.lambdaGbSecondArm.usd);
+}
+
+/**
+ * Number of connections with which Lambda waits for messages of a queue. With a maximum concurrency, Lambda doesn't reduce them:
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+ */
+const RECEIVERS = 5;
+
+/** Longest time for which ReceiveMessage waits. We assume that Lambda uses it: AWS only says "long polling". */
+const LONG_POLL_SECONDS = 20;
+
+const PER_MILLION = `${dollars(PRICES.sqsRequest.usd * 1_000_000)} per million`;
+
+/** Monthly price of the queue of wake-ups without messages, with its alarm. */
+export function wakeUpQueueCost(): CostLine[] {
+  const { sqsRequest, alarmMonth } = PRICES;
+  return [
+    {
+      item: 'waiting for messages',
+      formula: `Lambda's ${RECEIVERS} connections × one request per ${LONG_POLL_SECONDS} s × ${HOURS} h × ${PER_MILLION}`,
+      usd: ((RECEIVERS * HOURS * 3600) / LONG_POLL_SECONDS) * sqsRequest.usd,
+    },
+    { item: 'alarm', formula: `on 2 metrics × $${alarmMonth.usd}`, usd: 2 * alarmMonth.usd },
+  ];
+}
+
+/**
+ * Monthly price of polling every `idlePollSeconds` while nothing runs, in addition to the schedule's poll per minute. Empty if only the
+ * schedule polls.
+ */
+export function idlePollCost(idlePollSeconds: number): CostLine[] {
+  const aMinute = Math.ceil(60 / idlePollSeconds) - 1;
+  if (aMinute === 0) return [];
+  const { logGb, sqsRequest } = PRICES;
+  const polls = aMinute * HOURS * 60;
+  const count = polls.toLocaleString('en');
+  return [
+    {
+      item: 'invocations',
+      formula: `${count} (${aMinute} per minute) with 256 MB that take one second each, on arm64`,
+      usd: launcherCost(polls, 1),
+    },
+    { item: 'log', formula: `${count} lines of 1 kB × $${logGb.usd} per GB`, usd: (polls / 1_000_000) * logGb.usd },
+    {
+      item: 'messages',
+      formula: `${count} × 3 requests to send, receive and delete × ${PER_MILLION}`,
+      usd: polls * 3 * sqsRequest.usd,
+    },
+    ...wakeUpQueueCost(),
+  ];
+}
+
 /** The task of one job. */
 export interface JobSize {
   readonly cpu: number;

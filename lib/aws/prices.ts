@@ -23,6 +23,8 @@ const PUBLIC_ADDRESS =
 const LAMBDA = `https://aws.amazon.com/lambda/pricing/, quoted by ${CALCULATOR}`;
 const LAMBDA_ARM =
   'https://aws.amazon.com/lambda/pricing/, quoted by https://cloudchipr.com/blog/aws-lambda-pricing (2026-11-24)';
+const SQS =
+  'https://aws.amazon.com/sqs/pricing/, quoted by https://okulbida.com/posts/aws-sqs-cost-surprises-short-polling (2026-11-29)';
 
 export const PRICES = {
   natGatewayHour: { usd: 0.045, per: 'hour', what: 'NAT gateway', source: VPC },
@@ -46,6 +48,7 @@ export const PRICES = {
   },
   lambdaRequest: { usd: 0.000_000_2, per: 'invocation', what: 'Lambda', source: LAMBDA },
   lambdaGbSecondArm: { usd: 0.000_013_333_4, per: 'GB-second', what: 'Lambda, arm64', source: LAMBDA_ARM },
+  sqsRequest: { usd: 0.000_000_4, per: 'request', what: 'SQS, standard queue', source: SQS },
   fargateVcpuHourX86: { usd: 0.04048, per: 'vCPU-hour', what: 'Fargate, x86', source: FARGATE_X86 },
   fargateGbHourX86: { usd: 0.004445, per: 'GB-hour', what: 'Fargate, x86', source: FARGATE_X86 },
   fargateVcpuHourArm: { usd: 0.03238, per: 'vCPU-hour', what: 'Fargate, arm64', source: FARGATE_OTHER },

@@ -6,6 +6,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { agentPoolsEnvironment } from '../../functions/launcher/pool-environment.ts';
@@ -18,6 +19,7 @@ import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
 import { launcherFunction, launcherLogGroup } from '../names.ts';
 import type { AgentLauncherProps, Resolved } from '../properties/agent-launcher.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements } from './permissions.ts';
+import { WakeUps } from './wake-ups.ts';
 
 export interface LauncherFunctionProps
   extends Pick<
@@ -25,13 +27,22 @@ export interface LauncherFunctionProps
       'organization' | 'apiTokenSecret' | 'agentsCeiling' | 'reservedConcurrentExecutions'
     >,
     Resolved<
-      'hostname' | 'securityGroups' | 'assignPublicIp' | 'schedule' | 'activePoll' | 'startDeadline' | 'logRetention'
+      | 'hostname'
+      | 'securityGroups'
+      | 'assignPublicIp'
+      | 'schedule'
+      | 'activePoll'
+      | 'idlePoll'
+      | 'startDeadline'
+      | 'logRetention'
     > {
   /** Name of the cluster, without CDK tokens. The names of the function, its schedule and other resources begin with it. */
   readonly name: string;
   readonly pools: readonly AgentPool[];
   readonly cluster: ecs.Cluster;
   readonly subnets: readonly ec2.ISubnet[];
+  /** Whether messages invoke the launcher between two scheduled invocations. */
+  readonly hasWakeUps: boolean;
 }
 
 /** Timeout of the function. Even with the shortest schedule, an invocation ends before the next one begins. */
@@ -43,10 +54,12 @@ const TIMEOUT = Duration.seconds(55);
  */
 const MAX_EVENT_AGE = Duration.seconds(60);
 
-/** The launcher: a Lambda function outside any VPC, the schedule that invokes it, and its permissions. */
+/** The launcher: a Lambda function outside any VPC, the schedule and the messages that invoke it, and its permissions. */
 export class LauncherFunction extends Construct {
   readonly function: lambda.Function;
   readonly logGroup: logs.LogGroup;
+  /** Queue of the messages that invoke the launcher; `undefined` if only the schedule does. */
+  readonly wakeUps: sqs.Queue | undefined;
 
   constructor(scope: Construct, id: string, props: LauncherFunctionProps) {
     super(scope, id);
@@ -63,6 +76,9 @@ export class LauncherFunction extends Construct {
       description: 'Lets the launcher start, list and stop agents in its own cluster',
     });
 
+    const wakeUps = props.hasWakeUps ? new WakeUps(this, 'WakeUps') : undefined;
+    this.wakeUps = wakeUps?.queue;
+
     this.function = new lambda.Function(this, 'Function', {
       functionName: launcherFunction(props.name),
       description: 'Starts one Fargate task for every job that is queued in HCP Terraform',
@@ -75,6 +91,7 @@ export class LauncherFunction extends Construct {
       role,
       environment: {
         ...environment(props),
+        ...(wakeUps !== undefined && { [ENV.wakeUpsQueueUrl]: wakeUps.queue.queueUrl }),
         ...BUNDLE_ENVIRONMENT,
         // The `service` of log lines and metrics. It keeps the metrics of two launchers in one account separate.
         POWERTOOLS_SERVICE_NAME: props.name,
@@ -92,10 +109,11 @@ export class LauncherFunction extends Construct {
       }),
     });
 
-    const input = { ...props, stack: Stack.of(this), logGroup: this.logGroup };
+    const input = { ...props, stack: Stack.of(this), logGroup: this.logGroup, wakeUps: this.wakeUps };
     for (const statement of launcherStatements(input)) role.addToPrincipalPolicy(statement);
     for (const secret of apiTokenSecrets(props)) secret.encryptionKey?.grantDecrypt(role);
     acknowledge(role, ...acknowledgedWildcards(input));
+    wakeUps?.invoke(this.function);
     this.schedule(props);
   }
 
@@ -143,6 +161,7 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
     [ENV.securityGroups]: props.securityGroups.map((group) => group.securityGroupId).join(','),
     [ENV.assignPublicIp]: props.assignPublicIp ? 'ENABLED' : 'DISABLED',
     [ENV.activePollSeconds]: String(props.activePoll.toSeconds()),
+    [ENV.idlePollSeconds]: String(props.idlePoll.toSeconds()),
     [ENV.startDeadlineSeconds]: String(props.startDeadline.toSeconds()),
     ...(props.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(props.agentsCeiling) }),
   };

@@ -1,6 +1,7 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../../functions/launcher/contract.ts';
 import type { AgentPool } from '../agent/pool.ts';
@@ -13,6 +14,12 @@ export interface MonitoringProps
   extends Pick<AgentLauncherProps, 'alarmTopic'>,
     Resolved<'name' | 'schedule' | 'oldestQueued'> {
   readonly pools: readonly MonitoredPool[];
+  /**
+   * Queue of the messages that invoke the launcher.
+   *
+   * @default - only the schedule invokes it
+   */
+  readonly wakeUps?: IQueue | undefined;
 }
 
 /** The alarms, each with its heading in `docs/runbook.md`. */
@@ -20,6 +27,7 @@ export const RUNBOOK_HEADINGS = {
   failedTicks: 'Ticks fail',
   apiTokenRejected: 'API token rejected',
   launcherSilent: 'Launcher silent',
+  wakeUpsNotReceived: 'Wake-ups are not received',
   oldestQueuedJob: 'A job waits too long',
   startFailures: 'Agents fail to start',
   outOfMemory: 'A job ran out of memory',
@@ -30,6 +38,8 @@ const MINUTE = Duration.minutes(1);
 
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
 const ALARMS_A_WIDGET = 100;
+
+const WAKE_UPS_PERIOD = Duration.minutes(5);
 
 /** By this time, the launcher has started three agents for the run: after 2, 6 and 14 minutes. */
 const AFTER_PLAN_ALARM = Duration.minutes(20);
@@ -84,7 +94,7 @@ export class Monitoring extends Construct {
     const silentMinutes = Math.max(5, 3 * this.props.schedule.toMinutes());
     return [
       this.alarm('failedTicks', undefined, {
-        what: "In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS or Secrets Manager failed, or returned an unexpected response. Check the errors in the launcher's log.",
+        what: "In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS, Secrets Manager or SQS failed, or returned an unexpected response. Check the errors in the launcher's log.",
         metric: this.metric('failedTicks', sum),
         evaluationPeriods: 5,
         datapointsToAlarm: 3,
@@ -106,7 +116,29 @@ export class Monitoring extends Construct {
         evaluationPeriods: 1,
         treatMissingData: cloudwatch.TreatMissingData.BREACHING,
       }),
+      ...(this.props.wakeUps === undefined ? [] : [this.wakeUpsAlarm(this.props.wakeUps)]),
     ];
+  }
+
+  /**
+   * The alarm if messages are sent but never received. The age of the oldest message can't show it: messages expire after two minutes,
+   * and a message that waits for its delay or is in progress is almost as old.
+   */
+  private wakeUpsAlarm(queue: IQueue): cloudwatch.Alarm {
+    const options = { statistic: cloudwatch.Stats.SUM, period: WAKE_UPS_PERIOD };
+    return this.alarm('wakeUpsNotReceived', undefined, {
+      what: 'For 15 minutes, messages were sent to the queue of wake-ups and none was received. Jobs wait for the next scheduled invocation, up to a minute. Check that the event source mapping of the launcher function is enabled, and deploy the stack again.',
+      metric: new cloudwatch.MathExpression({
+        label: 'wake-ups sent but not received',
+        expression: 'IF(FILL(sent, 0) > 0 AND FILL(received, 0) == 0, 1, 0)',
+        period: WAKE_UPS_PERIOD,
+        usingMetrics: {
+          sent: queue.metricNumberOfMessagesSent(options),
+          received: queue.metricNumberOfMessagesReceived(options),
+        },
+      }),
+      evaluationPeriods: 3,
+    });
   }
 
   private alarmsOf({ poolName: pool, sweepsForRuns }: MonitoredPool): cloudwatch.Alarm[] {

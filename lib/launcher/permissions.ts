@@ -3,6 +3,7 @@ import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type { Acknowledgement } from '../acknowledgement.ts';
 import type { AgentPool } from '../agent/pool.ts';
 import { secretId } from '../agent/secret-id.ts';
@@ -16,6 +17,8 @@ export interface PermissionsInput {
   /** Name of the cluster, without CDK tokens. */
   readonly name: string;
   readonly logGroup: logs.ILogGroup;
+  /** Queue of the messages that invoke the launcher, if there is one. */
+  readonly wakeUps: sqs.IQueue | undefined;
 }
 
 /**
@@ -86,6 +89,25 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
       sid: 'WriteItsLog',
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
       resources: [input.logGroup.logGroupArn],
+    }),
+    ...(input.wakeUps === undefined ? [] : wakeUpStatements(input.wakeUps)),
+  ];
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions */
+function wakeUpStatements({ queueArn }: sqs.IQueue): iam.PolicyStatement[] {
+  return [
+    new iam.PolicyStatement({
+      // Sends the message that causes the next poll.
+      sid: 'SendWakeUps',
+      actions: ['sqs:SendMessage'],
+      resources: [queueArn],
+    }),
+    new iam.PolicyStatement({
+      // Lambda uses the function's role to receive and delete messages. The function itself does neither.
+      sid: 'ReceiveWakeUps',
+      actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+      resources: [queueArn],
     }),
   ];
 }

@@ -93,6 +93,7 @@ const LAUNCHER: Table<AgentLauncherProps> = {
   agentsCeiling: SAME,
   schedule: duration('scheduleMinutes', 'minutes'),
   activePoll: duration('activePollSeconds', 'seconds'),
+  idlePoll: duration('idlePollSeconds', 'seconds'),
   idleWindow: duration('idleWindowSeconds', 'seconds'),
   startDeadline: duration('startDeadlineSeconds', 'seconds'),
   reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },

@@ -75,6 +75,13 @@ export interface AgentLauncherProps extends SharedAgentOptions {
    */
   readonly activePoll?: Duration | undefined;
   /**
+   * Time between polls while every pool is idle, in whole seconds. Below 60 s, messages in a queue invoke the launcher between two
+   * scheduled invocations. Then `schedule` must be one minute. The output `IdlePollCost` shows the price.
+   *
+   * @default Duration.seconds(60)
+   */
+  readonly idlePoll?: Duration | undefined;
+  /**
    * After this time, the launcher stops a task whose agent never registered.
    *
    * @default Duration.minutes(5)

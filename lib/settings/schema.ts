@@ -1,8 +1,10 @@
 import * as z from 'zod';
+import { dollars, idlePollCost, total } from '../aws/costs.ts';
 import { shown } from '../credentials.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_HOSTNAME,
+  DEFAULT_IDLE_POLL_SECONDS,
   DEFAULT_IDLE_WINDOW_SECONDS,
   DEFAULT_LOG_RETENTION_DAYS,
   DEFAULT_OLDEST_QUEUED_MINUTES,
@@ -145,6 +147,10 @@ export const settingsSchema = z.strictObject({
       allowed: '0, or an integer from 5 to 60; HCP Terraform allows 30 requests of run lists per minute',
     },
   ),
+  idlePollSeconds: setting(whole(5, 60).default(DEFAULT_IDLE_POLL_SECONDS), {
+    description: `Seconds between two polls of HCP Terraform while nothing is queued or running. With 60, only the schedule polls. Other values cost extra: 30 about ${idlePollPrice(30)}, 10 about ${idlePollPrice(10)}, 5 about ${idlePollPrice(5)} per month.`,
+    allowed: 'integer from 5 to 60; below 60 only with scheduleMinutes 1',
+  }),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
     description: 'Seconds that an agent waits for a job before it ends on its own.',
   }),
@@ -190,6 +196,11 @@ export const settingsSchema = z.strictObject({
     },
   ),
 });
+
+/** Price of idle polling per month, at list prices of us-east-1. */
+function idlePollPrice(idlePollSeconds: number): string {
+  return dollars(total(idlePollCost(idlePollSeconds)));
+}
 
 /** Settings with all defaults. `parseSettings` also compares the settings with each other; the schema alone doesn't. */
 export type Settings = z.infer<typeof settingsSchema>;

@@ -7,6 +7,8 @@ import type { Fault, Faults } from './core/faults.ts';
 import { type Credentials, checkSignature } from './signature.ts';
 
 export const AWS_JSON = 'application/x-amz-json-1.1';
+/** SQS's version of the protocol: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html */
+export const AWS_JSON_1_0 = 'application/x-amz-json-1.0';
 
 /** One service: the prefix of its `X-Amz-Target` and its actions. */
 export interface Service {
@@ -14,6 +16,13 @@ export interface Service {
   readonly actions: Readonly<Record<string, (input: unknown) => object>>;
   /** Name of the member with an error's text: ECS uses `message`, Secrets Manager `Message`. */
   readonly messageMember: 'message' | 'Message';
+  /** Media type of its responses. Default: {@link AWS_JSON}. */
+  readonly mediaType?: string;
+  /**
+   * For a service that used the query protocol before: the old code of each error, for the header `x-amzn-query-error`.
+   * https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+   */
+  readonly queryErrors?: Readonly<Record<string, string>>;
 }
 
 /** One API request, recorded after its response. */
@@ -35,7 +44,7 @@ export interface ApiOptions {
   readonly answered: (call: ApiCall) => void;
 }
 
-/** AWS JSON 1.1: `POST /` with the action in `X-Amz-Target`, signed with the server's own key. */
+/** AWS JSON: `POST /` with the action in `X-Amz-Target`, signed with the server's own key. */
 export function serveApi(server: HttpServer, options: ApiOptions): void {
   const callOf = (request: FastifyRequest) => {
     const target = String(request.headers['x-amz-target'] ?? '');
@@ -46,14 +55,17 @@ export function serveApi(server: HttpServer, options: ApiOptions): void {
   const send = (request: FastifyRequest, reply: FastifyReply, status: number, body: string, error?: string) => {
     // The client may have closed the connection while its response was delayed.
     if (reply.raw.destroyed) return reply.hijack();
-    const { action } = callOf(request);
+    const { action, service } = callOf(request);
     options.answered({ at: options.now(), action, status, ...(error === undefined ? {} : { error }) });
-    return sendJson(reply.header('x-amzn-requestid', randomUUID()), AWS_JSON, status, body);
+    return sendJson(reply.header('x-amzn-requestid', randomUUID()), service?.mediaType ?? AWS_JSON, status, body);
   };
 
   server.setErrorHandler((error, request, reply) => {
     const { code, message, status, members } = apiErrorOf(error);
-    const body = { __type: code, [callOf(request).service?.messageMember ?? 'message']: message, ...members };
+    const { service } = callOf(request);
+    const body = { __type: code, [service?.messageMember ?? 'message']: message, ...members };
+    const queryError = service?.queryErrors?.[code];
+    if (queryError !== undefined) reply.header('x-amzn-query-error', `${queryError};Sender`);
     return send(request, reply, status, JSON.stringify(body), code.split('#').at(-1));
   });
 

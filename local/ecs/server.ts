@@ -8,6 +8,7 @@ import { Ecs, type EcsRules, VENDOR_RATES } from './core/ecs.ts';
 import { Faults } from './core/faults.ts';
 import type { TokenRules } from './core/idempotency.ts';
 import type { Phases } from './core/lifecycle.ts';
+import { QUERY_ERRORS, type QueueAttributes, Queues, type ReceivingQueue } from './core/queues.ts';
 import type { Scheduler } from './core/scheduler.ts';
 import { Secrets } from './core/secrets.ts';
 import type { StartFailure } from './core/start-failures.ts';
@@ -15,7 +16,7 @@ import type { Task } from './core/task.ts';
 import type { RegisterTaskDefinitionInput } from './core/task-definition-schema.ts';
 import type { TaskDefinition } from './core/task-definitions.ts';
 import { SPOT_INTERRUPTED } from './core/wording.ts';
-import { type ApiCall, AWS_JSON, sendJson, serveApi } from './http.ts';
+import { type ApiCall, AWS_JSON, AWS_JSON_1_0, sendJson, serveApi } from './http.ts';
 import { type Image, Images, ORDINARY_IMAGES } from './images.ts';
 import type { MachineRunner, RunnerHost } from './machine-runner.ts';
 import { metadataDocument } from './metadata.ts';
@@ -78,6 +79,8 @@ export interface EcsServer {
   registerTaskDefinition(input: RegisterTaskDefinitionInput): TaskDefinition;
   /** Creates the secret, or adds a new current version. @returns its ARN */
   putSecret(name: string, value: string): string;
+  /** Creates a standard queue of SQS. @returns the queue for its consumer, and the URL for its senders */
+  createQueue(name: string, attributes: QueueAttributes): { readonly queue: ReceivingQueue; readonly url: string };
   /** Adds an image for the process runner. */
   registerImage(reference: string, image: Image): void;
   /** Returns the tasks that the API still knows, with their history, oldest first: those of one cluster, or of all clusters. */
@@ -110,7 +113,7 @@ export const LOCAL_PHASES: Phases = { provisionMs: 250, pullMs: 400, bootMs: 150
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** Starts ECS and Secrets Manager on loopback. */
+/** Starts ECS, Secrets Manager and SQS on loopback. */
 export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   const region = options.region ?? 'eu-central-1';
   const accountId = options.accountId ?? '000000000000';
@@ -121,6 +124,7 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   const securityGroups = options.securityGroups ?? ['sg-0a1b2c3d4e5f60718'];
   const images = new Images({ ...ORDINARY_IMAGES, ...options.images });
   const secrets = new Secrets(place, now, randomHex);
+  const queues = new Queues(place, now, randomHex);
   const denied = new Set<string>();
   const faults = new Faults();
   const logs = new TaskLogs();
@@ -166,6 +170,13 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     services: [
       { target: 'AmazonEC2ContainerServiceV20141113', actions: ecs.actions, messageMember: 'message' },
       { target: 'secretsmanager', actions: secrets.actions, messageMember: 'Message' },
+      {
+        target: 'AmazonSQS',
+        actions: queues.actions,
+        messageMember: 'message',
+        mediaType: AWS_JSON_1_0,
+        queryErrors: QUERY_ERRORS,
+      },
     ],
     faults,
     now,
@@ -201,6 +212,10 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     createCluster: (input) => void ecs.clusters.create(input),
     registerTaskDefinition: (input) => ecs.definitions.add(input),
     putSecret: (name, value) => putSecret(secrets, name, value),
+    createQueue: (name, attributes) => ({
+      queue: queues.create(name, attributes),
+      url: `${url}/${accountId}/${name}`,
+    }),
     registerImage: (reference, image) => images.set(reference, image),
     tasks: (cluster) => [...ecs.tasks()].filter((task) => cluster === undefined || task.clusterName === cluster),
     task: (idOrArn) => ecs.task(idOrArn),

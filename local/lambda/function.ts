@@ -1,4 +1,4 @@
-/** Runs a Lambda function on a schedule, in a separate process. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html */
+/** Runs a Lambda function on a schedule and on request, in separate processes. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -14,11 +14,23 @@ export const invocation = z.object({
 });
 export type Invocation = z.infer<typeof invocation>;
 
+/** A request to a process to invoke its handler. */
+export const invokeRequest = z.object({
+  id: z.number(),
+  event: z.custom<object>((value) => typeof value === 'object'),
+});
+export type InvokeRequest = z.infer<typeof invokeRequest>;
+
+/** The answer of a process after the invocation, or at once if another invocation is running in it. */
+const invokeAnswer = z.object({ id: z.number(), isBusy: z.boolean(), error: z.string().optional() });
+export type InvokeAnswer = z.infer<typeof invokeAnswer>;
+
 export interface FunctionSettings {
   /** File of the module that exports `handler`. */
   readonly module: string;
   /** Environment of the function. It also inherits the PATH of this process, but nothing else. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Time between scheduled invocations; 0: no schedule. */
   readonly everyMs: number;
   /** Lambda's time limit for one invocation. */
   readonly timeoutMs: number;
@@ -35,6 +47,11 @@ export interface Death {
 }
 
 export interface LocalFunction {
+  /**
+   * Invokes the function in an idle process, or in a new one if all of them are busy.
+   * @returns the error that the handler threw, if there was one
+   */
+  invoke(event: object): Promise<string | undefined>;
   stop(): Promise<void>;
 }
 
@@ -63,18 +80,59 @@ export function startFunction(settings: FunctionSettings, onDeath: (death: Death
     return started;
   };
   let child = start();
+  /** Processes that the schedule doesn't use. */
+  let others: ChildProcess[] = [];
   return {
+    async invoke(event) {
+      for (const warm of [child, ...others]) {
+        const { isBusy, error } = await invokeIn(warm, event);
+        if (!isBusy) return error;
+      }
+      if (stopping) return 'the function is stopping';
+      const another = startEnvironment({ ...settings, everyMs: 0 });
+      others.push(another);
+      another.once('close', () => {
+        others = others.filter((other) => other !== another);
+      });
+      return (await invokeIn(another, event)).error;
+    },
     async stop() {
       stopping = true;
       clearTimeout(restart);
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const closed = once(child, 'close');
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
-      await closed;
-      clearTimeout(timer);
+      await Promise.all([child, ...others].map(end));
     },
   };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = once(child, 'close');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+  await closed;
+  clearTimeout(timer);
+}
+
+let requests = 0;
+
+/** Sends a request to a process. A process that ends before its answer failed, as in Lambda. */
+function invokeIn(child: ChildProcess, event: object): Promise<Omit<InvokeAnswer, 'id'>> {
+  if (!child.connected) return Promise.resolve({ isBusy: true });
+  requests += 1;
+  const request: InvokeRequest = { id: requests, event };
+  return new Promise((resolve) => {
+    const onMessage = (message: unknown): void => {
+      const answer = invokeAnswer.safeParse(message).data;
+      if (answer?.id === request.id) finish(answer);
+    };
+    const onClose = (): void => finish({ isBusy: false, error: 'the process ended' });
+    const finish = (answer: Omit<InvokeAnswer, 'id'>): void => {
+      child.off('message', onMessage).off('close', onClose);
+      resolve(answer);
+    };
+    child.on('message', onMessage).once('close', onClose);
+    child.send(request);
+  });
 }
 
 /** Starts one execution environment: a process that is cold for its first invocation, and warm afterwards. */

@@ -1,42 +1,66 @@
 /**
- * Invokes a Lambda handler on a schedule, in a separate process: `node host.ts MODULE EVERY_MS TIMEOUT_MS`.
- * The module exports `handler`, and can be the source or the bundle. As in Lambda, the process is warm after the first invocation
- * and runs one invocation at a time. If an invocation is due while the previous one is running, it starts right afterwards.
+ * Invokes a Lambda handler on a schedule, in a separate process: `node host.ts MODULE EVERY_MS TIMEOUT_MS`. With 0 for EVERY_MS, only
+ * its parent invokes it. The module exports `handler`, and can be the source or the bundle. As in Lambda, the process is warm after the
+ * first invocation and runs one invocation at a time. If an invocation is due while the previous one is running, it starts right afterwards.
  *
- * The process reports each {@link Invocation} to its parent over the IPC channel, and ends together with its parent.
+ * The process reports each {@link Invocation} to its parent over the IPC channel, and ends together with its parent. The parent can send
+ * an {@link InvokeRequest} over the channel. If an invocation is running, the process refuses it.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
-import type { Invocation } from './function.ts';
+import { type Invocation, type InvokeAnswer, invokeRequest } from './function.ts';
 
 const FUNCTION = 'agent-launcher-local';
 const handlerModule = z.object({ handler: z.custom<Handler>((value) => typeof value === 'function') });
 type Handler = (event: object, context: object) => Promise<unknown>;
 
-async function main(): Promise<never> {
-  const [module = '', everyMs, timeoutMs] = process.argv.slice(2);
+async function main(): Promise<void> {
+  const [module = '', everyText, timeoutMs] = process.argv.slice(2);
   const { handler } = handlerModule.parse(await import(pathToFileURL(module).href));
-  let due = Date.now();
-  for (let number = 1; ; number += 1) {
-    await delay(Math.max(0, due - Date.now()));
+  const everyMs = Number(everyText);
+  let running: Promise<string | undefined> | undefined;
+  let number = 0;
+
+  const invokeWith = async (event: object): Promise<string | undefined> => {
+    number += 1;
     const startedAt = Date.now();
-    due = Math.max(due + Number(everyMs), startedAt);
-    const error = await invoke(handler, startedAt + Number(timeoutMs));
+    const own = number;
+    running = invoke(handler, event, startedAt + Number(timeoutMs));
+    const error = await running;
+    running = undefined;
     const message: Invocation = {
-      number,
+      number: own,
       durationMs: Date.now() - startedAt,
       ...(error === undefined ? {} : { error }),
     };
     process.send?.(message);
+    return error;
+  };
+
+  process.on('message', (message) => {
+    const request = invokeRequest.safeParse(message).data;
+    if (request === undefined) return;
+    const answer = (rest: Omit<InvokeAnswer, 'id'>): void => void process.send?.({ id: request.id, ...rest });
+    if (running !== undefined) answer({ isBusy: true });
+    else
+      void invokeWith(request.event).then((error) => answer({ isBusy: false, ...(error !== undefined && { error }) }));
+  });
+
+  if (everyMs === 0) return;
+  for (let due = Date.now(); ; ) {
+    await delay(Math.max(0, due - Date.now()));
+    while (running !== undefined) await running;
+    due = Math.max(due + everyMs, Date.now());
+    await invokeWith(scheduledEvent());
   }
 }
 
 /** The handler's error; `undefined` if the handler succeeded. */
-async function invoke(handler: Handler, deadline: number): Promise<string | undefined> {
+async function invoke(handler: Handler, event: object, deadline: number): Promise<string | undefined> {
   try {
-    await handler(scheduledEvent(), contextOf(deadline));
+    await handler(event, contextOf(deadline));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Task } from '../ecs/core/task.ts';
+import { type EventSourceMapping, mapQueue } from '../lambda/event-source-mapping.ts';
 import { type Death, type Invocation, type LocalFunction, startFunction } from '../lambda/function.ts';
 import { decisionsOf } from './decisions.ts';
 import { type Job, jobsOf, type Model, nameOfJob, observe } from './model.ts';
@@ -42,6 +43,7 @@ export class Session {
   readonly #lost = new Set<string>();
   readonly #log: string;
   readonly #launcher: LocalFunction;
+  readonly #wakeUps: EventSourceMapping;
   #deaths = 0;
   /** The reason why the launcher can't run at all. */
   #trouble: string | undefined;
@@ -62,6 +64,12 @@ export class Session {
       onInvocation: (invocation: Invocation) => this.#invoked(invocation),
     };
     this.#launcher = startFunction(settings, (death) => this.#died(death));
+    this.#wakeUps = mapQueue({
+      queue: world.wakeUps,
+      invoke: (event) => this.#launcher.invoke(event),
+      maxConcurrency: 2,
+      region: world.ecs.region,
+    });
   }
 
   /** Keeps the display up to date until the work is done. Rejects if the work fails, or if the launcher can't run. */
@@ -93,12 +101,13 @@ export class Session {
 
   /** Ends the launcher, so that it launches no more tasks. */
   stopLauncher(): Promise<void> {
+    this.#wakeUps.stop();
     return this.#launcher.stop();
   }
 
   /** Ends everything. A second call doesn't wait. */
   async close(): Promise<void> {
-    await this.#launcher.stop();
+    await this.stopLauncher();
     await this.world.close();
   }
 

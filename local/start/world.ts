@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { ENV } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { ContainerRunner } from '../ecs/container-runner.ts';
+import type { ReceivingQueue } from '../ecs/core/queues.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../ecs/server.ts';
 import type { ContainerView } from '../hcp-terraform/routes/run-page.ts';
 import { type HcpTerraformOptions, type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
@@ -26,6 +27,8 @@ export interface LocalWorld {
   readonly api: HcpApi;
   /** The pools by name. */
   readonly poolIds: ReadonlyMap<string, string>;
+  /** The queue of wake-ups, whose messages invoke the launcher's function. */
+  readonly wakeUps: ReceivingQueue;
   /** The environment of the launcher's function. It contains no variables of the host. */
   readonly launcherEnvironment: Readonly<Record<string, string>>;
   /** Ends all tasks and both servers. A second call ends them immediately. */
@@ -113,10 +116,12 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     agentPools.push({ name, maxAgents, lanes: [{ taskDefinition: definition.family }], apiTokenSecret });
   }
 
+  const wakeUps = ecs.createQueue('wake-ups', { visibilityTimeout: 60, messageRetentionPeriod: 120 });
   return {
     hcpTerraform,
     ecs,
     api,
+    wakeUps: wakeUps.queue,
     poolIds,
     launcherEnvironment: {
       [ENV.hostname]: hcpTerraform.hostname,
@@ -127,10 +132,12 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
       [ENV.subnets]: ecs.subnets.map(({ id }) => id).join(','),
       [ENV.securityGroups]: ecs.securityGroups.join(','),
       [ENV.activePollSeconds]: String(POLLED_EVERY_SECONDS),
+      [ENV.wakeUpsQueueUrl]: wakeUps.url,
       NODE_EXTRA_CA_CERTS: hcpTerraform.caFile,
       AWS_REGION: ecs.region,
       AWS_ENDPOINT_URL_ECS: ecs.url,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: ecs.url,
+      AWS_ENDPOINT_URL_SQS: ecs.url,
       AWS_ACCESS_KEY_ID: ecs.credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: ecs.credentials.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',

@@ -9,6 +9,7 @@ import { ENV, METRICS } from '../../functions/launcher/contract.ts';
 import { agentImage } from '../../local/ecs/agent-image.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
+import { startFunction as startLocalFunction } from '../../local/lambda/function.ts';
 import { archiveOf } from '../../local/start/configurations.ts';
 import { HcpApi } from '../../local/start/hcp-api.ts';
 import { type ColdFunction, startFunction } from './cold-function.ts';
@@ -63,9 +64,8 @@ afterAll(async () => {
   await Promise.all([platform?.close(), aws?.close(), deployment?.remove()]);
 });
 
-/** A new execution environment of the deployed function. */
-function coldFunction(overrides: Record<string, string> = {}, timing = {}): ColdFunction {
-  const environment = {
+function environmentWith(overrides: Record<string, string>): Record<string, string> {
+  return {
     ...deployment.functionEnvironment,
     NODE_EXTRA_CA_CERTS: platform.caFile,
     AWS_REGION: aws.region,
@@ -74,7 +74,11 @@ function coldFunction(overrides: Record<string, string> = {}, timing = {}): Cold
     AWS_ENDPOINT_URL: aws.url,
     ...overrides,
   };
-  const started = startFunction(deployment.functionFolder, environment, timing);
+}
+
+/** A new execution environment of the deployed function. */
+function coldFunction(overrides: Record<string, string> = {}, timing = {}): ColdFunction {
+  const started = startFunction(deployment.functionFolder, environmentWith(overrides), timing);
   functions.push(started);
   return started;
 }
@@ -154,6 +158,47 @@ describe('the deployed launcher', () => {
     await expect.poll(() => wrong.invocations.length, patience).toBe(1);
     expect(wrong.invocations[0]?.error).toMatch(message);
     expect(actions().filter((action) => action === 'RunTask')).toHaveLength(launched);
+  });
+
+  it('sends itself one delayed message if it ends idle and idlePollSeconds is below 60', async () => {
+    const { queue, url } = aws.createQueue('wake-ups', { visibilityTimeout: 60, messageRetentionPeriod: 120 });
+    const idle = coldFunction({ [ENV.idlePollSeconds]: '5', [ENV.wakeUpsQueueUrl]: url });
+    await expect
+      .poll(() => aws.calls().filter(({ action }) => action === 'SendMessage'), patience)
+      .toMatchObject([{ status: 200 }]);
+    const sentAt = Date.now();
+    expect(queue.receive()).toEqual([]);
+    await expect
+      .poll(() => queue.receive().map(({ body }) => JSON.parse(body)), patience)
+      .toEqual([{ kind: 'poll', untilMs: expect.any(Number) }]);
+    expect(Date.now() - sentAt).toBeGreaterThan(3_000);
+    expect(idle.invocations[0]?.error).toBeUndefined();
+  });
+
+  it('serves the run of a nudge at once, although the batch also contains forged nudges', async () => {
+    const lines: string[] = [];
+    const nudged = startLocalFunction(
+      {
+        module: `${deployment.functionFolder}/index.mjs`,
+        environment: environmentWith({}),
+        everyMs: 0,
+        timeoutMs: 12_000,
+        onLine: (line) => lines.push(line),
+        onInvocation: () => undefined,
+      },
+      () => undefined,
+    );
+    const { id: workspaceId } = await api.createWorkspace({ name: 'nudged', poolId: platform.agentPool.id });
+    const archive = await archiveOf('resource "terraform_data" "it" {}\n');
+    const options = { message: 'nudged', planOnly: true, autoApply: false, isDestroy: false };
+    const run = await api.queueRun({ workspaceId, archive, ...options });
+    const bodies = ['{', '{"kind":"nudge","runId":"run-forged"}', JSON.stringify({ kind: 'nudge', runId: run })];
+    expect(await nudged.invoke({ Records: bodies.map((body) => ({ body })) })).toBeUndefined();
+    await nudged.stop();
+    const tasks = aws.tasks(deployment.functionEnvironment[ENV.cluster]);
+    expect(tasks.filter(({ startedBy }) => startedBy === `${run}/plan`)).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('"level":"ERROR"'))).toEqual([]);
+    expect(lines.join('\n')).not.toContain(platform.launcherApiToken);
   });
 
   it('no token is in any log line', () => {

@@ -172,6 +172,13 @@ describe('the stack', () => {
     ]);
   });
 
+  it('has an output with the price of idle polling if idlePollSeconds is below 60', () => {
+    expect(templateOf({ idlePollSeconds: 10 }).findOutputs('IdlePollCost')).toMatchObject({
+      IdlePollCost: { Value: '$1.61 per month' },
+    });
+    expect(templateOf({ idlePollSeconds: 60 }).findOutputs('IdlePollCost')).toEqual({});
+  });
+
   it('derives its names from stackName, so that an account can have two stacks', () => {
     const text = JSON.stringify(templateOf({ stackName: 'Staging' }).toJSON());
     expect(text).toContain('"ClusterName":"Staging"');
@@ -227,7 +234,7 @@ const pools = Array.from({ length: 20 }, (_, i) => ({
 }));
 
 it('a stack with the maximum number of pools stays within AWS’s limits of policies, environment and template', () => {
-  const template = templateOf({ pools, ...REGISTRY_IMAGE }).toJSON();
+  const template = templateOf({ pools, ...REGISTRY_IMAGE, idlePollSeconds: 10 }).toJSON();
   expect(JSON.stringify(template).length).toBeLessThan(1_000_000);
   const resources = Object.values<{ Type: string; Properties: Record<string, unknown> }>(template['Resources']);
   for (const { Type, Properties } of resources) {

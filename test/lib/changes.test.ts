@@ -67,6 +67,12 @@ const GROUP = ['AWS::EC2::SecurityGroup'];
 const ASSOCIATION = 'AWS::Route53Resolver::FirewallRuleGroupAssociation';
 const ROLE = 'AWS::IAM::Role';
 const OF_A_POOL = ['AWS::CloudWatch::Alarm', ...TASKS, 'AWS::IAM::Policy', ROLE, 'AWS::Logs::LogGroup'];
+const OF_IDLE_POLLING = [
+  'AWS::CloudWatch::Alarm',
+  'AWS::Lambda::EventSourceMapping',
+  'AWS::SQS::Queue',
+  'AWS::SQS::QueuePolicy',
+];
 const second = { name: 'b', agentTokenSecret: 'b' };
 const readsS3 = { taskRoleStatements: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: '*' }] };
 const pulled = ({ agentImage }: typeof image) => ({ agentImage: { ...agentImage, copy: false } });
@@ -85,6 +91,8 @@ describe('a deployment', () => {
     ['of another hostname', {}, { hostname: 'tfe.acme.example' }, { replaced: TASKS }],
     ['of more agents', pools({}), pools({ maxAgents: 20, warmAgents: { agents: 2 }, sweepMinutes: 30 }), {}],
     ['of another log retention and schedule', {}, { logRetentionDays: 7, scheduleMinutes: 5 }, {}],
+    ['of idle polling', {}, { idlePollSeconds: 10 }, {}],
+    ['without idle polling', { idlePollSeconds: 10 }, {}, { deleted: OF_IDLE_POLLING }],
     ['of other policies of the task role', pools({}), pools(readsS3), {}],
     ['of another pool', pools({}), pools({}, second), {}],
     ['without a pool', pools({}, second), pools({}), { deleted: OF_A_POOL }],

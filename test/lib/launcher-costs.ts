@@ -1,5 +1,5 @@
 /** The launcher's costs in docs/costs.md, from the same prices as the stack's outputs. */
-import { type CostLine, HOURS } from '../../lib/aws/costs.ts';
+import { type CostLine, HOURS, launcherCost } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
 
 /** The parts of the launcher that cost money while nothing is queued. */
@@ -11,21 +11,18 @@ interface IdleLauncher {
 /** Invocations per month, at one per minute. */
 const INVOCATIONS = HOURS * 60;
 
-/** Gigabyte-seconds of the function's 256 MB. */
-const gbSeconds = (seconds: number): number => seconds * 0.25;
-
 /** Number of metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
 const METRICS_OF_AN_ACTIVE_POOL = 6;
 
 /** Returns the monthly cost of the launcher and its monitoring while nothing is queued. */
 export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] {
-  const { lambdaRequest, lambdaGbSecondArm, logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
+  const { logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
   const invocations = INVOCATIONS.toLocaleString('en');
   return [
     {
       item: 'launcher',
       formula: `${invocations} invocations with 256 MB that take one second each, on arm64, without Lambda's free tier`,
-      usd: INVOCATIONS * (lambdaRequest.usd + gbSeconds(1) * lambdaGbSecondArm.usd),
+      usd: launcherCost(INVOCATIONS, 1),
     },
     {
       item: "launcher's log",
@@ -52,7 +49,7 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
 
 /** Returns the cost of one minute in which the launcher polls continuously because a pool is active. */
 export function activeMinuteCost(): number {
-  return PRICES.lambdaRequest.usd + gbSeconds(55) * PRICES.lambdaGbSecondArm.usd;
+  return launcherCost(1, 55);
 }
 
 /** Returns the cost of a pool's metrics in an hour with jobs. */

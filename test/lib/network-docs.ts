@@ -8,6 +8,7 @@ import {
   HOURS,
   type IdleNetwork,
   idleNetworkCost,
+  idlePollCost,
   jobCost,
   total,
 } from '../../lib/aws/costs.ts';
@@ -67,6 +68,7 @@ export function sections(): Section[] {
     { file: 'README.md', name: 'ways-out', text: readmeModes(count) },
     { file: 'docs/costs.md', name: 'idle', text: idleTable(count) },
     { file: 'docs/costs.md', name: 'launcher', text: launcherTable() },
+    { file: 'docs/costs.md', name: 'idle-poll', text: idlePollTable() },
     { file: 'docs/costs.md', name: 'jobs', text: jobsTable() },
     { file: 'docs/costs.md', name: 'prices', text: pricesTable() },
   ];
@@ -92,6 +94,23 @@ function claimsTable(dnsNames: number): string {
     `| **claim** | ${EGRESS_MODES.map((mode) => CLAIMS[mode].claim).join(' | ')} |`,
     ...stops.map((stop) => `| stops ${stop} | ${EGRESS_MODES.map((mode) => CLAIMS[mode].stops[stop]).join(' | ')} |`),
     `| **what remains possible** | ${EGRESS_MODES.map((mode) => CLAIMS[mode].gap).join(' | ')} |`,
+  ].join('\n');
+}
+
+/** Returns the parts of one interval's price, and the price of other intervals. */
+function idlePollTable(): string {
+  const shown = 10;
+  const lines = idlePollCost(shown);
+  const others = [30, 20, 15, 10, 5];
+  return [
+    `| part, with \`idlePollSeconds\` ${shown} | how | per month |`,
+    '|---|---|---|',
+    ...lines.map(({ item, formula, usd }) => `| ${item} | ${formula} | ${dollars(usd)} |`),
+    `| **total** | in addition to the table above | **${dollars(total(lines))}** |`,
+    '',
+    `| \`idlePollSeconds\` | ${others.join(' | ')} |`,
+    `|---|${others.map(() => '---|').join('')}`,
+    `| in addition, per month | ${others.map((seconds) => dollars(total(idlePollCost(seconds)))).join(' | ')} |`,
   ].join('\n');
 }
 

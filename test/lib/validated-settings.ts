@@ -9,6 +9,7 @@ export const VALIDATED: readonly {
   readonly hostname?: string;
   readonly agentImage?: object;
   readonly network?: object;
+  readonly idlePollSeconds?: number;
 }[] = [
   {},
   { agentImage: { registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7' } },
@@ -26,6 +27,7 @@ export const VALIDATED: readonly {
   { network: { dnsFirewall: false } },
   { network: { guardDuty: true, vpcEndpoints: 'task-start' } },
   { network: { guardDuty: true, egress: 'network-firewall' } },
+  { idlePollSeconds: 10 },
   { hostname },
   { network: { egress: 'network-firewall' } },
   {

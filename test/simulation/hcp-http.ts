@@ -83,8 +83,8 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
 
   /** Records what the tick could not observe. */
   #unseen(request: Asked, fault: FaultKind | undefined): void {
-    // A pool that was looked up by name stays visible until the lookup is repeated.
-    if (request.kind === 'pools') return;
+    // A pool that was looked up by name stays visible until the lookup is repeated. No decision depends on a run's status.
+    if (request.kind === 'pools' || request.kind === 'run') return;
     const { tick } = request;
     // If the combined request fails for a pool, the launcher can still list the pool separately.
     const question = request.kind === 'runs' && !request.withOperations;
@@ -104,7 +104,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     if (request.kind === 'runs') {
       tick.calls.runLists += 1;
       this.#platform.onRunList(this.#environment, secret);
-    } else tick.calls.otherHttp += 1;
+    } else if (request.kind !== 'run') tick.calls.otherHttp += 1;
     const concerns = this.#poolsOf(request);
     const fault = faults.hit(FAULTS, concerns.length === 1 ? concerns[0] : undefined);
     if (fault !== undefined) {
@@ -135,6 +135,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
 
   #answer(request: Asked, secret: string, fault: FaultKind | undefined): Reply<RawAnswer> {
     const { random } = this.#platform;
+    if (request.kind === 'run') return this.#statusOf(request.id, fault);
     switch (fault) {
       case 'hcp-hang':
         return 'silence';
@@ -177,6 +178,17 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     if (request.kind === 'agents') this.#agentsShown(request, document);
     if (fault === 'hcp-truncated') return text(JSON.stringify(document).slice(0, -2));
     return good(fault === 'hcp-changed-shape' ? changedShape(document, random) : document);
+  }
+
+  /** The answer about a single run. It has its own rate limit, so it never asks the client to wait with other requests. */
+  #statusOf(id: string, fault: FaultKind | undefined): Reply<RawAnswer> {
+    const run = this.#platform.hcp.run(id);
+    if (fault === 'hcp-hang') return 'silence';
+    if (fault === 'hcp-connection-reset') return { error: Object.assign(new Error(API_TOKEN), { code: 'ECONNRESET' }) };
+    if (fault === 'hcp-429') return refused(429, { 'x-ratelimit-reset': '0.5' });
+    if (fault === 'hcp-token-rotated') return refused(401);
+    if (fault !== undefined && fault !== 'hcp-slow') return refused(500);
+    return run === undefined ? refused(404) : good({ data: { id, type: 'runs', attributes: { status: run.status } } });
   }
 
   /** Hides what this world's HCP Terraform doesn't show, and records what it shows. */
@@ -260,7 +272,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     if (request.kind === 'pools') {
       return pools.filter(({ organization }) => organization === request.organization).map(({ name }) => name);
     }
-    return pools.filter(({ id }) => id === request.id).map(({ name }) => name);
+    return request.kind === 'run' ? [] : pools.filter(({ id }) => id === request.id).map(({ name }) => name);
   }
 
   /** Asks the client that uses this token to wait. */
@@ -285,7 +297,8 @@ type Request =
   | (Paged & { readonly kind: 'runs'; readonly pools: string[]; readonly withOperations: boolean })
   | (Paged & { readonly kind: 'pools'; readonly organization: string })
   | (Paged & { readonly kind: 'pool'; readonly id: string })
-  | (Paged & { readonly kind: 'agents'; readonly id: string });
+  | (Paged & { readonly kind: 'agents'; readonly id: string })
+  | (Paged & { readonly kind: 'run'; readonly id: string });
 
 type Asked = Request & { readonly tick: TickRecord };
 
@@ -306,7 +319,7 @@ function requestOf(pathAndQuery: string): Request {
   const [path = '', queryText = ''] = pathAndQuery.split('?');
   const query = Object.fromEntries(new URLSearchParams(queryText));
   const [, kind = '', name = '', rest = ''] =
-    /^\/api\/v2\/(organizations|agent-pools)\/([^/]+)(?:\/(.+))?$/.exec(path) ?? [];
+    /^\/api\/v2\/(organizations|agent-pools|runs)\/([^/]+)(?:\/(.+))?$/.exec(path) ?? [];
   const paged = { path: path.slice('/api/v2'.length), query, page: Number(query['page[number]'] ?? '1') };
   if (kind === 'organizations' && rest === 'runs') {
     const pools = (query['filter[agent_pool_names]'] ?? '').split(',');
@@ -317,6 +330,7 @@ function requestOf(pathAndQuery: string): Request {
   }
   if (kind === 'agent-pools' && rest === 'agents') return { ...paged, kind: 'agents', id: name };
   if (kind === 'agent-pools' && rest === '') return { ...paged, kind: 'pool', id: name };
+  if (kind === 'runs' && rest === '') return { ...paged, kind: 'run', id: name };
   throw new Error(`The simulated HCP Terraform does not know ${path}`);
 }
 

@@ -211,7 +211,8 @@ export class HcpWorld {
 
   // -- Runs
 
-  createRun(eventId: number, what: RunCreated): void {
+  /** @returns the run's id */
+  createRun(eventId: number, what: RunCreated): string {
     const workspace = this.#workspaceOf(what);
     const configuration = { ...CONFIGURATION, id: `cv-${eventId}`, workspaceId: workspace.id };
     const planOnly = what.operation === 'plan_only';
@@ -221,6 +222,7 @@ export class HcpWorld {
     this.#runs.set(run.id, run);
     this.#events.trace?.(`${run.id} created`);
     if (planOnly || workingRun(this.#platform.world, workspace.id) === undefined) this.#begin(run);
+    return run.id;
   }
 
   #workspaceOf({ pool, workspace }: RunCreated): Workspace {

@@ -8,6 +8,7 @@ import type { Launcher } from './launcher.ts';
 import type { Promises } from './promises.ts';
 import type { Random } from './random.ts';
 import type { ScenarioPool, WorldSettings } from './scenario.ts';
+import type { SimulatedQueue } from './wake-ups.ts';
 import { type Environment, tickRecord } from './wire.ts';
 
 const MINUTE_MS = 60_000;
@@ -26,6 +27,8 @@ export interface HostParts {
   readonly cloud: Cloud;
   readonly random: Random;
   readonly promises: () => Promises;
+  /** The queue of wake-ups; `undefined` if the world has none. */
+  readonly queue: () => SimulatedQueue | undefined;
   readonly idle: () => boolean;
   readonly trace: ((what: string) => void) | undefined;
 }
@@ -33,10 +36,12 @@ export interface HostParts {
 /** A warm execution environment with its state. */
 interface Warm {
   readonly environment: Environment;
-  readonly invocation: Parameters<Launcher['runInvocation']>[0];
+  readonly woken: InstanceType<Launcher['WokenInvocations']>;
   retired: boolean;
   /** Number of invocations so far, including the current one. */
   invocations: number;
+  /** Called when the current invocation has ended. */
+  over: (succeeded: boolean) => void;
 }
 
 /** Lambda and its schedule: environments can be cold, warm, frozen or killed, and invocations can come late, twice or never. */
@@ -66,6 +71,8 @@ export class LambdaHost {
       if (faults.hit(['schedule-missed']) !== undefined)
         return this.#parts.promises().disturbed(undefined, atMs + MINUTE_MS);
       const late = faults.hit(['schedule-late']) === undefined ? random.between(0, 300) : random.between(3000, 50_000);
+      // The chain of a late invocation overlaps with the next one.
+      if (late > 300) this.#parts.promises().chained();
       time.after(late, () => this.invoke());
       if (faults.hit(['schedule-repeated']) !== undefined) {
         this.#parts.promises().crowded();
@@ -87,14 +94,22 @@ export class LambdaHost {
     this.recycle();
   }
 
-  invoke(): void {
+  /**
+   * @param event contains wake-ups, unless the schedule or a person invokes the launcher
+   * @param ended called when the invocation has ended
+   */
+  invoke(event: object = {}, ended: (succeeded: boolean) => void = () => undefined): void {
     const { platform, random, trace } = this.#parts;
     const { time, faults } = platform;
-    if (this.#warm.length >= MOST_ENVIRONMENTS) return;
+    if (this.#warm.length >= MOST_ENVIRONMENTS) {
+      ended(false);
+      return;
+    }
     const idle = this.#warm.find(({ environment, retired }) => !environment.busy && !retired);
     const warm = idle ?? this.#cold();
     const { environment } = warm;
     environment.busy = true;
+    warm.over = ended;
     warm.invocations += 1;
     const { invocations } = warm;
     this.invocations += 1;
@@ -106,29 +121,30 @@ export class LambdaHost {
     time.at(startMs, () => {
       if (!environment.alive) return;
       time.woke();
-      this.#run(warm, startMs + TIMEOUT_MS - RESERVE_MS);
+      this.#run(warm, event, startMs + TIMEOUT_MS - RESERVE_MS);
       time.at(startMs + TIMEOUT_MS, () => {
         if (this.#kill(warm, invocations)) this.#parts.promises().invocationEnded('killed by its timeout');
       });
     });
   }
 
-  #run(warm: Warm, deadlineMs: number): void {
+  #run(warm: Warm, event: object, deadlineMs: number): void {
     const { launcher, promises, trace } = this.#parts;
-    const over = (): void => {
+    const over = (succeeded: boolean): void => {
       warm.environment.busy = false;
+      warm.over(succeeded);
       if (warm.retired) this.#warm = this.#warm.filter((other) => other !== warm);
       trace?.(`environment ${warm.environment.number} is done`);
     };
-    launcher.runInvocation(warm.invocation, deadlineMs).then(
+    warm.woken.run(launcher.wokenBy(event), deadlineMs).then(
       (last) => {
-        over();
-        if (launcher.hasErrors(last)) {
+        over(last === undefined || !launcher.hasErrors(last));
+        if (last !== undefined && launcher.hasErrors(last)) {
           for (const { errors } of last.pools) for (const { message } of errors) promises().sent(message);
         }
       },
       (error: unknown) => {
-        over();
+        over(false);
         promises().invocationEnded({ rejected: error });
       },
     );
@@ -141,6 +157,7 @@ export class LambdaHost {
     this.#warm = this.#warm.filter((other) => other !== warm);
     this.#parts.trace?.(`environment ${warm.environment.number} killed`);
     this.#parts.promises().invocationKilled();
+    warm.over(false);
     return true;
   }
 
@@ -171,7 +188,8 @@ export class LambdaHost {
       environment,
       retired: false,
       invocations: 0,
-      invocation: {
+      over: () => undefined,
+      woken: new launcher.WokenInvocations({
         tick: async (until) => {
           this.#ticks += 1;
           const record = tickRecord(this.#ticks, environment.number, time.now());
@@ -196,7 +214,13 @@ export class LambdaHost {
         pollBudget,
         clock,
         activePollMs: config.activePollMs,
-      },
+        idlePollMs: config.idlePollMs,
+        activeCost: launcher.activeCostOf(config.pools),
+        wakeUps: this.#parts.queue()?.clientOf(environment),
+        runStatuses: new launcher.RunStatusReader(http, config.apiTokenSecret),
+        notSent: ({ message }) => this.#parts.promises().sent(message),
+        notFollowed: (runId) => this.#parts.promises().sent(runId),
+      }),
     };
     this.#warm.push(warm);
     return warm;
@@ -276,6 +300,7 @@ export function environmentOf(settings: WorldSettings): Record<string, string> {
     [ENV.subnets]: 'subnet-1,subnet-2',
     [ENV.securityGroups]: 'sg-1',
     [ENV.activePollSeconds]: String(settings.activePollMs / 1000),
+    ...(settings.idlePollMs !== undefined && { [ENV.idlePollSeconds]: String(settings.idlePollMs / 1000) }),
     [ENV.startDeadlineSeconds]: String(settings.startDeadlineMs / 1000),
     ...(settings.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(settings.agentsCeiling) }),
   };

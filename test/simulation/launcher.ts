@@ -4,30 +4,40 @@ import { EcsTasks } from '../../functions/launcher/adapters/ecs/client.ts';
 import { HcpTerraformClient } from '../../functions/launcher/adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { POLLS_PER_MINUTE } from '../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { RunStatusReader } from '../../functions/launcher/adapters/hcp-terraform/run-statuses.ts';
 import { parseConfig } from '../../functions/launcher/config.ts';
-import { hasErrors, runInvocation } from '../../functions/launcher/invocation.ts';
+import { activeCostOf } from '../../functions/launcher/core/wake-up.ts';
+import { hasErrors } from '../../functions/launcher/invocation.ts';
 import { TickReport } from '../../functions/launcher/report.ts';
 import { tick } from '../../functions/launcher/tick.ts';
+import { wokenBy } from '../../functions/launcher/wake-ups.ts';
+import { WokenInvocations } from '../../functions/launcher/woken-invocation.ts';
 
 /** The parts of the launcher that the simulation runs, from the real launcher or from a mutant. */
 export interface Launcher {
   readonly tick: typeof tick;
-  readonly runInvocation: typeof runInvocation;
+  readonly WokenInvocations: typeof WokenInvocations;
+  readonly wokenBy: typeof wokenBy;
+  readonly activeCostOf: typeof activeCostOf;
   readonly hasErrors: typeof hasErrors;
   readonly parseConfig: typeof parseConfig;
   readonly HcpTerraformClient: typeof HcpTerraformClient;
   readonly HcpTerraformHttp: typeof HcpTerraformHttp;
+  readonly RunStatusReader: typeof RunStatusReader;
   readonly EcsTasks: typeof EcsTasks;
   readonly TickReport: typeof TickReport;
 }
 
 export const LAUNCHER: Launcher = {
   tick,
-  runInvocation,
+  WokenInvocations,
+  wokenBy,
+  activeCostOf,
   hasErrors,
   parseConfig,
   HcpTerraformClient,
   HcpTerraformHttp,
+  RunStatusReader,
   EcsTasks,
   TickReport,
 };
@@ -43,6 +53,12 @@ export async function loadLauncher(folder: string): Promise<Launcher> {
   const invocation: typeof import('../../functions/launcher/invocation.ts') = await import(url('invocation.ts'));
   const config: typeof import('../../functions/launcher/config.ts') = await import(url('config.ts'));
   const report: typeof import('../../functions/launcher/report.ts') = await import(url('report.ts'));
+  const wakeUps: typeof import('../../functions/launcher/wake-ups.ts') = await import(url('wake-ups.ts'));
+  const woken: typeof import('../../functions/launcher/woken-invocation.ts') = await import(url('woken-invocation.ts'));
+  const wakeUp: typeof import('../../functions/launcher/core/wake-up.ts') = await import(url('core/wake-up.ts'));
+  const statuses: typeof import('../../functions/launcher/adapters/hcp-terraform/run-statuses.ts') = await import(
+    url('adapters/hcp-terraform/run-statuses.ts')
+  );
   const ecs: typeof import('../../functions/launcher/adapters/ecs/client.ts') = await import(
     url('adapters/ecs/client.ts')
   );
@@ -54,11 +70,14 @@ export async function loadLauncher(folder: string): Promise<Launcher> {
   );
   return {
     tick: tickModule.tick,
-    runInvocation: invocation.runInvocation,
+    WokenInvocations: woken.WokenInvocations,
+    wokenBy: wakeUps.wokenBy,
+    activeCostOf: wakeUp.activeCostOf,
     hasErrors: invocation.hasErrors,
     parseConfig: config.parseConfig,
     HcpTerraformClient: hcp.HcpTerraformClient,
     HcpTerraformHttp: http.HcpTerraformHttp,
+    RunStatusReader: statuses.RunStatusReader,
     EcsTasks: ecs.EcsTasks,
     TickReport: report.TickReport,
   };

@@ -682,6 +682,30 @@ export const MUTANTS: readonly Mutant[] = [
       'errors.map(({ system, fault, message, cause }) => ({ system, fault, message, cause: String(cause) }))',
     ),
   ),
+  // -- Wake-ups
+  one(
+    'a chain of poll messages never ends',
+    [5],
+    edit(
+      'core/wake-up.ts',
+      'return untilMs !== undefined && untilMs > nowMs && untilMs <= nowMs + MINUTE_MS ? untilMs : undefined;',
+      'return untilMs === undefined ? undefined : nowMs + MINUTE_MS;',
+    ),
+    edit('core/wake-up.ts', 'if (pendingMs > nowMs + intervalMs / 2) return undefined;', ''),
+    'idle-polls',
+  ),
+  one(
+    'a run of a nudge that can’t be read fails the invocation',
+    [1],
+    edit('woken-invocation.ts', 'notFollowed(runId);', 'throw error;'),
+    'nudges',
+  ),
+  one(
+    'the runs of nudges are followed until they are queued, however long that takes',
+    [1],
+    edit('core/wake-up.ts', 'FOLLOW_MS = 8_000', 'FOLLOW_MS = 600_000'),
+    'nudges',
+  ),
 ];
 
 const LAUNCHER = fileURLToPath(new URL('../../functions/launcher', import.meta.url));

@@ -60,6 +60,7 @@ const START_FAULTS = [
   'start-registers-then-exits',
   'start-takes-no-job',
 ] as const;
+const WAKE_UP_FAULTS = ['wake-up-lost', 'wake-up-repeated', 'wake-up-late', 'wake-up-changed'] as const;
 const SCHEDULE_FAULTS = ['schedule-missed', 'schedule-late', 'schedule-repeated', 'invocation-killed'] as const;
 
 /** The ranges from which the worlds of a profile are drawn. A range is [least, most]. */
@@ -98,6 +99,8 @@ interface Profile {
   readonly sweepMinutes?: readonly number[];
   /** Idle windows of warm agents, to draw from. */
   readonly warmIdleSeconds?: readonly number[];
+  /** Time between polls while every pool is idle, to draw from. */
+  readonly idlePollMs?: readonly number[];
   /** Settings that all worlds of the profile have. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -434,6 +437,49 @@ export const PROFILES = {
     maxAgents: [20, 600],
     always: { ecsPageCap: 100, runsPageCap: 100 },
   },
+  // Messages invoke the launcher between two scheduled invocations, while nothing runs.
+  'idle-polls': {
+    ...SMALL,
+    lastsMs: [10 * MINUTE, 30 * MINUTE],
+    faults: [
+      ...WAKE_UP_FAULTS,
+      ...WAKE_UP_FAULTS,
+      ...SCHEDULE_FAULTS,
+      'hcp-5xx',
+      'hcp-429',
+      'hcp-slow',
+      'ecs-throttled',
+      'start-slow',
+    ],
+    windows: [0, 5],
+    others: [...LAMBDA_LIFE, ...PEOPLE, 'assessment'],
+    otherEvents: [0, 5],
+    ceiling: 0.15,
+    pools: [1, 6],
+    activePollMs: [10, 10, 15, 30].map((s) => s * SECOND),
+    idlePollMs: [5, 10, 10, 20, 45].map((s) => s * SECOND),
+  },
+  // Each new run sends a nudge.
+  nudges: {
+    ...SMALL,
+    runs: [4, 16],
+    faults: [
+      ...WAKE_UP_FAULTS,
+      ...WAKE_UP_FAULTS,
+      ...SCHEDULE_FAULTS,
+      'hcp-5xx',
+      'hcp-429',
+      'hcp-hang',
+      'ecs-throttled',
+      'ecs-lost-response',
+    ],
+    windows: [0, 5],
+    others: [...LAMBDA_LIFE, ...PEOPLE, 'assessment', 'foreign-agent'],
+    otherEvents: [0, 5],
+    idlePollMs: [10, 60, 60].map((s) => s * SECOND),
+    activePollMs: [10, 10, 15, 30].map((s) => s * SECOND),
+    always: { nudges: true },
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -466,7 +512,12 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const drawn = { ...settingsOf(random.stream('settings'), rules), ...rules.always };
   // A token that can't list agents can't look a pool up by its name.
   const pools = drawn.pools.map((pool) => ({ ...pool, idGiven: pool.idGiven || !drawn.agentsVisible }));
-  const settings = { ...withinLimits(withLanes(lanes, { ...drawn, pools }, rules)), ...rules.always };
+  const idlePollMs = random.stream('idle-polls').among(rules.idlePollMs ?? []);
+  const settings = {
+    ...withinLimits(withLanes(lanes, { ...drawn, pools }, rules)),
+    ...rules.always,
+    ...(idlePollMs !== undefined && { idlePollMs }),
+  };
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));

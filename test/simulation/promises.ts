@@ -98,6 +98,9 @@ export class Promises {
   /** The limits before a deployment, by pool. Running invocations still use them for a while. */
   readonly #before = new Map<string, { maxAgents: number; warm: number; untilMs: number; warmUntilMs: number }>();
   #watches: Watch[] = [];
+  #idleTicksAtMs: number[] = [];
+  /** When something began one more chain of idle polls. */
+  #chainsAtMs: number[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
   /** When the last invocation that uses earlier lanes has ended. */
   #lanesSettledAtMs = Number.NEGATIVE_INFINITY;
@@ -549,6 +552,7 @@ export class Promises {
     // Ignore pools with sweeps, because a sweep can be due.
     const sweeps = this.#parts.settings.pools.some(({ standing }) => standing !== undefined);
     if (idle && !sweeps) this.#idleTickIsCheap(record, environment);
+    if (idle) this.#idlePollingIsBounded();
     environment.settled = true;
   }
 
@@ -612,6 +616,30 @@ export class Promises {
         `an idle tick made ${calls.runLists}+${calls.otherHttp} requests to HCP Terraform and these calls of ECS: ${calls.ecs.join()}`,
       );
     }
+  }
+
+  /**
+   * Promise 5: while nothing runs, the launcher polls about every `idlePollMs`. Each invocation in addition to the schedule, and each
+   * fault of a wake-up, can begin one more chain of polls, which ends within two minutes.
+   */
+  #idlePollingIsBounded(): void {
+    const { idlePollMs } = this.#parts.settings;
+    if (idlePollMs === undefined) return;
+    const now = this.#parts.time.now();
+    this.#idleTicksAtMs = [...this.#idleTicksAtMs.filter((at) => at > now - MINUTE_MS), now];
+    this.#chainsAtMs = this.#chainsAtMs.filter((at) => at > now - 3 * MINUTE_MS);
+    const aMinute = Math.ceil(MINUTE_MS / idlePollMs);
+    const most = (1 + this.#chainsAtMs.length) * (aMinute + 1) + 2;
+    if (this.#idleTicksAtMs.length > most)
+      this.#break(
+        5,
+        `${this.#idleTicksAtMs.length} idle ticks within a minute, although one comes every ${idlePollMs / 1000} s`,
+      );
+  }
+
+  /** Something can begin one more chain of idle polls. */
+  chained(): void {
+    this.#chainsAtMs.push(this.#parts.time.now());
   }
 
   /** Promise 9: if the tick can't observe something, it reports an error, and doesn't decide on that data. */
@@ -699,6 +727,7 @@ export class Promises {
 
   /** There was an invocation in addition to the schedule. It uses the same request budget. */
   crowded(): void {
+    this.chained();
     this.#crowdedAtMs = this.#parts.time.now();
   }
 

@@ -78,7 +78,12 @@ export type FaultKind =
   | 'schedule-missed'
   | 'schedule-late'
   | 'schedule-repeated'
-  | 'invocation-killed';
+  | 'invocation-killed'
+  // The queue of wake-ups
+  | 'wake-up-lost'
+  | 'wake-up-repeated'
+  | 'wake-up-late'
+  | 'wake-up-changed';
 
 export interface FaultWindow {
   readonly kind: 'fault';
@@ -179,6 +184,10 @@ export interface WorldSettings {
   readonly pools: readonly ScenarioPool[];
   readonly agentsCeiling: number | undefined;
   readonly activePollMs: number;
+  /** Absent: only the schedule polls while every pool is idle. */
+  readonly idlePollMs?: number;
+  /** Whether each new run sends a nudge. */
+  readonly nudges?: true;
   readonly startDeadlineMs: number;
   /** After this time without a job, the container's watchdog ends the agent. */
   readonly idleWindowMs: number;

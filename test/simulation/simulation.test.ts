@@ -67,7 +67,22 @@ describe('the simulation', () => {
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
-  it.each(['all', 'warm', 'warm-lanes', 'warm-licence', 'warm-failing', 'sweeps', 'rephased'] as const)(
+  it('serves a job although SQS repeats every message, because idle polls leave the request budget to jobs', async () => {
+    const scenario = withEvents(scenarioOf('idle.437', 'idle-polls'), ({ id }) => id === 1 || id === 6);
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
+  it.each([
+    'all',
+    'warm',
+    'warm-lanes',
+    'warm-licence',
+    'warm-failing',
+    'sweeps',
+    'rephased',
+    'idle-polls',
+    'nudges',
+  ] as const)(
     'draws only settings that the function accepts, even after each deployment, for the profile %s',
     (profile) => {
       for (let world = 0; world < 150; world += 1) {

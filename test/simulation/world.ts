@@ -12,6 +12,7 @@ import { type BrokenPromise, Promises } from './promises.ts';
 import { hashOf, Random } from './random.ts';
 import type { Scenario, ScenarioEvent, WorldSettings } from './scenario.ts';
 import { VirtualTime } from './virtual-time.ts';
+import { SimulatedQueue } from './wake-ups.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -140,15 +141,27 @@ export async function simulate(
     cloud,
     random: random.stream('lambda'),
     promises: () => promises,
+    queue: () => queue,
     idle: quiet,
     trace: tell,
   });
+  const queue =
+    settings.idlePollMs === undefined && settings.nudges === undefined
+      ? undefined
+      : new SimulatedQueue({
+          time,
+          random: random.stream('wake-ups'),
+          faults,
+          invoke: (event, over) => host.invoke(event, over),
+          chained: () => promises.chained(),
+          trace: tell,
+        });
 
   const people = random.stream('people');
   for (const event of scenario.events) {
     time.at(WORLD_STARTS_MS + event.atMs, () => {
       tell?.(`event ${event.id}: ${event.kind}`);
-      happen(event, { hcp, ecs, containers, host, promises, people, faults, time, settings, launcher });
+      happen(event, { hcp, ecs, containers, host, queue, promises, people, faults, time, settings, launcher });
     });
   }
   host.schedule(WORLD_STARTS_MS + random.stream('schedule').whole(0, MINUTE_MS - 1));
@@ -203,6 +216,7 @@ interface Stage {
   readonly ecs: EcsWorld;
   readonly containers: Containers;
   readonly host: LambdaHost;
+  readonly queue: SimulatedQueue | undefined;
   readonly promises: Promises;
   readonly people: Random;
   readonly faults: Faults;
@@ -214,13 +228,17 @@ interface Stage {
 /** Makes one external event happen. */
 function happen(
   event: ScenarioEvent,
-  { hcp, ecs, containers, host, promises, people, faults, time, settings, launcher }: Stage,
+  { hcp, ecs, containers, host, queue, promises, people, faults, time, settings, launcher }: Stage,
 ): void {
   if (event.kind !== 'fault' && event.kind !== 'run') faults.count(event.kind);
   switch (event.kind) {
-    case 'run':
-      hcp.createRun(event.id, event);
+    case 'run': {
+      const runId = hcp.createRun(event.id, event);
+      if (settings.nudges === undefined) return;
+      promises.crowded();
+      queue?.send({ kind: 'nudge', runId }, 0);
       return;
+    }
     case 'cancel':
       hcp.cancelRun(event.run);
       return;

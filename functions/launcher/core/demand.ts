@@ -68,11 +68,23 @@ const STATUSES: Readonly<Record<string, Meaning>> = {
  */
 const AFTER_PLAN: readonly string[] = ['post_plan_running', 'policy_checking'];
 
+/** The statuses with the meaning `person` that a run passes on its own if it is applied automatically. */
+const PASSED_AUTOMATICALLY: readonly string[] = ['planned', 'post_plan_completed', 'cost_estimated', 'policy_checked'];
+
 /** The statuses of queued and running jobs. A run with a running job shows which agent is busy. */
 export const JOB_STATUSES: readonly string[] = ['plan_queued', 'apply_queued', 'planning', 'applying'];
 
 /** The statuses of the runs to list: the statuses of jobs, and the post-plan statuses. */
 export const OBSERVED_STATUSES: readonly string[] = [...JOB_STATUSES, ...AFTER_PLAN];
+
+/**
+ * Whether a run is on its way to a queue: HCP Terraform itself moves it on. `planned` is included, because a run that is applied
+ * automatically passes it without a person. An unknown status is not.
+ */
+export function isOnItsWay(status: string): boolean {
+  const meaning = Object.hasOwn(STATUSES, status) ? STATUSES[status] : undefined;
+  return meaning === 'platform' || meaning === 'after-plan' || PASSED_AUTOMATICALLY.includes(status);
+}
 
 /**
  * The demand of one pool's runs. Pages can shift while they are read, so a run may be listed twice. Its last occurrence counts.

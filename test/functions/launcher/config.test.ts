@@ -62,6 +62,9 @@ describe('the environment', () => {
         agentsCeiling: undefined,
       },
       activePollMs: 10_000,
+      idlePollMs: 60_000,
+      wakeUpsQueueUrl: undefined,
+      apiTokenSecret: 'acme/api-token',
     });
   });
 
@@ -145,6 +148,12 @@ describe('the environment', () => {
 
   it.each([
     [ENV.activePollSeconds, '0', { activePollMs: 0 }],
+    [ENV.idlePollSeconds, '10', { idlePollMs: 10_000 }],
+    [
+      ENV.wakeUpsQueueUrl,
+      'https://sqs.eu-central-1.amazonaws.com/1/q',
+      { wakeUpsQueueUrl: 'https://sqs.eu-central-1.amazonaws.com/1/q' },
+    ],
     [ENV.startDeadlineSeconds, '600', { tick: { limits: { startDeadlineMs: 600_000 } } }],
     [ENV.agentsCeiling, '1', { tick: { agentsCeiling: 1 } }],
     [ENV.assignPublicIp, 'ENABLED', { placement: { assignPublicIp: 'ENABLED' } }],
@@ -183,6 +192,7 @@ describe('a variable of the environment', () => {
     [ENV.subnets, Array.from({ length: 16 }, (_, n) => `s${n}`).join()],
     [ENV.securityGroups, 'a,b,c,d,e'],
     [ENV.activePollSeconds, '60'],
+    [ENV.idlePollSeconds, '5', '60'],
     [ENV.startDeadlineSeconds, '30', '3600'],
     [ENV.agentsCeiling, '999999999'],
   ])('%s can have its minimum and its maximum', (name, ...values) => {
@@ -200,6 +210,8 @@ describe('a variable of the environment', () => {
     [ENV.securityGroups, ' , ', 'a,b,c,d,e,f'],
     [ENV.assignPublicIp, 'yes'],
     [ENV.activePollSeconds, '61', '1.5', ' 1', '1 s', '-1', 'often', ''],
+    [ENV.idlePollSeconds, '0', '4', '61', '7.5', ''],
+    [ENV.wakeUpsQueueUrl, 'wake-ups', ''],
     [ENV.startDeadlineSeconds, '1', '29', '3601'],
     [ENV.agentsCeiling, '-1', '0', '1000000000000', ''],
   ])('%s can’t have other values', (name, ...values) => {
@@ -294,6 +306,8 @@ describe('a variable of the environment', () => {
     [ENV.securityGroups, /1 to 5 security group ids/],
     [ENV.assignPublicIp, /DISABLED or ENABLED/],
     [ENV.activePollSeconds, /integer from 0 to 60/],
+    [ENV.idlePollSeconds, /integer from 5 to 60/],
+    [ENV.wakeUpsQueueUrl, /URL of an SQS queue, or no value/],
     [ENV.startDeadlineSeconds, /integer from 30 to 3600/],
     [ENV.agentsCeiling, /integer of at least 1, or no value/],
   ])('%s is refused with what is allowed', (name, allowed) => {

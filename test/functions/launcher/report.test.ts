@@ -331,6 +331,20 @@ describe('a tick’s log line', () => {
   });
 });
 
+describe('a wake-up that can’t be sent', () => {
+  it('is an error in the log and counts as a failed tick, because idle polling ends until the next minute', () => {
+    report.wakeUpNotSent(failure('SQS', 'rejected'));
+    expect(lines).toEqual([
+      {
+        level: 'error',
+        message: 'wake-up not sent',
+        attributes: { system: 'SQS', fault: 'rejected', message: 'SQS: no' },
+      },
+    ]);
+    expect(blobs).toEqual([{ dimensions: {}, metrics: { [METRICS.failedTicks]: [1] } }]);
+  });
+});
+
 describe('a tick’s metrics', () => {
   it('consist of one blob per pool and one for the launcher', () => {
     reportOn(launching);

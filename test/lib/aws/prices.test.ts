@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dollars, idleNetworkCost, jobCost, total } from '../../../lib/aws/costs.ts';
+import { dollars, idleNetworkCost, idlePollCost, jobCost, total } from '../../../lib/aws/costs.ts';
 import { PRICES } from '../../../lib/aws/prices.ts';
 import { activePoolHourCost, idleLauncherCost } from '../launcher-costs.ts';
 import { templateOf } from '../synthesis.ts';
@@ -40,6 +40,35 @@ describe('the idle cost of a launcher', () => {
       'custom metrics': 0.3,
     });
     expect(activePoolHourCost()).toBeCloseTo((6 * 0.3) / 730, 8);
+  });
+});
+
+describe('the cost of idle polling', () => {
+  it.each([
+    [60, 0],
+    [59, 0.692],
+    [30, 0.692],
+    [20, 0.921],
+    [10, 1.609],
+    [5, 2.984],
+  ])('every %i s is $%d per month, in addition to the scheduled polls', (idlePollSeconds, usd) => {
+    expect(total(idlePollCost(idlePollSeconds))).toBeCloseTo(usd, 3);
+  });
+
+  it('is less than $2 per month every 10 s', () => {
+    expect(total(idlePollCost(10))).toBeLessThan(2);
+  });
+
+  it('is the sum of these parts', () => {
+    const byItem = Object.fromEntries(idlePollCost(10).map(({ item, usd }) => [item, Number(usd.toFixed(4))]));
+    // Five polls per minute between two scheduled ones; five connections with three requests per minute each.
+    expect(byItem).toEqual({
+      invocations: 0.7738,
+      log: 0.1095,
+      messages: 0.2628,
+      'waiting for messages': 0.2628,
+      alarm: 0.2,
+    });
   });
 });
 

@@ -21,7 +21,7 @@ const other = {
   maxAgents: 3,
 };
 const settings = { ...REGISTRY_IMAGE, pools: [...LEAST.pools, { ...other, agentTokenSecret: 'acme-two/agent-token' }] };
-const template = templateOf({ ...settings, agentsCeiling: 20 });
+const template = templateOf({ ...settings, agentsCeiling: 20, idlePollSeconds: 10 });
 const variables = variablesOf(template);
 
 describe("the function's environment", () => {
@@ -43,6 +43,7 @@ describe("the function's environment", () => {
       [ENV.apiTokenSecret]: 'acme/api-token',
       [ENV.cluster]: 'AgentLauncher',
       [ENV.activePollSeconds]: '10',
+      [ENV.idlePollSeconds]: '10',
       [ENV.startDeadlineSeconds]: '300',
       [ENV.agentsCeiling]: '20',
       [ENV.assignPublicIp]: 'DISABLED',
@@ -56,7 +57,7 @@ describe("the function's environment", () => {
   });
 
   it('is accepted by the launcher', () => {
-    expect(configOf(template).pools.map(({ name, organization }) => [name, organization])).toEqual([
+    expect(configOf(templateOf(settings)).pools.map(({ name, organization }) => [name, organization])).toEqual([
       ['default', 'acme'],
       ['other', 'acme-two'],
     ]);
@@ -124,6 +125,80 @@ describe('the function', () => {
   });
 });
 
+describe('the queue of wake-ups', () => {
+  it('exists only if idlePollSeconds is below 60, with everything that belongs to it', () => {
+    const without = templateOf({ ...settings, idlePollSeconds: 60 });
+    for (const type of ['AWS::SQS::Queue', 'AWS::SQS::QueuePolicy', 'AWS::Lambda::EventSourceMapping']) {
+      without.resourceCountIs(type, 0);
+      templateOf({ ...settings, idlePollSeconds: 59 }).resourceCountIs(type, 1);
+    }
+    expect(variablesOf(without)).not.toHaveProperty(ENV.wakeUpsQueueUrl);
+    expect(variablesOf(without)).toMatchObject({ [ENV.idlePollSeconds]: '60' });
+    expect(statementsOf(without).filter(({ Action }) => Action.some((action) => action.startsWith('sqs:')))).toEqual(
+      [],
+    );
+  });
+
+  it('forgets a message after two minutes, and shows a failed batch again once at most', () => {
+    template.hasResourceProperties('AWS::SQS::Queue', {
+      QueueName: Match.absent(),
+      SqsManagedSseEnabled: true,
+      MessageRetentionPeriod: 120,
+      VisibilityTimeout: 60,
+      RedrivePolicy: Match.absent(),
+      DelaySeconds: Match.absent(),
+    });
+    const [queue] = Object.values(template.findResources('AWS::SQS::Queue'));
+    const [launcher] = Object.values(template.findResources('AWS::Lambda::Function'));
+    // Lambda refuses a queue whose visibility timeout is shorter than the function's timeout.
+    expect(queue?.['Properties'].VisibilityTimeout).toBeGreaterThanOrEqual(launcher?.['Properties'].Timeout);
+    // A message with the longest delay is still delivered, and isn't received a third time.
+    const { MessageRetentionPeriod: retention, VisibilityTimeout: visibility } = queue?.['Properties'] ?? {};
+    expect(retention).toBeGreaterThan(59 + 30);
+    expect(2 * visibility).toBeGreaterThanOrEqual(retention);
+  });
+
+  it('refuses requests without TLS', () => {
+    template.hasResourceProperties('AWS::SQS::QueuePolicy', {
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({
+            Action: 'sqs:*',
+            Effect: 'Deny',
+            Principal: { AWS: '*' },
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          }),
+        ],
+      },
+    });
+  });
+
+  it('invokes the launcher without a batching window and at most twice at the same time', () => {
+    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      BatchSize: 10,
+      MaximumBatchingWindowInSeconds: Match.absent(),
+      ScalingConfig: { MaximumConcurrency: 2 },
+      FunctionName: { Ref: Match.stringLikeRegexp('^LauncherFunction') },
+      EventSourceArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^LauncherWakeUpsQueue'), 'Arn'] },
+    });
+  });
+
+  it('has a mapping that is created after the policy of the role, because Lambda would refuse an earlier one', () => {
+    const [mapping] = Object.values(template.findResources('AWS::Lambda::EventSourceMapping'));
+    expect(mapping?.['DependsOn']).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^LauncherRoleDefaultPolicy/)]),
+    );
+  });
+
+  it('can be read and written only with these actions', () => {
+    const ofQueue = statementsOf(template).filter(({ Action }) => Action.some((action) => action.startsWith('sqs:')));
+    expect(ofQueue.map(({ Sid, Action }) => [Sid, Action])).toEqual([
+      ['SendWakeUps', ['sqs:SendMessage']],
+      ['ReceiveWakeUps', ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes']],
+    ]);
+  });
+});
+
 const ofStack = (path: string) => `arn:<AWS::Partition>:${path.replace(/:/, ':<AWS::Region>:<AWS::AccountId>:')}`;
 const inItsCluster = { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } };
 const itsTasks = [ofStack('ecs:task/AgentLauncher/*')];
@@ -163,6 +238,16 @@ it.each([
     name: 'read every API token that it polls with',
     sid: 'ReadApiTokens',
     resources: [ofStack('secretsmanager:secret:acme/api-token-??????'), other.apiTokenSecret],
+  },
+  {
+    name: 'send to its own queue',
+    sid: 'SendWakeUps',
+    resources: [expect.stringMatching(/^<LauncherWakeUpsQueue\w+\.Arn>$/)],
+  },
+  {
+    name: 'let Lambda receive from its own queue',
+    sid: 'ReceiveWakeUps',
+    resources: [expect.stringMatching(/^<LauncherWakeUpsQueue\w+\.Arn>$/)],
   },
   {
     name: 'write to its log group only',

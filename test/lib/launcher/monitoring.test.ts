@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { METRICS, METRICS_NAMESPACE } from '../../../functions/launcher/contract.ts';
@@ -123,6 +124,41 @@ it('the stack has no alarm outside this table', () => {
       .map(([name]) => name)
       .sort(),
   );
+});
+
+it('a launcher with a queue has an alarm if messages are sent and none is received for 15 minutes', () => {
+  const stack = emptyStack();
+  silentMonitoring({ wakeUps: new Queue(stack, 'Queue') }, stack);
+  const template = Template.fromStack(stack);
+  const alarms = propertiesOf(template, 'AWS::CloudWatch::Alarm');
+  expect(alarms).toHaveLength(alarmsOf(monitoringIn()).length + 1);
+  const [alarm] = alarms.filter(({ AlarmName }) => AlarmName === 'Test: Wake-ups are not received');
+  expect(alarm).toMatchObject({
+    AlarmDescription: expect.stringMatching(
+      /^For 15 minutes.* Runbook: docs\/runbook\.md, "Wake-ups are not received"\.$/,
+    ),
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    Threshold: 1,
+    EvaluationPeriods: 3,
+    TreatMissingData: 'notBreaching',
+  });
+  const [expression, ...metrics] = z
+    .array(z.looseObject({ Id: z.string(), Expression: z.string().optional() }))
+    .parse(alarm?.['Metrics']);
+  expect(expression?.Expression).toBe('IF(FILL(sent, 0) > 0 AND FILL(received, 0) == 0, 1, 0)');
+  const metric = (name: string) => ({
+    Metric: {
+      Namespace: 'AWS/SQS',
+      MetricName: name,
+      Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [expect.stringMatching(/^Queue/), 'QueueName'] } }],
+    },
+    Period: 300,
+    Stat: 'Sum',
+  });
+  expect(metrics.map(({ Id, ...more }) => [Id, more['MetricStat']])).toEqual([
+    ['sent', metric('NumberOfMessagesSent')],
+    ['received', metric('NumberOfMessagesReceived')],
+  ]);
 });
 
 it('the alarm on the oldest queued job fires after the configured duration', () => {

@@ -107,6 +107,29 @@ it('the error of a quoted number or boolean in cdk.json says to remove the quote
   ]);
 });
 
+it.each([
+  ['scheduleMinutes', { scheduleMinutes: 2 }, '2, with idlePollSeconds 10', 'set scheduleMinutes to 1'],
+  ['activePollSeconds', { activePollSeconds: 0 }, '0, with idlePollSeconds 10', 'set activePollSeconds to 10'],
+  ['reservedConcurrency', { reservedConcurrency: 1 }, '1, with idlePollSeconds 10', 'set reservedConcurrency to 3'],
+  ['reservedConcurrency', { reservedConcurrency: 2 }, '2, with idlePollSeconds 10', 'set reservedConcurrency to 3'],
+])('the error of %s with idle polling by messages has the remedy: %j', (path, settings, given, remedy) => {
+  const idlePolling = (idlePollSeconds: number) =>
+    faultsOf({ agentLauncher: { ...LEAST, idlePollSeconds, ...settings } });
+  expect(idlePolling(10)).toMatchObject([
+    { path, given, remedy: expect.stringMatching(`^${remedy}.*or remove idlePollSeconds`) },
+  ]);
+  expect(idlePolling(60)).toEqual([]);
+});
+
+it('the settings of idle polling may have all other values together', () => {
+  const settings = { ...LEAST, idlePollSeconds: 5, activePollSeconds: 60, reservedConcurrency: 3, scheduleMinutes: 1 };
+  expect(faultsOf({ agentLauncher: settings })).toEqual([]);
+});
+
+it.each([0, 4, 61, 7.5, '10'])('idlePollSeconds can’t be %j', (idlePollSeconds) => {
+  expect(faultsOf({ agentLauncher: { ...LEAST, idlePollSeconds } })).toMatchObject([{ path: 'idlePollSeconds' }]);
+});
+
 it.each(['your-org', 'example-org'])(
   'the organization %s is refused, because it is the placeholder of the example',
   (organization) => {

@@ -56,6 +56,7 @@ describe('settings without a fault', () => {
       },
       scheduleMinutes: 1,
       activePollSeconds: 10,
+      idlePollSeconds: 60,
       idleWindowSeconds: 300,
       startDeadlineSeconds: 300,
       logRetentionDays: 30,

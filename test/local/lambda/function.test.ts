@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type EventSourceMapping, type MappedQueue, mapQueue } from '../../../local/lambda/event-source-mapping.ts';
 import { type Death, type Invocation, type LocalFunction, startFunction } from '../../../local/lambda/function.ts';
 import { newFolder } from '../../temporary-folder.ts';
 
@@ -10,7 +11,7 @@ afterEach(async () => {
   running = undefined;
 });
 
-function started(handler: string) {
+function started(handler: string, everyMs = 50) {
   const module = join(newFolder('function'), 'handler.mjs');
   writeFileSync(module, handler);
   const lines: string[] = [];
@@ -19,7 +20,7 @@ function started(handler: string) {
   const settings = {
     module,
     environment: { GREETING: 'hello' },
-    everyMs: 50,
+    everyMs,
     timeoutMs: 5000,
     onLine: (line: string) => lines.push(line),
     onInvocation: (invocation: Invocation) => invocations.push(invocation),
@@ -76,4 +77,73 @@ test('the exit code of a process is reported, unless its end was requested', asy
   await until(() => expect(second.invocations.length).toBeGreaterThan(0));
   await running?.stop();
   expect(second.deaths).toEqual([]);
+});
+
+describe('a function that is invoked by a queue', () => {
+  /** Says which process handled which event, and fails for the body "bad". */
+  const HANDLER = `
+    export async function handler({ Records }) {
+      if (Records === undefined) return;
+      const bodies = Records.map(({ body }) => body);
+      const [wait] = bodies;
+      console.log(JSON.stringify([process.pid, ...bodies]));
+      await new Promise((resolve) => setTimeout(resolve, Number(wait) || 0));
+      if (wait === 'bad') throw new Error('not today');
+    }
+  `;
+  const parsed = (lines: readonly string[]) => lines.map((line): unknown[] => JSON.parse(line));
+  let mapping: EventSourceMapping | undefined;
+  afterEach(() => mapping?.stop());
+
+  /** A queue whose consumer gets these batches. */
+  function queueOf(...batches: string[][]) {
+    const deleted: string[] = [];
+    const queue = {
+      arn: 'arn:aws:sqs:eu-central-1:000000000000:wake-ups',
+      receive: () => (batches.shift() ?? []).map((body) => ({ id: body, body, sentAtMs: 0, receiveCount: 1 })),
+      delete: (id: string) => deleted.push(id),
+    };
+    return { queue, deleted };
+  }
+  const map = (queue: MappedQueue, maxConcurrency = 2) => {
+    const invoke = (event: object) => running?.invoke(event) ?? Promise.resolve('no function');
+    mapping = mapQueue({ queue, invoke, maxConcurrency, region: 'eu-central-1' });
+  };
+
+  test('gets each batch in one invocation, in its warm process, and the batch is deleted', async () => {
+    const { lines } = started(HANDLER, 3_600_000);
+    const { queue, deleted } = queueOf(['1', '2'], [], ['3']);
+    map(queue, 1);
+    await until(() => expect(deleted).toEqual(['1', '2', '3']));
+    const [first, second] = parsed(lines);
+    expect(first?.slice(1)).toEqual(['1', '2']);
+    expect(second).toEqual([first?.[0], '3']);
+  });
+
+  test('gets a batch in another process while the first one is busy, but never in more than the maximum', async () => {
+    const { lines } = started(HANDLER, 3_600_000);
+    const { queue, deleted } = queueOf(['1000'], ['900'], ['0']);
+    map(queue);
+    await until(() => expect(deleted).toHaveLength(3));
+    const pids = parsed(lines).map(([pid]) => pid);
+    expect(pids[0]).not.toBe(pids[1]);
+    expect(new Set(pids).size).toBe(2);
+  });
+
+  test('keeps a batch in the queue if the handler fails', async () => {
+    started(HANDLER, 3_600_000);
+    const { queue, deleted } = queueOf(['bad', 'x'], ['1']);
+    map(queue, 1);
+    await until(() => expect(deleted).toEqual(['1']));
+  });
+
+  test('reports the error of an invocation, and a process that dies counts as failed', async () => {
+    const { invocations } = started(
+      `export async function handler(event) { if (event.die) process.exit(1); throw new Error('not today'); }`,
+      3_600_000,
+    );
+    await until(() => expect(invocations).toHaveLength(1));
+    expect(await running?.invoke({ die: false })).toBe('not today');
+    expect(await running?.invoke({ die: true })).toBe('the process ended');
+  });
 });
