@@ -357,7 +357,9 @@ export class Promises {
       // A job without an agent's name can only belong to a task whose container has started.
       if (task.startedAtMs !== undefined) started += 1;
     }
-    const answered = [...by.answered].filter((id) => ecs.task(id)?.family === lane.family).length;
+    // A response to RunTask can return a task whose agent has taken a different job in the meantime.
+    const isTaken = (id: string): boolean => statuses !== 'hidden' && (statuses.get(id) ?? 'idle') !== 'idle';
+    const answered = [...by.answered].filter((id) => ecs.task(id)?.family === lane.family && !isTaken(id)).length;
     const nameless = [...(by.nameless.get(pool) ?? [])].filter((key) => takes(lane, key)).length;
     return answered + (statuses === 'hidden' ? own - Math.min(nameless, started) : own);
   }
