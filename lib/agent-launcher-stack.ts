@@ -48,6 +48,10 @@ export class AgentLauncherStack extends Stack {
       agentsCeiling: settings.agentsCeiling,
       schedule: Duration.minutes(settings.scheduleMinutes),
       activePoll: Duration.seconds(settings.activePollSeconds),
+      nudge: settings.nudge && {
+        hmacKeySecret: this.secret(settings.nudge.hmacKeySecret),
+        reservedConcurrentExecutions: settings.nudge.reservedConcurrency,
+      },
       idleWindow: Duration.seconds(settings.idleWindowSeconds),
       startDeadline: Duration.seconds(settings.startDeadlineSeconds),
       reservedConcurrentExecutions: settings.reservedConcurrency,

@@ -1,7 +1,8 @@
-import { CfnOutput, Duration, Names, Stack, Token } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Phase } from '../functions/launcher/contract.ts';
 import { acknowledge } from './acknowledgement.ts';
@@ -15,6 +16,7 @@ import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_HOSTNAME,
   DEFAULT_LOG_RETENTION_DAYS,
+  DEFAULT_NUDGE_CONCURRENCY,
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
@@ -22,6 +24,7 @@ import {
 import { EgressNetwork } from './egress-network.ts';
 import { LauncherFunction } from './launcher/function.ts';
 import { Monitoring } from './launcher/monitoring.ts';
+import { Nudge } from './launcher/nudge.ts';
 import { portOf } from './network/allowed-domains.ts';
 import { taskSecurityGroup } from './network/security-group.ts';
 import type { AgentLauncherProps } from './properties/agent-launcher.ts';
@@ -44,6 +47,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly pools: ReadonlyMap<string, AgentPool>;
   readonly launcher: LauncherFunction;
   readonly monitoring: Monitoring;
+  /** The URL at which HCP Terraform announces runs; `undefined` without the property `nudge`. */
+  readonly nudge: Nudge | undefined;
   /** Security groups of the agents. */
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   /** Connections of the agents. Use them to allow access to what Terraform must reach. */
@@ -129,6 +134,17 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       ...(props.startAfter ?? []),
     );
 
+    this.nudge =
+      props.nudge &&
+      new Nudge(this, 'Nudge', {
+        name,
+        hostname,
+        hmacKeySecret: props.nudge.hmacKeySecret,
+        queue: wakeUps(this),
+        reservedConcurrentExecutions: props.nudge.reservedConcurrentExecutions ?? DEFAULT_NUDGE_CONCURRENCY,
+        logRetention,
+      });
+
     this.monitoring = new Monitoring(this, 'Monitoring', {
       name,
       pools: [...this.pools.values()],
@@ -190,8 +206,26 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
         'Agents that start without a queued job (warm agents and sweeps), and their price',
       ]);
     }
+    if (this.nudge !== undefined) {
+      outputs.push(['NudgeUrl', this.nudge.url, 'URL for the run task or the notification that announces runs']);
+    }
     for (const [id, value, description] of outputs) new CfnOutput(scope, id, { value, description });
   }
+}
+
+/** Queue whose messages wake the launcher up. An old message is useless, because the schedule has invoked the launcher since. */
+function wakeUps(scope: Construct): sqs.Queue {
+  const queue = new sqs.Queue(scope, 'WakeUps', {
+    encryption: sqs.QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.seconds(60),
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  acknowledge(queue, {
+    id: 'AwsSolutions::AwsSolutions-SQS3',
+    reason: 'A lost message costs a wait until the next scheduled invocation; nobody would read a dead-letter queue.',
+  });
+  return queue;
 }
 
 /** Size of the tasks that serve a phase. */

@@ -24,7 +24,7 @@ import type { SettingsFault } from '../settings/errors.ts';
 import { faultOf } from '../settings/issues.ts';
 import { type ReadableSettings, readSettings } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
-import type { AgentLauncherProps } from './agent-launcher.ts';
+import type { AgentLauncherProps, NudgeOptions } from './agent-launcher.ts';
 import { constructFaults, isSecret } from './constructs.ts';
 import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
 
@@ -79,6 +79,10 @@ const POOL: Table<AgentPoolOptions> = {
   logRetention: NO_SETTING,
   image: NO_SETTING,
 };
+const NUDGE: Table<NudgeOptions> = {
+  hmacKeySecret: SECRET,
+  reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
+};
 const LAUNCHER: Table<AgentLauncherProps> = {
   organization: SAME,
   apiTokenSecret: SECRET,
@@ -95,6 +99,7 @@ const LAUNCHER: Table<AgentLauncherProps> = {
   agentsCeiling: SAME,
   schedule: duration('scheduleMinutes', 'minutes'),
   activePoll: duration('activePollSeconds', 'seconds'),
+  nudge: inside(NUDGE),
   idleWindow: duration('idleWindowSeconds', 'seconds'),
   startDeadline: duration('startDeadlineSeconds', 'seconds'),
   reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
@@ -131,17 +136,20 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
 }
 
 /** Faults of secrets in a different region or account than the stack, if these are known. */
-function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): Iterable<SettingsFault> {
+function secretFaults(scope: Construct, { apiTokenSecret, pools, nudge }: Given): Iterable<SettingsFault> {
   const { account, region } = Stack.of(scope);
   const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
+  const hmacKeySecret = isRecord(nudge) ? nudge['hmacKeySecret'] : undefined;
   const secrets = [
     { path: 'apiTokenSecret', secret: apiTokenSecret },
+    { path: 'nudge.hmacKeySecret', secret: hmacKeySecret },
     ...ofPools.flatMap((pool, index) =>
       ['apiTokenSecret', 'agentTokenSecret'].map((name) => ({ path: `pools.${index}.${name}`, secret: pool[name] })),
     ),
   ];
   const located = {
     apiTokenSecret: knownArn(apiTokenSecret),
+    nudge: { hmacKeySecret: knownArn(hmacKeySecret) },
     pools: ofPools.map((pool) => ({
       apiTokenSecret: knownArn(pool['apiTokenSecret']),
       agentTokenSecret: knownArn(pool['agentTokenSecret']),

@@ -88,6 +88,12 @@ export interface AgentLauncherProps {
    */
   readonly activePoll?: Duration | undefined;
   /**
+   * Public URL at which HCP Terraform announces runs, so that a job waits seconds instead of up to a minute while nothing runs.
+   *
+   * @default - no URL; the launcher polls on its schedule only
+   */
+  readonly nudge?: NudgeOptions | undefined;
+  /**
    * How long an agent waits for a job before it exits.
    *
    * @default Duration.minutes(5)
@@ -123,4 +129,17 @@ export interface AgentLauncherProps {
    * @default - alarms are visible in CloudWatch only
    */
   readonly alarmTopic?: ITopic | undefined;
+}
+
+/** Options of the URL at which HCP Terraform announces runs. */
+export interface NudgeOptions {
+  /** Secret whose string is the HMAC key of the run task or the notification: at least 32 characters. */
+  readonly hmacKeySecret: ISecret;
+  /**
+   * Maximum number of concurrent requests. It limits what a flood of requests can cost and use. New AWS accounts reject any
+   * reservation: raise the quota of Lambda's concurrent executions first.
+   *
+   * @default 5
+   */
+  readonly reservedConcurrentExecutions?: number | undefined;
 }

@@ -99,6 +99,7 @@ export function constructFaults(given: Given): SettingsFault[] {
   return [
     ...fault('vpc', VPC, true),
     ...fault('apiTokenSecret', SECRET_KIND, true),
+    ...(given['nudge'] === undefined ? [] : fault('nudge.hmacKeySecret', SECRET_KIND, true)),
     ...fault('vpcSubnets', SUBNETS),
     ...fault('securityGroups', GROUPS),
     ...fault('assignPublicIp', FLAG),

@@ -32,6 +32,7 @@ import {
   whole,
 } from './fields.ts';
 import { networkSettings } from './network.ts';
+import { nudgeSettings } from './nudge.ts';
 import { poolSettings } from './pool.ts';
 import { valueAt } from './records.ts';
 
@@ -147,6 +148,12 @@ export const settingsSchema = z.strictObject({
       allowed: '0, or an integer from 5 to 60; HCP Terraform allows 30 requests of run lists per minute',
     },
   ),
+  nudge: setting(nudgeSettings.optional(), {
+    description:
+      'Public URL at which HCP Terraform announces runs, so that a job waits seconds instead of up to a minute while nothing runs. The output `NudgeUrl` shows the URL; docs/nudge.md says how to set up the run task.',
+    allowed: '{"hmacKeySecret": "…"}',
+    absent: 'no URL; the launcher polls on its schedule only',
+  }),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
     description: 'Seconds that an agent waits for a job before it ends on its own.',
     allowed: 'integer from 60 to 3600',

@@ -9,6 +9,7 @@ export const VALIDATED: readonly {
   readonly hostname?: string;
   readonly agentImage?: object;
   readonly network?: object;
+  readonly nudge?: object;
 }[] = [
   {},
   { agentImage: { registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7' } },
@@ -27,6 +28,7 @@ export const VALIDATED: readonly {
   { network: { guardDuty: true, vpcEndpoints: 'task-start' } },
   { network: { guardDuty: true, egress: 'network-firewall' } },
   { hostname },
+  { nudge: { hmacKeySecret: 'acme/nudge-key' } },
   { network: { egress: 'network-firewall' } },
   {
     network: {
