@@ -13,15 +13,8 @@ beforeAll(async () => {
 afterAll(() => Promise.all([nudge.close(), platform.close()]));
 
 beforeEach(() => {
-  Object.assign(platform.state, {
-    key: KEY,
-    secretReads: 0,
-    callbackStatus: 200,
-    callbackDelayMs: 0,
-    location: undefined,
-    queueWorks: true,
-    secretWorks: true,
-  });
+  Object.assign(platform.aws, { key: KEY, secretReads: 0, queueWorks: true, secretWorks: true });
+  Object.assign(platform.callback, { status: 200, delayMs: 0, location: undefined });
   for (const list of [platform.callbacks, platform.messages, platform.lines]) list.length = 0;
 });
 
@@ -89,7 +82,7 @@ describe('a run task', () => {
 
   it('never appears with its token in the log', async () => {
     await signed(task());
-    platform.state.callbackStatus = 500;
+    platform.callback.status = 500;
     await signed(task());
     await signed(task({ task_result_callback_url: 'https://attacker.example/' }));
     await signed(task({ run_id: 'run-' }));
@@ -117,7 +110,7 @@ describe('a run task', () => {
   });
 
   it('is not reported to another address if the callback redirects', async () => {
-    Object.assign(platform.state, { callbackStatus: 307, location: '/api/v2/elsewhere' });
+    Object.assign(platform.callback, { status: 307, location: '/api/v2/elsewhere' });
     expect(await signed(task())).toEqual([200, '']);
     expect(platform.callbacks.map(({ url }) => url)).toEqual([
       '/api/v2/task-results/5ea8d46c-2ceb-42cd-83f2-82e54697bddd/callback',
@@ -125,7 +118,7 @@ describe('a run task', () => {
   });
 
   it('is answered with 200 if HCP Terraform refuses the report, because a repetition would not help', async () => {
-    platform.state.callbackStatus = 401;
+    platform.callback.status = 401;
     expect(await signed(task())).toEqual([200, '']);
     expect(platform.callbacks).toHaveLength(1);
     expect(platform.messages).toEqual([NUDGE]);
@@ -133,16 +126,16 @@ describe('a run task', () => {
 
   it('is answered with 503 if the report fails twice, so that HCP Terraform sends it again, and it then succeeds', async () => {
     const body = task();
-    platform.state.callbackStatus = 502;
+    platform.callback.status = 502;
     expect(await signed(body)).toEqual([503, '']);
     expect(platform.callbacks).toHaveLength(2);
-    platform.state.callbackStatus = 200;
+    platform.callback.status = 200;
     expect(await signed(body)).toEqual([200, '']);
     expect(platform.callbacks).toHaveLength(3);
   });
 
   it('wakes the launcher up before a slow callback answers', async () => {
-    platform.state.callbackDelayMs = 2_000;
+    platform.callback.delayMs = 2_000;
     const answered = signed(task());
     await expect.poll(() => platform.messages, { timeout: 5_000 }).toEqual([NUDGE]);
     await expect.poll(() => platform.callbacks.length, { timeout: 5_000 }).toBe(1);
@@ -155,13 +148,13 @@ describe('a run task', () => {
   });
 
   it('is answered within the time of the function if the callback never answers', async () => {
-    platform.state.callbackDelayMs = 60_000;
+    platform.callback.delayMs = 60_000;
     expect(await signed(task())).toEqual([503, '']);
     expect(platform.messages).toEqual([NUDGE]);
   }, 20_000);
 
   it('is reported as passed if the queue does not accept the wake-up, because no run may wait for a nudge', async () => {
-    platform.state.queueWorks = false;
+    platform.aws.queueWorks = false;
     expect(await signed(task())).toEqual([200, '']);
     expect(platform.callbacks).toHaveLength(1);
     expect(platform.lines.join('\n')).toContain('failed: ');
@@ -220,7 +213,7 @@ describe('a request that HCP Terraform did not sign', () => {
   ])('with %s gets 401 without detail, and the secret is not read', async (_, headers) => {
     expect(await post(task(), headers)).toEqual([401, '']);
     nothingHappened();
-    expect(platform.state.secretReads).toBe(0);
+    expect(platform.aws.secretReads).toBe(0);
   });
 
   it.each([
@@ -241,12 +234,12 @@ describe('a request that HCP Terraform did not sign', () => {
 
   it('in a flood causes one read of the secret, and one line in the log', async () => {
     for (let n = 0; n < 50; n += 1) expect((await post(`${n}`, { [RUN_TASK]: '11'.repeat(64) }))[0]).toBe(401);
-    expect(platform.state.secretReads).toBe(1);
+    expect(platform.aws.secretReads).toBe(1);
     expect(platform.lines.length).toBeLessThanOrEqual(1);
   });
 
   it('gets 429 above the concurrency of the function, without an invocation', async () => {
-    platform.state.callbackDelayMs = 1_500;
+    platform.callback.delayMs = 1_500;
     const slow = [signed(task()), signed(task())];
     await expect.poll(() => platform.callbacks.length, { timeout: 5_000 }).toBe(2);
     expect((await post('x', {}))[0]).toBe(429);
@@ -256,7 +249,7 @@ describe('a request that HCP Terraform did not sign', () => {
 
   it.each(['GET', 'PUT', 'DELETE', 'OPTIONS'])('by %s gets 405', async (method) => {
     expect((await fetch(nudge.url, { method, headers: { [RUN_TASK]: '00'.repeat(64) } })).status).toBe(405);
-    expect(platform.state.secretReads).toBe(0);
+    expect(platform.aws.secretReads).toBe(0);
   });
 });
 
@@ -284,13 +277,13 @@ describe('a body', () => {
     const filler = MAX_BODY_BYTES - task({ run_message: '' }).length;
     expect(await signed(task({ run_message: 'x'.repeat(filler) }))).toEqual([200, '']);
     expect(await signed(task({ run_message: 'x'.repeat(filler + 1) }))).toEqual([413, '']);
-    const readsBefore = platform.state.secretReads;
+    const readsBefore = platform.aws.secretReads;
     expect(await post('x'.repeat(MAX_BODY_BYTES + 1), { [RUN_TASK]: '00'.repeat(64) })).toEqual([413, '']);
     expect(await post('x'.repeat(MAX_BODY_BYTES + 1), { [RUN_TASK]: '00'.repeat(64), 'content-type': 'x/y' })).toEqual([
       413,
       '',
     ]);
-    expect(platform.state.secretReads).toBe(readsBefore);
+    expect(platform.aws.secretReads).toBe(readsBefore);
   });
 
   it('with more bytes than characters is measured in bytes', async () => {
@@ -303,14 +296,14 @@ describe('the secret', () => {
   beforeEach(startCold);
 
   it('that cannot be read makes HCP Terraform try again, and is read at most once per minute', async () => {
-    platform.state.secretWorks = false;
+    platform.aws.secretWorks = false;
     const answers = [await signed(task()), await signed(task()), await signed(task())];
     expect(answers).toEqual([
       [503, ''],
       [503, ''],
       [503, ''],
     ]);
-    expect(platform.state.secretReads).toBe(1);
+    expect(platform.aws.secretReads).toBe(1);
     expect(platform.lines.join('\n')).toContain("can't be read");
     nothingHappened();
   });
@@ -320,7 +313,7 @@ describe('the secret', () => {
     ['is short', 'x'.repeat(31)],
     ['is JSON', '{"key": "x x x x x x x x x x x x x x x x"}'],
   ])('that %s is refused, because anyone could sign with such a key', async (_, key) => {
-    platform.state.key = key;
+    platform.aws.key = key;
     expect(await signed(task(), RUN_TASK, key)).toEqual([503, '']);
     expect(platform.lines.join('\n')).toMatch(/doesn't contain an HMAC key.*openssl rand -hex 32/);
     nothingHappened();

@@ -1,15 +1,12 @@
 /** The nudge's bundle behind a function URL, between servers in place of HCP Terraform, Secrets Manager and SQS. */
-import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { type IncomingMessage, createServer as plain, type RequestListener } from 'node:http';
-import { createServer as tls } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
+import { createHmac, randomBytes } from 'node:crypto';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
-import * as z from 'zod';
-import { NUDGE_ENV } from '../../../functions/nudge/contract.ts';
 import { writeBundle } from '../../../lib/bundle/lambda-bundle.ts';
 import { loopbackCertificate } from '../../../local/hcp-terraform/certificate.ts';
 import { startFunctionUrl } from '../../../local/lambda/function-url.ts';
 import { newFolder } from '../../temporary-folder.ts';
+import { bodyOf, listening, startAws } from './aws.ts';
 
 export const KEY = 'a-key-of-more-than-32-characters-1';
 export const RUN_TASK = 'X-TFC-Task-Signature';
@@ -31,99 +28,46 @@ export async function startPlatform() {
   const folder = newFolder('nudge');
   writeBundle('nudge', folder);
   const certificate = await loopbackCertificate();
-
+  const aws = await startAws(KEY);
   const callbacks: Callback[] = [];
-  const state = {
-    key: KEY,
-    secretReads: 0,
-    /** Status of the callback, and its delay. */
-    callbackStatus: 200,
-    callbackDelayMs: 0,
-    location: undefined as string | undefined,
-    /** Whether SQS accepts messages. */
-    queueWorks: true,
-    secretWorks: true,
-  };
-  const messages: unknown[] = [];
   const lines: string[] = [];
+  /** Status of the callback's response, its delay, and where it redirects to. */
+  const callback = { status: 200, delayMs: 0, location: undefined as string | undefined };
 
-  const hcpTerraform = tls({ key: certificate.key, cert: certificate.cert }, async (request, response) => {
-    const body = await bodyOf(request);
+  const hcpTerraform = createServer({ key: certificate.key, cert: certificate.cert }, async (request, response) => {
     callbacks.push({
       method: request.method ?? '',
       url: request.url ?? '',
       authorization: request.headers.authorization ?? '',
       contentType: request.headers['content-type'] ?? '',
-      body: JSON.parse(body),
+      body: JSON.parse(await bodyOf(request)),
     });
-    const { callbackStatus: status, callbackDelayMs, location } = state;
-    setTimeout(() => response.writeHead(status, location === undefined ? {} : { location }).end(), callbackDelayMs);
+    const { status, delayMs, location } = callback;
+    setTimeout(() => response.writeHead(status, location === undefined ? {} : { location }).end(), delayMs);
   });
-  const port = await listening(hcpTerraform);
-  const aws = plain(awsListener(state, messages));
-  const endpoint = `http://127.0.0.1:${await listening(aws)}`;
-
-  const start = () =>
-    startFunctionUrl({
-      module: join(folder, 'index.mjs'),
-      environment: {
-        [NUDGE_ENV.hostname]: `localhost:${port}`,
-        [NUDGE_ENV.hmacKeySecret]: 'acme/nudge-key',
-        [NUDGE_ENV.wakeUpsQueueUrl]: `${endpoint}/000000000000/wake-ups`,
-        NODE_EXTRA_CA_CERTS: certificate.file,
-        AWS_REGION: 'eu-central-1',
-        AWS_ACCESS_KEY_ID: 'AKIATEST',
-        AWS_SECRET_ACCESS_KEY: 'secret',
-        AWS_ENDPOINT_URL_SQS: endpoint,
-        AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoint,
-      },
-      concurrency: 2,
-      timeoutMs: 10_000,
-      onLine: (line) => lines.push(line),
-    });
+  const hostname = `localhost:${await listening(hcpTerraform)}`;
 
   return {
-    hostname: `localhost:${port}`,
-    state,
+    hostname,
+    aws: aws.state,
+    callback,
     callbacks,
-    messages,
+    messages: aws.messages,
     lines,
-    start,
+    start: () =>
+      startFunctionUrl({
+        module: join(folder, 'index.mjs'),
+        environment: aws.environment(hostname, certificate.file),
+        concurrency: 2,
+        timeoutMs: 10_000,
+        onLine: (line) => lines.push(line),
+      }),
     async close() {
       hcpTerraform.closeAllConnections();
-      aws.closeAllConnections();
       hcpTerraform.close();
       aws.close();
       await certificate.remove();
     },
-  };
-}
-
-const sendMessage = z.object({ QueueUrl: z.string(), MessageBody: z.string() });
-
-/** The two operations of AWS that the function uses. */
-function awsListener(
-  state: { key: string; secretReads: number; queueWorks: boolean; secretWorks: boolean },
-  messages: unknown[],
-): RequestListener {
-  return async (request, response) => {
-    const body: unknown = JSON.parse(await bodyOf(request));
-    const send = (status: number, answer: object): void => {
-      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(answer));
-    };
-    const target = request.headers['x-amz-target'];
-    if (target === 'secretsmanager.GetSecretValue') {
-      state.secretReads += 1;
-      if (state.secretWorks) send(200, { SecretString: `${state.key}\n`, Name: 'acme/nudge-key' });
-      else send(400, { __type: 'ResourceNotFoundException', Message: 'no such secret' });
-    } else if (target === 'AmazonSQS.SendMessage') {
-      const { MessageBody } = sendMessage.parse(body);
-      if (!state.queueWorks) return send(400, { __type: 'QueueDoesNotExist' });
-      messages.push(JSON.parse(MessageBody));
-      send(200, { MessageId: '1', MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex') });
-    } else {
-      send(400, { __type: 'UnknownOperation' });
-    }
   };
 }
 
@@ -174,15 +118,4 @@ export function notificationBody(trigger: string, changes: object = {}): string 
     ],
     ...changes,
   });
-}
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-async function listening(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
 }
