@@ -50,6 +50,25 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
   ];
 }
 
+/** Billed duration of a request that the nudge's function refuses. Its work takes less than 0.1 ms, the rest is an estimate. */
+const REFUSED_MS = 2;
+
+/** Returns the monthly cost of a flood of forged requests to the nudge's URL, with the reads of the secret that it causes. */
+export function nudgeFloodCost(requestsPerSecond: number, concurrency: number): number {
+  const { lambdaRequest, lambdaGbSecondArm, secretCall } = PRICES;
+  // https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-throttling
+  const accepted = Math.min(requestsPerSecond, 10 * concurrency) * HOURS * 3600;
+  const reads = concurrency * HOURS * 60 * secretCall.usd;
+  return accepted * (lambdaRequest.usd + gbSeconds(REFUSED_MS / 1000) * lambdaGbSecondArm.usd) + reads;
+}
+
+/** Returns the monthly cost if all of the function's environments are always busy: no flood can cost more. */
+export function mostNudgeCost(concurrency: number): number {
+  const seconds = concurrency * HOURS * 3600;
+  const { lambdaRequest, lambdaGbSecondArm } = PRICES;
+  return seconds * (10 * lambdaRequest.usd + gbSeconds(1) * lambdaGbSecondArm.usd);
+}
+
 /** Returns the cost of one minute in which the launcher polls continuously because a pool is active. */
 export function activeMinuteCost(): number {
   return PRICES.lambdaRequest.usd + gbSeconds(55) * PRICES.lambdaGbSecondArm.usd;
