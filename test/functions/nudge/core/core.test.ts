@@ -12,12 +12,15 @@ it.each(['app.terraform.io', 'app.eu.terraform.io', 'tfe.example.com:8443'])(
   },
 );
 
-it.each(['https://app.eu.terraform.io', 'https://app.terraform.io:8443', 'https://app.terraform.io.example.com'])(
-  'a callback on %s has no path if the configured host is app.terraform.io',
-  (origin) => {
-    expect(callbackPath(`${origin}${PATH}`, 'app.terraform.io')).toBeUndefined();
-  },
-);
+it.each([
+  'https://app.eu.terraform.io',
+  'https://bpp.terraform.io',
+  'http://app.terraform.io/',
+  'https://app.terraform.io:8443',
+  'https://app.terraform.io.example.com',
+])('a callback on %s has no path if the configured host is app.terraform.io', (origin) => {
+  expect(callbackPath(`${origin}${PATH}`, 'app.terraform.io')).toBeUndefined();
+});
 
 it('the memory of signatures is bounded, and forgets the oldest one first', () => {
   const recent = new RecentSignatures();
