@@ -49,6 +49,10 @@ export class AgentLauncherStack extends Stack {
       schedule: Duration.minutes(settings.scheduleMinutes),
       activePoll: Duration.seconds(settings.activePollSeconds),
       idlePoll: Duration.seconds(settings.idlePollSeconds),
+      nudge: settings.nudge && {
+        hmacKeySecret: this.secret(settings.nudge.hmacKeySecret),
+        reservedConcurrentExecutions: settings.nudge.reservedConcurrency,
+      },
       idleWindow: Duration.seconds(settings.idleWindowSeconds),
       startDeadline: Duration.seconds(settings.startDeadlineSeconds),
       reservedConcurrentExecutions: settings.reservedConcurrency,

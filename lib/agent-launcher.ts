@@ -9,13 +9,14 @@ import { AgentPool, taskOf } from './agent/pool.ts';
 import type { AgentPoolOptions } from './agent/pool-options.ts';
 import { proxiesToOpen } from './agent/proxies.ts';
 import { standingCost, sweepingPhase } from './agent/warm-agents.ts';
-import { dollars, idlePollCost, type JobSize, total } from './aws/costs.ts';
+import { dollars, idlePollCost, type JobSize, total, wakeUpQueueCost } from './aws/costs.ts';
 import { ecrImage } from './aws/ecr-image.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_HOSTNAME,
   DEFAULT_IDLE_POLL_SECONDS,
   DEFAULT_LOG_RETENTION_DAYS,
+  DEFAULT_NUDGE_CONCURRENCY,
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
@@ -23,6 +24,7 @@ import {
 import { EgressNetwork } from './egress-network.ts';
 import { LauncherFunction } from './launcher/function.ts';
 import { Monitoring } from './launcher/monitoring.ts';
+import { Nudge } from './launcher/nudge.ts';
 import { portOf } from './network/allowed-domains.ts';
 import { taskSecurityGroup } from './network/security-group.ts';
 import type { AgentLauncherProps } from './properties/agent-launcher.ts';
@@ -45,6 +47,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly pools: ReadonlyMap<string, AgentPool>;
   readonly launcher: LauncherFunction;
   readonly monitoring: Monitoring;
+  /** The URL at which HCP Terraform announces runs; `undefined` without the property `nudge`. */
+  readonly nudge: Nudge | undefined;
   /** Security groups of the agents. */
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   /** Connections of the agents. Use them to allow access to what Terraform must reach. */
@@ -113,7 +117,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       schedule,
       activePoll: props.activePoll ?? Duration.seconds(DEFAULT_ACTIVE_POLL_SECONDS),
       idlePoll: this.idlePoll,
-      hasWakeUps: this.pollsByMessages,
+      hasWakeUps: this.pollsByMessages || props.nudge !== undefined,
       startDeadline: props.startDeadline ?? Duration.seconds(DEFAULT_START_DEADLINE_SECONDS),
       logRetention,
     });
@@ -128,11 +132,24 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       ...(props.startAfter ?? []),
     );
 
+    const { wakeUps } = this.launcher;
+    this.nudge =
+      wakeUps &&
+      props.nudge &&
+      new Nudge(this, 'Nudge', {
+        name,
+        hostname,
+        hmacKeySecret: props.nudge.hmacKeySecret,
+        queue: wakeUps,
+        reservedConcurrentExecutions: props.nudge.reservedConcurrentExecutions ?? DEFAULT_NUDGE_CONCURRENCY,
+        logRetention,
+      });
+
     this.monitoring = new Monitoring(this, 'Monitoring', {
       name,
       pools,
       schedule,
-      wakeUps: this.launcher.wakeUps,
+      wakeUps,
       oldestQueued: props.oldestQueued ?? Duration.minutes(DEFAULT_OLDEST_QUEUED_MINUTES),
       alarmTopic: props.alarmTopic,
     });
@@ -200,6 +217,14 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
         'IdlePollCost',
         `${dollars(total(idlePollCost(this.idlePoll.toSeconds())))} per month`,
         'Monthly cost of the additional polls while nothing runs, at list prices of us-east-1; see docs/costs.md',
+      ]);
+    }
+    if (this.nudge !== undefined) {
+      outputs.push(['NudgeUrl', this.nudge.url, 'URL for the run task or the notification that announces runs']);
+      outputs.push([
+        'NudgeCost',
+        `${dollars(total(wakeUpQueueCost()))} per month${this.pollsByMessages ? ', which IdlePollCost includes' : ''}`,
+        'Monthly cost of the queue that nudges use, without nudges, at list prices of us-east-1; see docs/costs.md',
       ]);
     }
     for (const [id, value, description] of outputs) new CfnOutput(scope, id, { value, description });

@@ -49,6 +49,11 @@ export const DEFAULT_VPC_CIDR = '10.90.0.0/20';
 export const DEFAULT_OLDEST_QUEUED_MINUTES = 15;
 
 /**
+ * Reserved concurrency of the nudge's function. An invocation takes less than half a second, so five serve ten runs per second.
+ */
+export const DEFAULT_NUDGE_CONCURRENCY = 5;
+
+/**
  * Maximum number of pools per launcher. It keeps the launcher within its request budget (one request per pool and tick, 24 per
  * minute) and within AWS's limits for the size of a policy, a function's environment and the alarms on a dashboard.
  */

@@ -40,6 +40,15 @@ export function launcherFunction(launcher: string): string {
   return `${launcher}-launcher`;
 }
 
+export function nudgeLogGroup(launcher: string): string {
+  return `/${launcher}/nudge`;
+}
+
+/** The function behind the nudge's URL. */
+export function nudgeFunction(launcher: string): string {
+  return `${launcher}-nudge`;
+}
+
 /** An alarm, named after its heading in the runbook and, if it belongs to a pool, after the pool. */
 export function alarmName(launcher: string, heading: string, pool: string | undefined): string {
   return `${launcher}: ${heading}${pool === undefined ? '' : ` (${pool})`}`;

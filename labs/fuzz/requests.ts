@@ -28,6 +28,11 @@ function idsIn({ world }: HcpTerraformServer): Readonly<Record<string, readonly 
     agents: latest(world.agents),
     projects: latest(world.projects),
     users: latest(world.users),
+    tasks: latest(world.tasks),
+    'task-configs': latest(world.taskConfigs),
+    'task-stages': latest(world.taskStages),
+    'task-results': [...world.taskResults.values()].slice(-10).flatMap(({ id, callbackId }) => [id, callbackId]),
+    'notification-configurations': latest(world.notifications),
     organizations: latest(world.organizations),
     object: [...world.blobs.keys()].slice(-20),
   };
@@ -74,6 +79,16 @@ const RESULT = {
   resourceAdditions: 1,
 };
 type Link = (kind: string) => { readonly data: { readonly id: string; readonly type: string } };
+/** Nothing listens there, so a task is refused; with a changed body, a notification can be created because it isn't enabled. */
+const NOWHERE = 'http://127.0.0.1:1/';
+const TASK = { name: 't', url: NOWHERE, category: 'task', 'hmac-key': 'k' };
+const TASK_CONFIG = { global: true, 'enforcement-level': 'advisory', 'allowed-stages': ['pre_plan', 'post_apply'] };
+const NOTIFICATION = {
+  'destination-type': 'generic',
+  name: 'n',
+  url: NOWHERE,
+  triggers: ['run:created', 'run:planning'],
+};
 /** Valid bodies, each with a pattern of the path that accepts it. Some requests send a body to a different path. */
 const templates: readonly (readonly [RegExp, (to: Link) => unknown])[] = [
   [/\/runs$/, (to) => document('runs', RUN, { workspace: to('workspaces') })],
@@ -99,6 +114,14 @@ const templates: readonly (readonly [RegExp, (to: Link) => unknown])[] = [
   [/projects/, () => document('projects', { name: 'p', description: 'd' })],
   [/state-versions$/, () => document('state-versions', STATE_VERSION)],
   [/state-versions$/, () => document('state-versions', { serial: 10, md5: 'x' })],
+  [/tasks(\/:id)?$/, () => document('tasks', TASK)],
+  [
+    /task-configs(\/:id)?$/,
+    (to) =>
+      document('task-configs', TASK_CONFIG, { task: to('tasks'), owner: to('organizations'), projects: { data: [] } }),
+  ],
+  [/notification-configurations(\/:id)?$/, () => document('notification-configurations', NOTIFICATION)],
+  [/callback$/, () => document('task-results', { status: 'passed', message: 'm' })],
   [/tag/, () => ({ data: [{ type: 'tags', id: 'tag-t', attributes: { name: 't', key: 'k', value: 'v' } }] })],
   [/actions/, () => ({ comment: 'c', reason: 'r' })],
   [/v1\/agents$/, () => ({ version: '1', architecture: 'amd64', accept: ['plan', 'apply'], single: false, name: 'n' })],

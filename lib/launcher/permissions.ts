@@ -150,6 +150,6 @@ export function apiTokenSecrets(input: Pick<PermissionsInput, 'apiTokenSecret' |
  * complete ARN. So the ARN in the policy ends in six question marks, which match exactly these characters.
  * https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
  */
-function secretArnInPolicies(secret: ISecret): string {
+export function secretArnInPolicies(secret: ISecret): string {
   return secret.secretFullArn ?? `${secret.secretArn}-??????`;
 }

@@ -23,7 +23,7 @@ import type { SettingsFault } from '../settings/errors.ts';
 import { faultOf } from '../settings/issues.ts';
 import { type ReadableSettings, readSettings } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
-import type { AgentLauncherProps } from './agent-launcher.ts';
+import type { AgentLauncherProps, NudgeOptions } from './agent-launcher.ts';
 import { constructFaults, isSecret, KINDS } from './constructs.ts';
 import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
 
@@ -77,6 +77,10 @@ const POOL: Table<AgentPoolOptions> = {
   logRetention: { kind: KINDS.retention },
   image: { kind: KINDS.image },
 };
+const NUDGE: Table<NudgeOptions> = {
+  hmacKeySecret: { ...SECRET, required: true },
+  reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
+};
 const LAUNCHER: Table<AgentLauncherProps> = {
   organization: SAME,
   apiTokenSecret: { ...SECRET, required: true },
@@ -94,6 +98,7 @@ const LAUNCHER: Table<AgentLauncherProps> = {
   schedule: duration('scheduleMinutes', 'minutes'),
   activePoll: duration('activePollSeconds', 'seconds'),
   idlePoll: duration('idlePollSeconds', 'seconds'),
+  nudge: inside(NUDGE),
   idleWindow: duration('idleWindowSeconds', 'seconds'),
   startDeadline: duration('startDeadlineSeconds', 'seconds'),
   reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
@@ -131,10 +136,11 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
 
 /** Faults of secrets in a different region or account than the stack, if these are known. */
 function secretFaults(scope: Construct, given: Given): Iterable<SettingsFault> {
-  const { apiTokenSecret, pools } = given;
+  const { apiTokenSecret, pools, nudge } = given;
   const { account, region } = Stack.of(scope);
   const located = {
     apiTokenSecret: knownArn(apiTokenSecret),
+    nudge: { hmacKeySecret: knownArn(valueAt(nudge, ['hmacKeySecret'])) },
     pools: (Array.isArray(pools) ? pools : []).map((pool: unknown) => ({
       apiTokenSecret: knownArn(valueAt(pool, ['apiTokenSecret'])),
       agentTokenSecret: knownArn(valueAt(pool, ['agentTokenSecret'])),

@@ -75,6 +75,12 @@ export interface AgentLauncherProps extends SharedAgentOptions {
    */
   readonly activePoll?: Duration | undefined;
   /**
+   * Public URL at which HCP Terraform announces runs, so that a job waits seconds instead of up to a minute while nothing runs.
+   *
+   * @default - no URL; the launcher polls on its schedule only
+   */
+  readonly nudge?: NudgeOptions | undefined;
+  /**
    * Time between polls while every pool is idle, in whole seconds. Below 60 s, messages in a queue invoke the launcher between two
    * scheduled invocations. Then `schedule` must be one minute. The output `IdlePollCost` shows the price.
    *
@@ -117,3 +123,15 @@ export interface AgentLauncherProps extends SharedAgentOptions {
 export type Resolved<Name extends keyof AgentLauncherProps> = {
   readonly [Key in Name]-?: NonNullable<AgentLauncherProps[Key]>;
 };
+/** Options of the URL at which HCP Terraform announces runs. */
+export interface NudgeOptions {
+  /** Secret whose string is the HMAC key of the run task or the notification: at least 32 characters. */
+  readonly hmacKeySecret: ISecret;
+  /**
+   * Maximum number of concurrent requests. It limits what a flood of requests can cost and use. New AWS accounts reject any
+   * reservation: raise the quota of Lambda's concurrent executions first.
+   *
+   * @default 5
+   */
+  readonly reservedConcurrentExecutions?: number | undefined;
+}

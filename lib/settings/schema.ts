@@ -34,6 +34,7 @@ import {
   whole,
 } from './fields.ts';
 import { networkSettings } from './network.ts';
+import { nudgeSettings } from './nudge.ts';
 import { poolSettings } from './pool.ts';
 import { valueAt } from './records.ts';
 
@@ -150,6 +151,12 @@ export const settingsSchema = z.strictObject({
   idlePollSeconds: setting(whole(5, 60).default(DEFAULT_IDLE_POLL_SECONDS), {
     description: `Seconds between two polls of HCP Terraform while nothing is queued or running. With 60, only the schedule polls. Other values cost extra: 30 about ${idlePollPrice(30)}, 10 about ${idlePollPrice(10)}, 5 about ${idlePollPrice(5)} per month.`,
     allowed: 'integer from 5 to 60; below 60 only with scheduleMinutes 1',
+  }),
+  nudge: setting(nudgeSettings.optional(), {
+    description:
+      'Public URL at which HCP Terraform announces runs, so that a job waits seconds instead of up to a minute while nothing runs. The output `NudgeUrl` shows the URL; docs/nudge.md says how to set up the run task.',
+    allowed: '{"hmacKeySecret": "…"}',
+    absent: 'no URL; the launcher polls on its schedule only',
   }),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
     description: 'Seconds that an agent waits for a job before it ends on its own.',

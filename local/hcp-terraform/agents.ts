@@ -10,6 +10,7 @@ import { newId } from './ids.ts';
 import { conflict, failure } from './json-api.ts';
 import { agentChanged, type Platform, type PlatformSettings, runChanged } from './platform.ts';
 import { runMoved } from './queue.ts';
+import { stageNamed, startStage } from './run-tasks.ts';
 import {
   currentOperation,
   failOperation,
@@ -206,8 +207,14 @@ export function finishJob(platform: Platform, agent: Agent, job: Operation | Int
   if (phase === undefined || isFinal(phase.run)) return;
   const { run, workspace } = phase;
   const policies = workspace.agentPolicies;
-  if (job.phase === 'plan') finishPlan(run, result, platform.now(), policies !== undefined);
-  else finishApply(run, result, platform.now());
+  const hasTasks = (stage: 'post_plan' | 'post_apply') => stageNamed(platform.world, run, stage) !== undefined;
+  if (job.phase === 'plan') {
+    finishPlan(run, result, platform.now(), policies !== undefined || hasTasks('post_plan'));
+    if (run.status === 'post_plan_running') startStage(platform, run, 'post_plan');
+  } else {
+    finishApply(run, result, platform.now(), hasTasks('post_apply'));
+    if (run.apply.status === 'finished') startStage(platform, run, 'post_apply');
+  }
   if (run.status === 'post_plan_running' && policies !== undefined) {
     const evaluation = { poolId: agent.poolId, type: 'policy', runId: run.id, ...policies } as const;
     enqueueInternalJob(platform.world, evaluation, platform.now());
@@ -219,6 +226,8 @@ function endInternalJob(platform: Platform, job: InternalJob, passed: boolean): 
   job.status = passed ? 'finished' : 'errored';
   const run = platform.world.runs.get(job.runId ?? '');
   if (run === undefined || isFinal(run)) return;
+  // If run tasks are still missing, their last result lets the run continue.
+  if (passed && stageNamed(platform.world, run, 'post_plan')?.status === 'running') return;
   finishPolicies(run, passed, platform.now());
   runMoved(platform, run);
 }

@@ -14,6 +14,9 @@ export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 /** Registers a route below `/api/v2`. */
 export type Define = (method: Method, path: string, handle: (call: Call) => Answer) => void;
 
+/** Registers a route below `/api/v2` that sends requests itself before it answers. */
+export type DefineAsync = (method: Method, path: string, handle: (call: Call) => Promise<Answer>) => void;
+
 interface Request {
   readonly user: User;
   /** Scheme and host that the client used, so that links use the same ones (for example those of a proxy). */

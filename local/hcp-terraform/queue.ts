@@ -5,6 +5,7 @@
  */
 import { newId } from './ids.ts';
 import { type Platform, runChanged } from './platform.ts';
+import { addStages, startStage } from './run-tasks.ts';
 import {
   discard,
   failOperation,
@@ -48,7 +49,7 @@ export function runMoved(platform: Platform, run: Run): void {
 export function advance(platform: Platform, workspace: Workspace): void {
   const { world } = platform;
   const plan = (run: Run): void => {
-    queuePlan(run, platform.now());
+    if (!startStage(platform, run, 'pre_plan')) queuePlan(run, platform.now());
     runChanged(platform, run);
   };
   const uploaded = (run: Run) => world.configurationVersions.get(run.configurationVersionId)?.uploadedAt !== undefined;
@@ -67,7 +68,7 @@ export function advance(platform: Platform, workspace: Workspace): void {
       failOperation(working, working.apply, reason, platform.now());
       runMoved(platform, working);
     } else {
-      queueApply(working, platform.now());
+      if (!startStage(platform, working, 'pre_apply')) queueApply(working, platform.now());
       runChanged(platform, working);
     }
   }
@@ -120,6 +121,7 @@ export function createRun(
   record(run, 'queued', now, by.userId);
   world.runs.set(run.id, run);
   for (const operation of [run.plan, run.apply]) world.operations.set(operation.id, operation);
+  addStages(world, run, workspace, now);
   workspace.currentConfigurationVersionId = version.id;
   runChanged(platform, run);
   return run;

@@ -9,9 +9,11 @@
 import * as z from 'zod';
 import type { JobResult } from './agent-protocol.ts';
 import { newId } from './ids.ts';
+import type { StageName } from './task-records.ts';
 
 export type RunStatus =
   | 'pending'
+  | 'pre_plan_running'
   | 'plan_queued'
   | 'planning'
   | 'post_plan_running'
@@ -19,8 +21,10 @@ export type RunStatus =
   | 'planned_and_finished'
   | 'planned_and_saved'
   | 'confirmed'
+  | 'pre_apply_running'
   | 'apply_queued'
   | 'applying'
+  | 'post_apply_running'
   | 'applied'
   | 'errored'
   | 'canceled'
@@ -203,6 +207,18 @@ function endOperation(operation: Operation, status: OperationStatus, now: number
   operation.ended = true;
 }
 
+/** The run waits for the run tasks of a stage. */
+export function enterStage(run: Run, stage: StageName, now: number): void {
+  move(run, `${stage}_running`, now);
+}
+
+/** A mandatory task of a stage failed, so the run ends. */
+export function failStage(run: Run, stage: StageName, now: number): void {
+  if (stage === 'pre_plan') endOperation(run.plan, 'canceled', now);
+  if (stage === 'pre_apply') endOperation(run.apply, 'canceled', now);
+  move(run, 'errored', now, undefined, `A mandatory run task of the stage ${stage} did not pass.`);
+}
+
 /** pending → plan_queued: from now on, an agent can take the plan. */
 export function queuePlan(run: Run, now: number): void {
   setStatus(run.plan, 'queued', now);
@@ -220,10 +236,10 @@ export function startOperation(run: Run, operation: Operation, by: ExecutedBy, n
 /**
  * The agent's plan ended.
  *
- * @param evaluatesPolicies whether an agent of the pool evaluates policy sets first. HashiCorp doesn't document the run's status
- *   in the meantime; according to hcp-terraform-operator #610, it is `post_plan_running`.
+ * @param waits whether run tasks follow, or an agent of the pool evaluates policy sets. HashiCorp doesn't document the run's status
+ *   during the evaluation; according to hcp-terraform-operator #610, it is `post_plan_running`.
  */
-export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPolicies: boolean): void {
+export function finishPlan(run: Run, result: JobResult, now: number, waits: boolean): void {
   run.plan.result = result;
   // A canceled run ends as canceled, even if the plan finished before the agent received the cancel.
   const status = run.cancelRequest === undefined ? result.status : 'canceled';
@@ -234,11 +250,11 @@ export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPo
   }
   run.timestamps.set('planned-at', now);
   record(run, 'planned', now);
-  if (evaluatesPolicies) enter(run, 'post_plan_running', now);
+  if (waits) enter(run, 'post_plan_running', now);
   else decideAfterPlan(run, result, now);
 }
 
-/** An agent evaluated the policy sets. If they passed, the run continues as after any plan. Otherwise it ends. */
+/** Policy sets and run tasks have a result. If they passed, the run continues as after any plan. Otherwise it ends. */
 export function finishPolicies(run: Run, passed: boolean, now: number): void {
   if (run.status !== 'post_plan_running' || run.plan.result === undefined) return;
   if (passed) {
@@ -273,12 +289,22 @@ export function queueApply(run: Run, now: number): void {
   move(run, 'apply_queued', now);
 }
 
-/** The agent's apply ended. If the apply succeeded, a cancel has no effect. */
-export function finishApply(run: Run, result: JobResult, now: number): void {
+/**
+ * The agent's apply ended. If the apply succeeded, a cancel has no effect.
+ *
+ * @param waits whether run tasks follow
+ */
+export function finishApply(run: Run, result: JobResult, now: number, waits = false): void {
   run.apply.result = result;
   const status = run.cancelRequest !== undefined && result.status === 'errored' ? 'canceled' : result.status;
   endOperation(run.apply, status, now);
+  if (status === 'finished' && waits) return;
   move(run, status === 'finished' ? 'applied' : status, now);
+}
+
+/** post_apply_running → applied. */
+export function completeApply(run: Run, now: number): void {
+  move(run, 'applied', now);
 }
 
 /** The phase can't continue, because its agent is lost or the workspace no longer uses agents. */
@@ -299,9 +325,15 @@ export function cancel(run: Run, userId: string, now: number, coolOffMs: number)
     run.updatedAt = now;
     return;
   }
-  const operation = run.status === 'pending' ? run.plan : currentOperation(run);
+  const operation = currentOperation(run) ?? nextOperation(run);
   if (operation !== undefined) endOperation(operation, 'canceled', now);
   enter(run, 'canceled', now);
+}
+
+/** The phase that hasn't been queued yet. */
+function nextOperation({ status, plan, apply }: Run): Operation | undefined {
+  if (status === 'pending' || status === 'pre_plan_running') return plan;
+  return status === 'pre_apply_running' ? apply : undefined;
 }
 
 /** Ends an active run without waiting for its agent. The agent is instructed to kill its programs. */

@@ -8,23 +8,28 @@ import { fileURLToPath } from 'node:url';
 import { httpServer, listen } from '../http-server.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { sweepAgents } from './agents.ts';
-import { added, type Define, found } from './api.ts';
+import { added, type Define, type DefineAsync, found } from './api.ts';
 import { type LoopbackCertificate, loopbackCertificate } from './certificate.ts';
+import { startDeliveries } from './deliveries.ts';
 import { callOf, sendAnswer, sendError, userOf } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
+import { runMoved } from './queue.ts';
 import { createRateLimiter, type RateLimits, VENDOR_RATE_LIMITS } from './rate-limits.ts';
 import { agentPoolRoutes } from './routes/agent-pools.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { configurationVersionRoutes } from './routes/configuration-versions.ts';
 import { metaRoutes } from './routes/meta.ts';
+import { notificationRoutes } from './routes/notification-configurations.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { type ContainerOf, runPageRoutes } from './routes/run-page.ts';
+import { CALLBACK, callbackRoute, runTaskRoutes } from './routes/run-tasks.ts';
 import { runRoutes } from './routes/runs.ts';
 import { stateVersionRoutes } from './routes/state-versions.ts';
 import { variableRoutes } from './routes/variables.ts';
 import { workspaceTagRoutes } from './routes/workspace-tags.ts';
 import { workspaceRoutes } from './routes/workspaces.ts';
+import { sweepTasks } from './run-tasks.ts';
 import {
   enqueueInternalJob,
   type InternalJob,
@@ -56,6 +61,8 @@ export interface HcpTerraformOptions extends Partial<PlatformSettings> {
   readonly containerOf?: ContainerOf;
   /** Clock, in milliseconds since the epoch. Default: the real clock. */
   readonly now?: () => number;
+  /** Delays before the repetitions of a run task's request, in milliseconds. Default: 1, 2, 4 and 8 s. HashiCorp doesn't document them. */
+  readonly runTaskRetriesMs?: readonly number[];
   /** Called after every change of a run's or an agent's status. */
   readonly onEvent?: (event: WorldEvent) => void;
 }
@@ -111,7 +118,21 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   };
   const seeds = options.seeds ?? newSeeds(options.organization ?? 'acme', options.agentPoolName ?? 'local');
   const world = new World(seeds, now());
-  const platform: Platform = { world, settings, now, emit: (event) => options.onEvent?.(event) };
+  const platform: Platform = {
+    world,
+    settings,
+    now,
+    emit: (event) => {
+      options.onEvent?.(event);
+      deliveries.onEvent(event);
+    },
+  };
+  let url = '';
+  const deliveries = startDeliveries(platform, () => url, options.runTaskRetriesMs);
+  const sweep = (): void => {
+    sweepAgents(platform);
+    for (const run of sweepTasks(platform)) runMoved(platform, run);
+  };
   const limiter = createRateLimiter(rateLimits === 'off' ? undefined : rateLimits);
   const certificate = options.certificate ?? (await loopbackCertificate());
 
@@ -138,7 +159,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
 
   api.addHook('onRequest', async (request, reply) => {
     // Update the statuses first, so that no response shows an agent as alive that has been silent for too long.
-    sweepAgents(platform);
+    sweep();
     if (!request.url.startsWith('/api/v2/')) return;
     reply.headers(versionHeaders);
     const user = userOf(world, request);
@@ -151,12 +172,13 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     });
     if (!verdict.allowed) throw failure(429, 'Too many requests', "You have exceeded the API's rate limit.");
     if (path === '/api/v2/ping') return;
-    if (user === undefined) throw failure(401, 'unauthorized');
+    const isCallback = CALLBACK.test(path);
+    if (user === undefined && !isCallback) throw failure(401, 'unauthorized');
     if (request.method === 'GET' || request.method === 'HEAD') return;
     // The media type is required even without a body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
     const type = request.headers['content-type']?.split(';', 1)[0]?.trim();
     if (type !== MEDIA_TYPE) throw failure(415, 'unsupported media type', `Content-Type must be ${MEDIA_TYPE}`);
-    if (user.access !== 'owner') throw notFound();
+    if (!isCallback && user?.access !== 'owner') throw notFound();
   });
 
   metaRoutes(api, new Date(now()));
@@ -167,6 +189,13 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
       handler: (request, reply) => sendAnswer(reply, handle(callOf(platform, request))),
     });
   };
+  const defineAsync: DefineAsync = (method, path, handle) => {
+    api.route({
+      method,
+      url: `/api/v2${path}`,
+      handler: async (request, reply) => sendAnswer(reply, await handle(callOf(platform, request))),
+    });
+  };
   organizationRoutes(define);
   agentPoolRoutes(define);
   workspaceRoutes(define);
@@ -175,6 +204,9 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   configurationVersionRoutes(define);
   runRoutes(define);
   stateVersionRoutes(define);
+  runTaskRoutes(define, defineAsync, deliveries);
+  notificationRoutes(define, defineAsync, deliveries);
+  callbackRoute(api, platform);
   agentRoutes(api, platform);
   blobRoutes(api, platform);
   runPageRoutes(api, platform, options.containerOf ?? (() => undefined));
@@ -183,11 +215,11 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     await certificate.remove();
     throw error;
   });
-  // Detect silent agents even if there are no requests.
-  const sweeper = setInterval(() => sweepAgents(platform), 1_000);
+  // Detect silent agents and tasks even if there are no requests.
+  const sweeper = setInterval(sweep, 1_000);
   sweeper.unref();
 
-  const url = `https://localhost:${port}`;
+  url = `https://localhost:${port}`;
   return {
     url,
     hostname: `localhost:${port}`,
@@ -213,6 +245,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     },
     async close() {
       clearInterval(sweeper);
+      await deliveries.close();
       await api.close();
       await certificate.remove();
     },

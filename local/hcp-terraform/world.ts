@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { newBlobSecret, newId, newToken } from './ids.ts';
 import type { Operation, Run } from './runs.ts';
+import type { NotificationConfiguration, RunTask, TaskConfig, TaskResult, TaskStage } from './task-records.ts';
 
 export type ExecutionMode = 'remote' | 'local' | 'agent';
 
@@ -199,6 +200,11 @@ export class World {
   readonly runs = new Map<string, Run>();
   readonly operations = new Map<string, Operation>();
   readonly stateVersions = new Map<string, StateVersion>();
+  readonly tasks = new Map<string, RunTask>();
+  readonly taskConfigs = new Map<string, TaskConfig>();
+  readonly taskStages = new Map<string, TaskStage>();
+  readonly taskResults = new Map<string, TaskResult>();
+  readonly notifications = new Map<string, NotificationConfiguration>();
   /** By the secret in the URL. */
   readonly blobs = new Map<string, Blob>();
   readonly blobSecrets = new Map<string, string>();

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
+import { ENV } from '../../functions/launcher/contract.ts';
+import { NUDGE_ENV } from '../../functions/nudge/contract.ts';
 
 /** The parts of a synthesized stack that this machine can run. */
 export type Deployment = Awaited<ReturnType<typeof synthesize>>;
@@ -58,21 +60,31 @@ export async function synthesize(
   const { files } = assets.parse(await json(join(output, 'AgentLauncher.assets.json')));
   const ofType = (type: string) => Object.values(Resources).filter(({ Type }) => Type === type);
   const functions = ofType('AWS::Lambda::Function').map(({ Properties }) => functionProperties.safeParse(Properties));
-  const [launcher, ...others] = functions.flatMap(({ data }) => data ?? []);
-  if (launcher === undefined || others.length > 0) {
-    throw new Error(`expected one launcher function, found ${others.length + (launcher === undefined ? 0 : 1)}`);
-  }
-  const source = files[launcher.Code.S3Key.replace(/\.zip$/, '')]?.source.path;
-  if (source === undefined) throw new Error(`no asset for ${launcher.Code.S3Key}`);
-  const variables = Object.entries(launcher.Environment.Variables).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? withLocalhost(value) : resolve(name),
-  ]);
+  /** The function that has a variable: the folder with its code, and its variables. References are resolved, as CloudFormation does. */
+  const functionWith = (variable: string) => {
+    const [found, ...others] = functions.flatMap(({ data }) =>
+      data !== undefined && variable in data.Environment.Variables ? data : [],
+    );
+    if (found === undefined) return undefined;
+    if (others.length > 0) throw new Error(`expected one function with ${variable}, found ${others.length + 1}`);
+    const source = files[found.Code.S3Key.replace(/\.zip$/, '')]?.source.path;
+    if (source === undefined) throw new Error(`no asset for ${found.Code.S3Key}`);
+    const variables = Object.entries(found.Environment.Variables).map(([name, value]): [string, string] => [
+      name,
+      typeof value === 'string' ? withLocalhost(value) : resolve(name),
+    ]);
+    const environment: Readonly<Record<string, string>> = Object.fromEntries(variables);
+    return { folder: join(output, source), environment };
+  };
+  const launcher = functionWith(ENV.agentPools);
+  if (launcher === undefined) throw new Error('expected a launcher function, found none');
   return {
-    /** The folder with the function's code, which a deployment uploads. */
-    functionFolder: join(output, source),
-    /** The function's variables. References are resolved, as CloudFormation does. */
-    functionEnvironment: Object.fromEntries(variables) as Readonly<Record<string, string>>,
+    /** The folder with the launcher's code, which a deployment uploads. */
+    functionFolder: launcher.folder,
+    /** The launcher's variables. */
+    functionEnvironment: launcher.environment,
+    /** The function behind the nudge's URL; `undefined` without the setting `nudge`. */
+    nudge: functionWith(NUDGE_ENV.hmacKeySecret),
     /** The task definitions, each with its only container. */
     taskDefinitions: ofType('AWS::ECS::TaskDefinition').map(({ Properties }) => {
       const { Family, Cpu, Memory, ContainerDefinitions } = taskDefinitionProperties.parse(Properties);

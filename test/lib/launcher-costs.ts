@@ -47,6 +47,23 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
   ];
 }
 
+/** Billed duration of a request that the nudge's function refuses. Its work takes less than 0.1 ms, the rest is an estimate. */
+const REFUSED_MS = 2;
+
+/** Returns the monthly cost of a flood of forged requests to the nudge's URL, with the reads of the secret that it causes. */
+export function nudgeFloodCost(requestsPerSecond: number, concurrency: number): number {
+  // https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-throttling
+  const accepted = Math.min(requestsPerSecond, 10 * concurrency) * HOURS * 3600;
+  const reads = concurrency * HOURS * 60 * PRICES.secretCall.usd;
+  return launcherCost(accepted, REFUSED_MS / 1000) + reads;
+}
+
+/** Returns the monthly cost if all of the function's environments are always busy: no flood can cost more. */
+export function mostNudgeCost(concurrency: number): number {
+  const tenths = concurrency * HOURS * 36_000;
+  return launcherCost(tenths, 0.1);
+}
+
 /** Returns the cost of one minute in which the launcher polls continuously because a pool is active. */
 export function activeMinuteCost(): number {
   return launcherCost(1, 55);

@@ -13,9 +13,16 @@ import {
   total,
 } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
+import { DEFAULT_NUDGE_CONCURRENCY } from '../../lib/defaults.ts';
 import { defaultNames, GITHUB_RELEASES, PRESETS, TASK_START_ENDPOINTS } from '../../lib/network/allowed-domains.ts';
 import { EGRESS_MODES, type EgressMode } from '../../lib/network/egress.ts';
-import { activeMinuteCost, activePoolHourCost, idleLauncherCost } from './launcher-costs.ts';
+import {
+  activeMinuteCost,
+  activePoolHourCost,
+  idleLauncherCost,
+  mostNudgeCost,
+  nudgeFloodCost,
+} from './launcher-costs.ts';
 import { dnsRulesIn } from './network/reachability/dns-rules.ts';
 import { rulesIn } from './network/reachability/firewall-policy.ts';
 import { networkIn } from './network/reachability/network-model.ts';
@@ -69,6 +76,7 @@ export function sections(): Section[] {
     { file: 'docs/costs.md', name: 'idle', text: idleTable(count) },
     { file: 'docs/costs.md', name: 'launcher', text: launcherTable() },
     { file: 'docs/costs.md', name: 'idle-poll', text: idlePollTable() },
+    { file: 'docs/costs.md', name: 'flood', text: floodTable() },
     { file: 'docs/costs.md', name: 'jobs', text: jobsTable() },
     { file: 'docs/costs.md', name: 'prices', text: pricesTable() },
   ];
@@ -207,6 +215,19 @@ function launcherTable(): string {
     `| **total** | one pool | **${dollars(total(lines))}** |`,
     '',
     `While a pool has queued jobs or live tasks, the launcher polls all the time. That costs $${activeMinuteCost().toFixed(5)} per minute (${dollars(activeMinuteCost() * HOURS * 60)} for a whole month), and the pool's metrics cost $${activePoolHourCost().toFixed(4)} per hour.`,
+  ].join('\n');
+}
+
+/** Returns the cost of a flood of requests to the nudge's URL, for the default concurrency and for one. */
+function floodTable(): string {
+  const [least, usual] = [1, DEFAULT_NUDGE_CONCURRENCY];
+  const row = (rate: number) =>
+    `| ${rate.toLocaleString('en')} | ${dollars(nudgeFloodCost(rate, least))} | ${dollars(nudgeFloodCost(rate, usual))} |`;
+  return [
+    `| forged requests per second, for a whole month | \`reservedConcurrency\` ${least} | ${usual} (default) |`,
+    '|---|---|---|',
+    ...[1, 10, 50, 1_000, 100_000].map(row),
+    `| upper bound, whatever the requests are | ${dollars(mostNudgeCost(least))} | ${dollars(mostNudgeCost(usual))} |`,
   ].join('\n');
 }
 

@@ -10,6 +10,7 @@ export const VALIDATED: readonly {
   readonly agentImage?: object;
   readonly network?: object;
   readonly idlePollSeconds?: number;
+  readonly nudge?: object;
 }[] = [
   {},
   { agentImage: { registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7' } },
@@ -29,6 +30,7 @@ export const VALIDATED: readonly {
   { network: { guardDuty: true, egress: 'network-firewall' } },
   { idlePollSeconds: 10 },
   { hostname },
+  { nudge: { hmacKeySecret: 'acme/nudge-key' } },
   { network: { egress: 'network-firewall' } },
   {
     network: {

@@ -69,9 +69,9 @@ export function* variableFaults(given: unknown): Iterable<SettingsFault> {
   }
 }
 
-/** Faults of secrets that two pools share, or that a pool shares with the launcher. */
+/** Faults of secrets that two pools share, or that a pool or the nudge shares with the launcher. */
 export function* sharedSecretFaults(
-  { apiTokenSecret }: ReadableSettings,
+  { apiTokenSecret, nudge }: ReadableSettings,
   pools: readonly ReadablePool[],
 ): Iterable<SettingsFault> {
   const apiTokens = new Set([apiTokenSecret, ...pools.map((pool) => pool.apiTokenSecret)]);
@@ -84,6 +84,16 @@ export function* sharedSecretFaults(
       allowed:
         "a separate secret: an agent token isn't an API token, the launcher must not read agent tokens, and agents must not read API tokens",
       remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
+    };
+  }
+  const key = nudge?.hmacKeySecret;
+  if (key !== undefined && (apiTokens.has(key) || agentTokens.includes(key))) {
+    yield {
+      path: 'nudge.hmacKeySecret',
+      given: `${shown(key)}, which is also the secret of a token`,
+      allowed:
+        "a separate secret: the function behind the public URL must not read tokens, and a token isn't an HMAC key",
+      remedy: 'create a key (openssl rand -hex 32), and a secret for it',
     };
   }
   for (const { index, value, first } of repeated(agentTokens)) {

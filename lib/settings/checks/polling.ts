@@ -6,18 +6,35 @@ import type { ReadableSettings } from '../read.ts';
 /** Maximum number of concurrent invocations by messages, plus the scheduled one. */
 const LEAST_CONCURRENCY = 3;
 
-/** Faults of idle polling by messages. */
+/** Faults of messages that invoke the launcher: those of idle polling and nudges. */
 export function* pollingFaults(settings: ReadableSettings): Iterable<SettingsFault> {
-  const { idlePollSeconds, scheduleMinutes, activePollSeconds, reservedConcurrency } = settings;
-  if (idlePollSeconds === undefined || idlePollSeconds >= DEFAULT_IDLE_POLL_SECONDS) return;
-  const without = 'or remove idlePollSeconds, so that only the schedule polls while nothing runs';
+  const { idlePollSeconds, nudge, reservedConcurrency } = settings;
+  const pollsByMessages = idlePollSeconds !== undefined && idlePollSeconds < DEFAULT_IDLE_POLL_SECONDS;
+  if (pollsByMessages) yield* idlePollFaults(settings, idlePollSeconds);
+  const cause = pollsByMessages ? `idlePollSeconds ${idlePollSeconds}` : nudge === undefined ? undefined : 'nudge';
+  if (cause !== undefined && reservedConcurrency !== undefined && reservedConcurrency < LEAST_CONCURRENCY) {
+    yield {
+      path: 'reservedConcurrency',
+      given: `${reservedConcurrency}, with ${cause}`,
+      allowed: `at least ${LEAST_CONCURRENCY}: one scheduled invocation and two by messages; otherwise Lambda would refuse some of them`,
+      remedy: `set reservedConcurrency to ${LEAST_CONCURRENCY}, remove it, ${pollsByMessages ? WITHOUT_IDLE_POLLS : 'or remove nudge'}`,
+    };
+  }
+}
+
+const WITHOUT_IDLE_POLLS = 'or remove idlePollSeconds, so that only the schedule polls while nothing runs';
+
+function* idlePollFaults(
+  { scheduleMinutes, activePollSeconds }: ReadableSettings,
+  idlePollSeconds: number,
+): Iterable<SettingsFault> {
   if (scheduleMinutes !== undefined && scheduleMinutes > 1) {
     // The schedule also restarts idle polling after a lost message.
     yield {
       path: 'scheduleMinutes',
       given: `${scheduleMinutes}, with idlePollSeconds ${idlePollSeconds}`,
       allowed: '1, because each scheduled invocation begins one minute of idle polling',
-      remedy: `set scheduleMinutes to 1, ${without}`,
+      remedy: `set scheduleMinutes to 1, ${WITHOUT_IDLE_POLLS}`,
     };
   }
   if (activePollSeconds === 0) {
@@ -25,15 +42,7 @@ export function* pollingFaults(settings: ReadableSettings): Iterable<SettingsFau
       path: 'activePollSeconds',
       given: `0, with idlePollSeconds ${idlePollSeconds}`,
       allowed: 'an integer from 5 to 60; with 0, a pool would be polled less often while it has jobs',
-      remedy: `set activePollSeconds to 10, ${without}`,
-    };
-  }
-  if (reservedConcurrency !== undefined && reservedConcurrency < LEAST_CONCURRENCY) {
-    yield {
-      path: 'reservedConcurrency',
-      given: `${reservedConcurrency}, with idlePollSeconds ${idlePollSeconds}`,
-      allowed: `at least ${LEAST_CONCURRENCY}: one scheduled invocation and two by messages; otherwise Lambda would refuse some of them`,
-      remedy: `set reservedConcurrency to ${LEAST_CONCURRENCY}, remove it, ${without}`,
+      remedy: `set activePollSeconds to 10, ${WITHOUT_IDLE_POLLS}`,
     };
   }
 }

@@ -28,10 +28,14 @@ export function* targetFaults(
   settings: ReadableSettings,
   { account, region, canDecrypt = () => false }: DeployTarget,
 ): Iterable<SettingsFault> {
-  const { apiTokenSecret, alarmTopicArn, network, pools = [] } = settings;
+  const { apiTokenSecret, alarmTopicArn, network, nudge, pools = [] } = settings;
   const ofPools = (key: 'apiTokenSecret' | 'agentTokenSecret') =>
     pools.map((pool, index) => ({ path: `pools.${index}.${key}`, value: pool?.[key] }));
-  const read = [{ path: 'apiTokenSecret', value: apiTokenSecret }, ...ofPools('apiTokenSecret')];
+  const read = [
+    { path: 'apiTokenSecret', value: apiTokenSecret },
+    ...ofPools('apiTokenSecret'),
+    { path: 'nudge.hmacKeySecret', value: nudge?.hmacKeySecret },
+  ];
   const secrets = [...read, ...ofPools('agentTokenSecret')];
   if (region !== undefined) {
     yield* regionFaults([{ path: 'alarmTopicArn', value: alarmTopicArn }], 'a topic', region);

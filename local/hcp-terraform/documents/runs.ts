@@ -10,6 +10,7 @@ import {
   toMany,
   toOne,
 } from '../json-api.ts';
+import { stagesOf } from '../run-tasks.ts';
 import {
   awaitsDecision,
   isCancelable,
@@ -20,9 +21,10 @@ import {
   runSettings,
 } from '../runs.ts';
 import { userResource } from './organizations.ts';
+import { taskStageResource } from './run-tasks.ts';
 import { configurationVersionResource, workspaceResource } from './workspaces.ts';
 
-export function runResource({ platform, isOwner }: Call, run: Run): Resource {
+export function runResource({ platform, world, isOwner }: Call, run: Run): Resource {
   const self = `/api/v2/runs/${run.id}`;
   const user = (id: string) => toOne('users', id, `/api/v2/users/${id}`);
   const { canceledAt, forceCancelAvailableAt: forceAt, confirmedById, canceledById } = run;
@@ -63,7 +65,7 @@ export function runResource({ platform, isOwner }: Call, run: Run): Resource {
       ...(confirmedById !== undefined && { 'confirmed-by': user(confirmedById) }),
       ...(canceledById !== undefined && { 'canceled-by': user(canceledById) }),
       'run-events': toMany('run-events', run.events, `${self}/run-events`),
-      'task-stages': toMany('task-stages', [], `${self}/task-stages`),
+      'task-stages': toMany('task-stages', stagesOf(world, run.id), `${self}/task-stages`),
       'policy-checks': toMany('policy-checks', [], `${self}/policy-checks`),
       // The type isn't `comments`, although the linked documents have that type: hashicorp/go-tfe, v2/openapi/spec.json, `workspace-comments-identifier`.
       comments: toMany('workspace-comments', run.comments, `${self}/comments`),
@@ -123,7 +125,7 @@ export function runEventResource(event: RunEvent): Resource {
   };
 }
 
-/** Values that `include` accepts for runs. Clients can request cost estimates and task stages, which never exist here. */
+/** Values that `include` accepts for runs. Clients can request cost estimates, which never exist here. */
 export const RUN_INCLUDES = [
   'plan',
   'apply',
@@ -149,6 +151,7 @@ export function includedWithRuns(call: Call, runs: readonly Run[], asked: Readon
       asked.has('created_by') && user !== undefined && userResource(user),
       asked.has('workspace') && workspace !== undefined && workspaceResource(call, workspace),
       wantsVersion && version !== undefined && configurationVersionResource(call, version),
+      ...(asked.has('task_stages') ? stagesOf(world, run.id).map((stage) => taskStageResource(call, stage)) : []),
     ];
   });
   return distinct(resources.filter((resource) => resource !== false));

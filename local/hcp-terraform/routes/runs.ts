@@ -236,8 +236,8 @@ export function runRoutes(define: Define): void {
     return plan === undefined ? noContent : { status: 200, body: plan };
   });
 
-  // Run tasks, policy checks and policy evaluations don't exist here, so their lists are empty.
-  for (const name of ['task-stages', 'policy-checks', 'tf-policy-evaluations', 'comments']) {
+  // Policy checks and policy evaluations don't exist here, so their lists are empty.
+  for (const name of ['policy-checks', 'tf-policy-evaluations', 'comments']) {
     define('GET', `/runs/:id/${name}`, (call) => {
       const { comments } = runIn(call);
       return call.list(name === 'comments' ? comments : [], ({ id, body }) => ({

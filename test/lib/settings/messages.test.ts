@@ -121,6 +121,19 @@ it.each([
   expect(idlePolling(60)).toEqual([]);
 });
 
+it('the error of reservedConcurrency with nudges has a remedy', () => {
+  const withNudge = (reservedConcurrency: number) =>
+    faultsOf({ agentLauncher: { ...LEAST, nudge: { hmacKeySecret: 'acme/nudge-key' }, reservedConcurrency } });
+  expect(withNudge(2)).toMatchObject([
+    {
+      path: 'reservedConcurrency',
+      given: '2, with nudge',
+      remedy: 'set reservedConcurrency to 3, remove it, or remove nudge',
+    },
+  ]);
+  expect(withNudge(3)).toEqual([]);
+});
+
 it('the settings of idle polling may have all other values together', () => {
   const settings = { ...LEAST, idlePollSeconds: 5, activePollSeconds: 60, reservedConcurrency: 3, scheduleMinutes: 1 };
   expect(faultsOf({ agentLauncher: settings })).toEqual([]);

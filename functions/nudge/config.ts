@@ -1,0 +1,39 @@
+import * as z from 'zod';
+import { NUDGE_ENV } from './contract.ts';
+import { NudgeError } from './errors.ts';
+
+/** The function's configuration, read from its environment variables. */
+export interface NudgeConfig {
+  readonly hostname: string;
+  readonly hmacKeySecret: string;
+  readonly wakeUpsQueueUrl: string;
+}
+
+const variables = {
+  hostname: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/)
+    // HCP Terraform's URLs don't contain the default port.
+    .transform((host) => host.replace(/:443$/, ''))
+    .describe('a host name in lower case, with an optional port and without a scheme, such as app.terraform.io'),
+  hmacKeySecret: z.string().min(1).describe('name or ARN of a secret'),
+  wakeUpsQueueUrl: z.url({ protocol: /^https?$/ }).describe('URL of an SQS queue'),
+} satisfies Record<keyof typeof NUDGE_ENV, z.ZodType<string>>;
+
+/**
+ * Reads the configuration from the environment variables.
+ * @throws `NudgeError` that lists every fault
+ */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>): NudgeConfig {
+  const texts = Object.fromEntries(Object.entries(NUDGE_ENV).map(([key, name]) => [key, environment[name]]));
+  const { data, error } = z.object(variables).safeParse(texts);
+  if (data !== undefined) return data;
+  const keys = new Set(error.issues.map(({ path: [key] }) => key));
+  const faults = Object.entries(NUDGE_ENV).flatMap(([key, name]) => {
+    if (!keys.has(key)) return [];
+    const given = texts[key] === undefined ? 'nothing' : `${texts[key].length} characters`;
+    const allowed = Object.entries(variables).find(([variable]) => variable === key)?.[1].description;
+    return [`- ${name}: given ${given}; allowed: ${allowed}; to do: deploy the stack again`];
+  });
+  throw new NudgeError(`The nudge's configuration has ${faults.length} fault(s):\n${faults.join('\n')}`);
+}
