@@ -150,7 +150,8 @@ export function operator(cooldown: typeof OPERATOR_COOLDOWN): Model {
         everyMs: SECOND,
         launches: MAX_AGENTS,
         graceMs: 15 * MINUTE,
-        // https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-a-replicaset: newer pods first.
+        // https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-a-replicaset:
+        // newer pods first. (Kubernetes treats similar ages as equal; the model doesn't.)
         order: (tasks) => tasks.toSorted((a, b) => (b.registeredAtMs ?? 0) - (a.registeredAtMs ?? 0)),
       });
       let lastEventMs: number | undefined;

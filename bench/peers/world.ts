@@ -13,9 +13,9 @@ import { Faults } from '../../test/simulation/faults.ts';
 import type { ApiDocument } from '../../test/simulation/hcp-api.ts';
 import { HcpWorld } from '../../test/simulation/hcp-world.ts';
 import { LAUNCHER, type Launcher } from '../../test/simulation/launcher.ts';
-import { scenarioOf } from '../../test/simulation/profiles.ts';
 import { Random } from '../../test/simulation/random.ts';
 import { type RunCreated, type Scenario, type WorldSettings, wholeLane } from '../../test/simulation/scenario.ts';
+import { undisturbed } from '../../test/simulation/undisturbed.ts';
 import { VirtualTime } from '../../test/simulation/virtual-time.ts';
 import { latency } from '../../test/simulation/wire.ts';
 import { simulate, WORLD_STARTS_MS } from '../../test/simulation/world.ts';
@@ -28,6 +28,9 @@ const POOL_ID = 'apool-0';
 const ORGANIZATION = 'org-main';
 const TOKEN = 'secret-main';
 const SCALED_IN = 'Scaling activity initiated by the service';
+
+/** The default of `idleWindowSeconds`. */
+const IDLE_WINDOW_MS = 300 * SECOND;
 
 /** Maximum number of agents, the same for every launcher. */
 export const MAX_AGENTS = 100;
@@ -48,34 +51,16 @@ export interface Day extends Played {
 }
 
 function settingsOf(more: Partial<WorldSettings>): WorldSettings {
-  return {
-    ...scenarioOf('peers', 'calm').settings,
-    pools: [
-      {
-        name: POOL_NAME,
-        id: POOL_ID,
-        idGiven: true,
-        organization: ORGANIZATION,
-        apiTokenSecret: TOKEN,
-        lanes: [wholeLane(FAMILY)],
-        maxAgents: MAX_AGENTS,
-      },
-    ],
-    agentsCeiling: undefined,
-    activePollMs: 10 * SECOND,
-    startDeadlineMs: 300 * SECOND,
-    idleWindowMs: 300 * SECOND,
-    agentsVisible: true,
-    agentNamesInRuns: true,
-    dequeueOrder: 'applies-first',
-    runsPageCap: 100,
-    ecsPageCap: 100,
-    hcpSkewMs: 0,
-    ecsSkewMs: 0,
-    usualLagMs: 0,
-    tokenLife: '24h',
-    ...more,
+  const pool = {
+    name: POOL_NAME,
+    id: POOL_ID,
+    idGiven: true,
+    organization: ORGANIZATION,
+    apiTokenSecret: TOKEN,
+    lanes: [wholeLane(FAMILY)],
+    maxAgents: MAX_AGENTS,
   };
+  return { ...undisturbed([pool]), dequeueOrder: 'applies-first', idleWindowMs: IDLE_WINDOW_MS, ...more };
 }
 
 function scenarioFor({ name, runs }: Workload, more: Partial<WorldSettings> = {}): Scenario {
