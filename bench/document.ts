@@ -41,6 +41,7 @@ export function documentOf(measured: Measurements): string {
 function head({ date, commit, machine, bursts, comparisons }: Measurements): string {
   const working = comparisons.find(({ workload }) => workload.name === 'working day');
   const largest = bursts.filter(({ jobs }) => jobs <= MAX_AGENTS).at(-1);
+  const last = bursts.at(-1);
   const summary = [
     ...(working === undefined
       ? []
@@ -49,6 +50,11 @@ function head({ date, commit, machine, bursts, comparisons }: Measurements): str
         ]),
     `A month without any run costs ${money(OURS.idleMonthUsd)}, without the network.`,
     ...(largest === undefined ? [] : [burstSentence(largest)]),
+    ...(last === undefined
+      ? []
+      : [
+          `With ${number(last.jobs)} queued jobs, a tick uses at most ${duration(last.tickCpuSeconds)} of one core, and the process uses ${number(last.peakMiB)} MiB. The emulator's host has a large part of it ([size](#how-much-processor-time-and-memory-does-a-tick-use)).`,
+        ]),
   ];
   return `# Performance
 
@@ -60,7 +66,7 @@ function head({ date, commit, machine, bursts, comparisons }: Measurements): str
 
 ${summary.map((line) => `- ${line}`).join('\n')}
 
-The emulators and the simulated world run on one machine, so compare the numbers with each other, not with another run.
+The times over HTTP depend on the machine, so compare them with each other, and not with those of another run. The simulated days have the same result in every run.
 [Costs](costs.md) has the prices, and [Reliability](reliability.md) has what happens when something fails.`;
 }
 
@@ -98,7 +104,7 @@ function dayTable(comparison: Comparison): string {
     'idle agent-seconds per job',
     'requests to HCP Terraform',
     'requests to AWS',
-    'per 1,000 jobs',
+    'price per 1,000 jobs',
   ];
   const better = betterThanOurs(comparison);
   return [
@@ -255,7 +261,7 @@ function sizeSection({ bursts, emptyFunctionMiB }: Measurements): string {
   return `## How much processor time and memory does a tick use?
 
 The same bursts, and one of ${number(sizes.at(-1)?.jobs ?? 0)} jobs. The limits are 1.5 s of one core and 200 MB. If the time per job doesn't grow, the growth is linear.
-The process includes the emulator's host. A function that does nothing uses ${number(emptyFunctionMiB)} MiB there.
+The process includes the emulator's host. A function that does nothing uses ${number(emptyFunctionMiB)} MiB there, because the host also contains Node's type stripping and zod.
 
 ${markdownTable(header, rows)}`;
 }

@@ -21,7 +21,11 @@ export interface Launcher {
   /** What the price doesn't include. */
   readonly notIncluded?: string;
   /** Why it can be better than this launcher, by what it is better at. */
-  readonly because: { readonly wait: string; readonly cost: string; readonly requests?: string };
+  readonly because: {
+    readonly wait: string;
+    readonly cost: string /** Absent: it decides nothing. */;
+    readonly requests?: string;
+  };
 }
 
 /** Price of the agents' tasks on Fargate. */
@@ -51,7 +55,6 @@ const aDayOf = (monthUsd: number): number => (monthUsd / HOURS) * HOURS_OF_A_DAY
 const aMonthOfAgents = (agents: number): number => agents * jobCost({ ...AGENT, seconds: HOURS * 3600 });
 
 const RUNS_ALREADY = 'its agents run before a job is queued';
-const NOTHING_TO_ASK = 'it makes no decisions';
 const REUSES = 'its agents take one job after the other, so a job of a burst does not wait for a task to start';
 
 export const OURS: Launcher = {
@@ -69,7 +72,7 @@ function fixedNumber(agents: number): Launcher {
     play: (workload) => playPeer(alwaysOn(agents), workload),
     ownUsd: () => 0,
     idleMonthUsd: aMonthOfAgents(agents),
-    because: { wait: RUNS_ALREADY, cost: 'it has no fixed cost except its agents', requests: NOTHING_TO_ASK },
+    because: { wait: RUNS_ALREADY, cost: 'it has no fixed cost except its agents' },
   };
 }
 

@@ -19,8 +19,6 @@ const TASKS_PER_CALL = 10;
 interface ServiceRules {
   /** How often the service compares its tasks with the desired number. Neither AWS nor Kubernetes documents it. */
   readonly everyMs: number;
-  /** Maximum number of launches in one comparison. */
-  readonly launches: number;
   /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
   /** Orders tasks whose agents have registered: the first is stopped first. */
@@ -54,7 +52,7 @@ class Service {
 
   #compare(): void {
     const { tasks } = this;
-    let missing = Math.min(this.desired - tasks.length, this.#rules.launches);
+    let missing = this.desired - tasks.length;
     while (missing > 0) {
       const launched = this.#world.launch(Math.min(missing, TASKS_PER_CALL));
       if (launched === 0) return;
@@ -80,11 +78,8 @@ class Service {
   }
 }
 
-/**
- * ECS launches up to 500 tasks of a service per minute on Fargate:
- * https://aws.amazon.com/blogs/containers/under-the-hood-amazon-elastic-container-service-and-aws-fargate-increase-task-launch-rates/
- */
-const ECS_SERVICE = { everyMs: 5 * SECOND, launches: Math.floor((500 * 5) / 60) };
+/** Fargate's documented launch rate also applies to a service: 100 at once, then 20 per second. The simulated ECS enforces it. */
+const ECS_SERVICE = { everyMs: 5 * SECOND };
 
 function shuffled<T>({ random }: PeerWorld, items: readonly T[]): T[] {
   return items
@@ -148,7 +143,6 @@ export function operator(cooldown: typeof OPERATOR_COOLDOWN): Model {
     start: (world) => {
       const pods = new Service(world, {
         everyMs: SECOND,
-        launches: MAX_AGENTS,
         graceMs: 15 * MINUTE,
         // https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-a-replicaset:
         // newer pods first. (Kubernetes treats similar ages as equal; the model doesn't.)
