@@ -242,8 +242,9 @@ ${markdownTable(['workload', 'jobs', 'requests to HCP Terraform per job', 'reque
 
 function sizeSection({ bursts, emptyFunctionMiB }: Measurements): string {
   const sizes = bursts.filter(({ jobs }) => jobs >= 100);
-  const rows = sizes.map(({ jobs, tickCpuSeconds, peakMiB, failedTicks, died }) => [
+  const rows = sizes.map(({ jobs, runLists, tickCpuSeconds, peakMiB, failedTicks, died }) => [
     number(jobs),
+    number(runLists),
     duration(tickCpuSeconds),
     `${((1000 * tickCpuSeconds) / jobs).toFixed(2)} ms`,
     died ? 'the process ended' : `${number(peakMiB)} MiB`,
@@ -252,6 +253,7 @@ function sizeSection({ bursts, emptyFunctionMiB }: Measurements): string {
   ]);
   const header = [
     'queued jobs',
+    'pages of runs read',
     'longest tick, processor time',
     'per job',
     'memory of the process',
@@ -260,7 +262,7 @@ function sizeSection({ bursts, emptyFunctionMiB }: Measurements): string {
   ];
   return `## How much processor time and memory does a tick use?
 
-The same bursts, and one of ${number(sizes.at(-1)?.jobs ?? 0)} jobs. The limits are 1.5 s of one core and 200 MB. If the time per job doesn't grow, the growth is linear.
+The same bursts, and one of ${number(sizes.at(-1)?.jobs ?? 0)} jobs. The limits are 1.5 s of one core and 200 MB. If the time per job doesn't grow, the growth is linear. A page has at most 100 runs, and HCP Terraform allows 30 pages per minute, so no tick reads all 10,000 jobs.
 The process includes the emulator's host. A function that does nothing uses ${number(emptyFunctionMiB)} MiB there, because the host also contains Node's type stripping and zod.
 
 ${markdownTable(header, rows)}`;

@@ -46,6 +46,8 @@ async function commitOf(): Promise<string> {
   return stdout.trim();
 }
 
+/** The commit at the start, because somebody may commit during the measurement. */
+const commit = await commitOf();
 const comparisons = await measured('simulated days', compare);
 const coldStart = await measured('cold start', measureColdStart);
 const emptyMiB = await emptyFunctionMiB();
@@ -67,7 +69,7 @@ try {
   const date = new Date().toISOString().slice(0, 10);
   const document = documentOf({
     date,
-    commit: await commitOf(),
+    commit,
     machine,
     bursts,
     reactions,

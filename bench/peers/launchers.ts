@@ -23,7 +23,8 @@ export interface Launcher {
   /** Why it can be better than this launcher, by what it is better at. */
   readonly because: {
     readonly wait: string;
-    readonly cost: string /** Absent: it decides nothing. */;
+    readonly cost: string;
+    /** Absent: it makes no decisions, so a comparison of its requests says nothing. */
     readonly requests?: string;
   };
 }

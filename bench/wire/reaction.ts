@@ -35,9 +35,10 @@ const FUTURE: readonly FutureMode[] = [
 
 export async function measureReactions(deployment: Deployment): Promise<Reaction[]> {
   const variables = new Set<string>(Object.values(ENV));
+  const [idleSeconds, activeSeconds] = await Promise.all([idle(deployment), active(deployment)]);
   const reactions: Reaction[] = [
-    { mode: 'idle pool, schedule of one minute', seconds: await idle(deployment) },
-    { mode: 'active pool, poll every 10 s', seconds: await active(deployment) },
+    { mode: 'idle pool, schedule of one minute', seconds: idleSeconds },
+    { mode: 'active pool, poll every 10 s', seconds: activeSeconds },
   ];
   for (const { mode, variable, measure } of FUTURE) {
     if (!variables.has(variable)) reactions.push({ mode, skipped: 'this commit does not have it' });
