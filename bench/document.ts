@@ -172,7 +172,8 @@ function burstSection({ bursts }: Measurements): string {
     'ECS’s limit',
     'ratio',
     'launched twice',
-    'throttled calls',
+    'throttled by ECS',
+    '429 from HCP Terraform',
     'requests per job: HCP Terraform',
     'AWS',
   ];
@@ -190,6 +191,7 @@ function burstSection({ bursts }: Measurements): string {
       idealSeconds === 0 || !all ? '–' : `${(took / idealSeconds).toFixed(1)} ×`,
       number(burst.launchedTwice),
       number(burst.throttled),
+      number(burst.tooMany),
       number((burst.runLists + burst.otherHcp) / launched),
       number(burst.awsCalls / launched),
     ];

@@ -23,7 +23,9 @@ export interface Burst {
   /** Seconds from queueing to each launch. */
   readonly launchSeconds: readonly number[];
   readonly launchedTwice: number;
+  /** Calls that ECS throttled, and requests that HCP Terraform answered with 429. */
   readonly throttled: number;
+  readonly tooMany: number;
   readonly failedTicks: number;
   readonly runLists: number;
   readonly otherHcp: number;
@@ -69,6 +71,7 @@ export async function measureBurst(deployment: Deployment, jobs: number, limitSe
       launchSeconds,
       launchedTwice: launches.length - new Set(launches.map(({ job }) => job)).size,
       throttled,
+      tooMany: system.hcpRequests.tooMany,
       failedTicks: ticks.filter(({ failed }) => failed).length,
       runLists: system.hcpRequests.runLists - before.runLists,
       otherHcp: system.hcpRequests.others - before.others,

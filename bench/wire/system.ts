@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENV } from '../../functions/launcher/contract.ts';
@@ -30,6 +30,10 @@ const ORGANIZATION = 'acme';
 
 /** A Fargate task's start. The launcher waits for it like for a real one. */
 const PHASES: Phases = { provisionMs: 10_000, pullMs: 20_000, bootMs: 1_000, deprovisionMs: 1_000 };
+
+/** Node's channels for every HTTP server of this process: https://nodejs.org/docs/latest-v24.x/api/diagnostics_channel.html#http */
+const REQUEST_STARTS = 'http.server.request.start';
+const RESPONSE_ENDS = 'http.server.response.finish';
 
 /** Lambda's schedule and time limit, as deployed. */
 const EVERY_MS = 60_000;
@@ -69,7 +73,7 @@ export class System {
   /** One entry per tick, with what the process had used by its end. */
   readonly ticks: ({ readonly atMs: number; readonly failed: boolean } & Use)[] = [];
   /** Requests of the function to HCP Terraform, by kind. */
-  readonly hcpRequests = { runLists: 0, others: 0 };
+  readonly hcpRequests = { runLists: 0, others: 0, tooMany: 0 };
   readonly #platform: HcpTerraformServer;
   readonly #aws: EcsServer;
   readonly #workspace: Workspace;
@@ -96,7 +100,8 @@ export class System {
       known.add(id);
       this.launched.push({ job: startedBy, atMs: Date.now() });
     });
-    subscribe('http.server.request.start', this.#counted);
+    subscribe(REQUEST_STARTS, this.#counted);
+    subscribe(RESPONSE_ENDS, this.#answered);
     const { functionFolder, functionEnvironment } = deployment;
     this.#child = startEnvironment({
       module: `${functionFolder}/index.mjs`,
@@ -196,7 +201,8 @@ export class System {
   }
 
   async close(): Promise<void> {
-    unsubscribe('http.server.request.start', this.#counted);
+    unsubscribe(REQUEST_STARTS, this.#counted);
+    unsubscribe(RESPONSE_ENDS, this.#answered);
     this.#child.kill('SIGKILL');
     await Promise.all([this.#platform.close(), this.#aws.close(), this.#api.close()]);
   }
@@ -206,6 +212,11 @@ export class System {
     if (request.socket.localPort !== this.#platform.port) return;
     if (/\/runs\?/.test(request.url ?? '')) this.hcpRequests.runLists += 1;
     else this.hcpRequests.others += 1;
+  };
+
+  readonly #answered = (message: unknown): void => {
+    const { request, response } = message as { readonly request: IncomingMessage; readonly response: ServerResponse };
+    if (request.socket.localPort === this.#platform.port && response.statusCode === 429) this.hcpRequests.tooMany += 1;
   };
 
   #logged(line: string): void {

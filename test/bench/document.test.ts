@@ -40,6 +40,7 @@ const BURST: Burst = {
   launchSeconds: Array.from({ length: 200 }, (_, n) => 5 + n * 0.045),
   launchedTwice: 0,
   throttled: 3,
+  tooMany: 0,
   failedTicks: 0,
   runLists: 4,
   otherHcp: 2,
