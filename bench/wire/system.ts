@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENV } from '../../functions/launcher/contract.ts';
@@ -208,15 +208,16 @@ export class System {
   }
 
   readonly #counted = (message: unknown): void => {
-    const { request } = message as { readonly request: IncomingMessage };
-    if (request.socket.localPort !== this.#platform.port) return;
+    const { request } = exchangeOf(message);
+    if (request?.socket.localPort !== this.#platform.port) return;
     if (/\/runs\?/.test(request.url ?? '')) this.hcpRequests.runLists += 1;
     else this.hcpRequests.others += 1;
   };
 
   readonly #answered = (message: unknown): void => {
-    const { request, response } = message as { readonly request: IncomingMessage; readonly response: ServerResponse };
-    if (request.socket.localPort === this.#platform.port && response.statusCode === 429) this.hcpRequests.tooMany += 1;
+    const { request, response } = exchangeOf(message);
+    if (request?.socket.localPort === this.#platform.port && response?.statusCode === 429)
+      this.hcpRequests.tooMany += 1;
   };
 
   #logged(line: string): void {
@@ -235,6 +236,15 @@ export class System {
     if (!this.ended) this.#lastUse = useOf(this.#child.pid ?? 0);
     return this.#lastUse;
   }
+}
+
+/** The request and the response in a message of Node's channels. */
+function exchangeOf(message: unknown): { readonly request?: IncomingMessage; readonly response?: ServerResponse } {
+  if (typeof message !== 'object' || message === null) return {};
+  return {
+    ...('request' in message && message.request instanceof IncomingMessage && { request: message.request }),
+    ...('response' in message && message.response instanceof ServerResponse && { response: message.response }),
+  };
 }
 
 /** What a process has used since its start. Linux only. */
