@@ -13,7 +13,7 @@ interface Import {
 const files = globSync('{bin,lib,functions,local}/**/*.ts').map((file) => file.replaceAll('\\', '/'));
 
 /** The files whose imports are checked, without installed packages and build results. */
-const importing = globSync('{bin,lib,functions,local,labs,examples,test}/**/*.{ts,mjs}', {
+const importing = globSync('{bin,lib,functions,local,labs,bench,examples,test}/**/*.{ts,mjs}', {
   exclude: (name) => ['node_modules', 'dist', 'cdk.out', 'out'].includes(name),
 }).map((file) => file.replaceAll('\\', '/'));
 
@@ -41,7 +41,7 @@ const within =
 
 /** Whether an import is a file of this repository, not a package. */
 const isInRepository = (to: string): boolean =>
-  /^(?:\.|(?:bin|lib|functions|local|test|labs|examples|agent-image)\/)/.test(to);
+  /^(?:\.|(?:bin|lib|functions|local|test|labs|bench|examples|agent-image)\/)/.test(to);
 
 /** Imports of these files that the rule does not allow, as readable lines. */
 function offences(of: (file: string) => boolean, allowed: (target: string, imported: Import) => boolean): string[] {
@@ -139,21 +139,28 @@ describe('an import', () => {
     expect(offences(within('bin/'), (to) => within('bin/', 'lib/')(to) || !isInRepository(to))).toEqual([]);
   });
 
-  it('of bin, lib and functions is not in local, test, labs or examples', () => {
-    const forbidden = within('local/', 'test/', 'labs/', 'examples/');
+  it('of bin, lib and functions is not in local, test, labs, bench or examples', () => {
+    const forbidden = within('local/', 'test/', 'labs/', 'bench/', 'examples/');
     expect(offences(within('bin/', 'lib/', 'functions/'), (to) => !forbidden(to))).toEqual([]);
   });
 
-  it('of lib, functions, local and labs is not in bin', () => {
-    expect(offences(within('lib/', 'functions/', 'local/', 'labs/'), (to) => !within('bin/')(to))).toEqual([]);
+  it('of lib, functions, local, labs and bench is not in bin', () => {
+    expect(offences(within('lib/', 'functions/', 'local/', 'labs/', 'bench/'), (to) => !within('bin/')(to))).toEqual(
+      [],
+    );
   });
 
-  it('of local is not in test, labs or examples', () => {
-    expect(offences(within('local/'), (to) => !within('test/', 'labs/', 'examples/')(to))).toEqual([]);
+  it('of local is not in test, labs, bench or examples', () => {
+    expect(offences(within('local/'), (to) => !within('test/', 'labs/', 'bench/', 'examples/')(to))).toEqual([]);
   });
 
-  it('of labs is not in examples', () => {
-    expect(offences(within('labs/'), (to) => !within('examples/')(to))).toEqual([]);
+  it('of labs is not in bench or examples', () => {
+    expect(offences(within('labs/'), (to) => !within('bench/', 'examples/')(to))).toEqual([]);
+  });
+
+  it('of bench is neither in examples nor a file of the launcher other than its contract', () => {
+    const allowed = (to: string): boolean => !/^(?:examples|functions)\//.test(to) || to.endsWith('/contract.ts');
+    expect(offences(within('bench/'), allowed)).toEqual([]);
   });
 
   it('of examples is a package, because users copy examples to their own projects', () => {

@@ -1,7 +1,6 @@
 /** Simulated worlds for the defects in `peers.lab.ts`. Only the given events happen in them. */
 import { expect } from 'vitest';
 import { LAUNCHER } from '../../test/simulation/launcher.ts';
-import { scenarioOf } from '../../test/simulation/profiles.ts';
 import {
   type FaultKind,
   type Happening,
@@ -11,6 +10,7 @@ import {
   type WorldSettings,
   wholeLane,
 } from '../../test/simulation/scenario.ts';
+import { undisturbed } from '../../test/simulation/undisturbed.ts';
 import { type Outcome, simulate } from '../../test/simulation/world.ts';
 
 export const SECOND = 1000;
@@ -26,22 +26,7 @@ export const POOL = {
   maxAgents: 10,
 };
 
-const SETTINGS: WorldSettings = {
-  ...scenarioOf('peers', 'calm').settings,
-  pools: [POOL],
-  agentsCeiling: undefined,
-  activePollMs: 10 * SECOND,
-  startDeadlineMs: 5 * MINUTE,
-  idleWindowMs: 2 * MINUTE,
-  agentsVisible: true,
-  agentNamesInRuns: true,
-  runsPageCap: 100,
-  ecsPageCap: 100,
-  hcpSkewMs: 0,
-  ecsSkewMs: 0,
-  usualLagMs: 0,
-  tokenLife: '24h',
-};
+const SETTINGS = undisturbed([POOL]);
 
 const RUN: RunCreated = {
   kind: 'run',

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { basename, extname, join, relative } from 'node:path';
 import { AssetHashType } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { BuildOptions } from 'esbuild';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { LICENSES_FILE, thirdPartyLicenses } from './third-party-licenses.ts';
 
@@ -12,6 +13,19 @@ import { LICENSES_FILE, thirdPartyLicenses } from './third-party-licenses.ts';
  */
 const REQUIRE_FOR_COMMONJS =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+/** esbuild's options for every bundle, except its entry point and its result. */
+export const BUNDLE_OPTIONS = {
+  bundle: true,
+  minify: true,
+  sourcemap: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  mainFields: ['module', 'main'],
+  banner: { js: REQUIRE_FOR_COMMONJS },
+  logLevel: 'warning',
+} satisfies BuildOptions;
 
 /** Environment variables that a function with a {@link lambdaBundle} needs. */
 export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as const;
@@ -57,15 +71,7 @@ export function writeBundle(name: string, outputFolder: string): void {
     outfile: 'index.mjs',
     write: false,
     metafile: true,
-    bundle: true,
-    minify: true,
-    sourcemap: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    mainFields: ['module', 'main'],
-    banner: { js: REQUIRE_FOR_COMMONJS },
-    logLevel: 'warning',
+    ...BUNDLE_OPTIONS,
   });
   for (const file of built.outputFiles) writeFileSync(join(outputFolder, basename(file.path)), file.contents);
   const licenses = thirdPartyLicenses(Object.keys(built.metafile.inputs), PACKAGE_ROOT);

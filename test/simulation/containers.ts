@@ -74,7 +74,12 @@ export class Containers implements TaskRunner {
   }
 
   agentOf(task: SimulatedTask): Agent | undefined {
-    return this.#processes.get(task.id)?.agent;
+    return this.processOf(task)?.agent;
+  }
+
+  /** The agent's process in this task; `undefined` until the agent has registered. */
+  processOf(task: SimulatedTask): AgentProcess | undefined {
+    return this.#processes.get(task.id);
   }
 
   /** Draws how long each part of a new task's start takes, and whether the start fails. */
@@ -135,7 +140,8 @@ export class Containers implements TaskRunner {
 
   /** The container's main process starts. */
   #run({ task, fault }: Guest, container: MainProcess): void {
-    const { random, time, hcp } = this.#in;
+    const { random, time, hcp, settings } = this.#in;
+    const { singleAgents = true } = settings;
     const ends = (afterMs: number, exitCode: number, reason?: string): void =>
       time.after(afterMs, () => container.ends(exitCode, reason));
     switch (fault) {
@@ -164,11 +170,13 @@ export class Containers implements TaskRunner {
         const first = hcp.register(task.id, task.pool, task.lane.accepts);
         if (first !== undefined) hcp.deregister(first);
       }
-      const agent = hcp.register(task.id, task.pool, task.lane.accepts);
+      const agent = hcp.register(task.id, task.pool, task.lane.accepts, singleAgents);
       // If HCP Terraform refuses the agent, the agent ends with an error.
       if (agent === undefined) return ends(random.between(1, 4) * SECOND, 1);
       task.registeredAtMs = time.now();
-      const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => container.exits(exitCode));
+      const process = new AgentProcess(this.#in, agent, task.pool, singleAgents, (exitCode) =>
+        container.exits(exitCode),
+      );
       this.#processes.set(task.id, process);
       container.onSigterm = () => process.terminate();
       container.onSigkill = () => process.kill();

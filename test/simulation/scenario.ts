@@ -191,6 +191,8 @@ export interface WorldSettings {
   readonly startDeadlineMs: number;
   /** After this time without a job, the container's watchdog ends the agent. */
   readonly idleWindowMs: number;
+  /** Whether the agents of tasks end after one job. Default: true. Agents of other launchers can take several jobs. */
+  readonly singleAgents?: boolean;
   /** Whether the API token can list agents. */
   readonly agentsVisible: boolean;
   /** Whether lists of runs show which agent has a job. Terraform Enterprise doesn't show it. */

@@ -1,0 +1,89 @@
+/**
+ * Measures everything in docs/performance.md, and writes it with its pictures. Takes about 12 minutes on two cores.
+ *
+ *   npm run bench
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { PACKAGE_ROOT } from '../lib/package-root.ts';
+import { measureColdStart } from './cold-start.ts';
+import { compare } from './comparison.ts';
+import { documentOf } from './document.ts';
+import { burstPicture, costPicture, waitPicture } from './pictures.ts';
+import { type Burst, MAX_AGENTS, measureBurst } from './wire/bursts.ts';
+import { measureIdleHour } from './wire/idle-requests.ts';
+import { measureReactions } from './wire/reaction.ts';
+import { deploy, emptyFunctionMiB } from './wire/system.ts';
+
+/** Jobs of each burst, and when the benchmark stops waiting for their launches. */
+const SMALL_BURSTS = [
+  { jobs: 1, limitSeconds: 20 },
+  { jobs: 10, limitSeconds: 30 },
+];
+const LARGE_BURSTS = [
+  { jobs: 100, limitSeconds: 40 },
+  { jobs: 200, limitSeconds: 60 },
+  { jobs: 1_000, limitSeconds: 100 },
+  { jobs: 10_000, limitSeconds: 100 },
+];
+/** The bursts of the picture. */
+const SHOWN = [200, 1_000];
+
+const { values } = parseArgs({ options: { out: { type: 'string', default: join(PACKAGE_ROOT, 'docs') } } });
+
+async function measured<T>(what: string, measure: () => Promise<T>): Promise<T> {
+  const startMs = performance.now();
+  const result = await measure();
+  process.stderr.write(`${what}: ${((performance.now() - startMs) / 1000).toFixed(0)} s\n`);
+  return result;
+}
+
+async function commitOf(): Promise<string> {
+  const { stdout } = await promisify(execFile)('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: PACKAGE_ROOT });
+  return stdout.trim();
+}
+
+/** The commit at the start, because somebody may commit during the measurement. */
+const commit = await commitOf();
+const comparisons = await measured('simulated days', compare);
+const coldStart = await measured('cold start', measureColdStart);
+const emptyMiB = await emptyFunctionMiB();
+const deployment = await measured('synthesis', () => deploy(MAX_AGENTS));
+try {
+  // These functions are idle most of the time, so they don't disturb each other.
+  const [reactions, idle, ...small] = await measured('reaction, idle hour and small bursts', () =>
+    Promise.all([
+      measureReactions(deployment),
+      measureIdleHour(deployment),
+      ...SMALL_BURSTS.map(({ jobs, limitSeconds }) => measureBurst(deployment, jobs, limitSeconds)),
+    ]),
+  );
+  const bursts: Burst[] = [...small];
+  for (const { jobs, limitSeconds } of LARGE_BURSTS) {
+    bursts.push(await measured(`${jobs} jobs`, () => measureBurst(deployment, jobs, limitSeconds)));
+  }
+  const machine = `${availableParallelism()} cores (${process.arch}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Node ${process.version}`;
+  const date = new Date().toISOString().slice(0, 10);
+  const document = documentOf({
+    date,
+    commit,
+    machine,
+    bursts,
+    reactions,
+    idle,
+    emptyFunctionMiB: emptyMiB,
+    coldStart,
+    comparisons,
+  });
+  await mkdir(values.out, { recursive: true });
+  const write = (name: string, content: string) => writeFile(join(values.out, name), content);
+  await write('performance.md', document);
+  await write('performance-wait.svg', waitPicture(comparisons));
+  await write('performance-cost.svg', costPicture(comparisons));
+  await write('performance-bursts.svg', burstPicture(bursts, SHOWN));
+} finally {
+  await deployment.remove();
+}
