@@ -25,7 +25,7 @@ export const DEFAULT_LOG_RETENTION_DAYS = 30;
 export const DEFAULT_SCHEDULE_MINUTES = 1;
 
 /** Seconds between polls within an invocation while a pool has queued jobs or live tasks. */
-export const DEFAULT_ACTIVE_POLL_SECONDS = 10;
+export const DEFAULT_ACTIVE_POLL_SECONDS = 5;
 
 /** Seconds between polls while every pool is idle. With 60, the schedule alone polls. */
 export const DEFAULT_IDLE_POLL_SECONDS = 60;

@@ -71,7 +71,7 @@ export interface AgentLauncherProps extends SharedAgentOptions {
    * Time between polls within an invocation while a pool has queued jobs or live tasks. With zero, the launcher polls once per
    * invocation.
    *
-   * @default Duration.seconds(10)
+   * @default Duration.seconds(5)
    */
   readonly activePoll?: Duration | undefined;
   /**

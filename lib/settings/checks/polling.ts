@@ -42,7 +42,7 @@ function* idlePollFaults(
       path: 'activePollSeconds',
       given: `0, with idlePollSeconds ${idlePollSeconds}`,
       allowed: 'an integer from 5 to 60; with 0, a pool would be polled less often while it has jobs',
-      remedy: `set activePollSeconds to 10, ${WITHOUT_IDLE_POLLS}`,
+      remedy: `set activePollSeconds to 5, ${WITHOUT_IDLE_POLLS}`,
     };
   }
 }

@@ -42,7 +42,7 @@ describe("the function's environment", () => {
       [ENV.organization]: 'acme',
       [ENV.apiTokenSecret]: 'acme/api-token',
       [ENV.cluster]: 'AgentLauncher',
-      [ENV.activePollSeconds]: '10',
+      [ENV.activePollSeconds]: '5',
       [ENV.idlePollSeconds]: '10',
       [ENV.startDeadlineSeconds]: '300',
       [ENV.agentsCeiling]: '20',

@@ -109,7 +109,7 @@ it('the error of a quoted number or boolean in cdk.json says to remove the quote
 
 it.each([
   ['scheduleMinutes', { scheduleMinutes: 2 }, '2, with idlePollSeconds 10', 'set scheduleMinutes to 1'],
-  ['activePollSeconds', { activePollSeconds: 0 }, '0, with idlePollSeconds 10', 'set activePollSeconds to 10'],
+  ['activePollSeconds', { activePollSeconds: 0 }, '0, with idlePollSeconds 10', 'set activePollSeconds to 5'],
   ['reservedConcurrency', { reservedConcurrency: 1 }, '1, with idlePollSeconds 10', 'set reservedConcurrency to 3'],
   ['reservedConcurrency', { reservedConcurrency: 2 }, '2, with idlePollSeconds 10', 'set reservedConcurrency to 3'],
 ])('the error of %s with idle polling by messages has the remedy: %j', (path, settings, given, remedy) => {

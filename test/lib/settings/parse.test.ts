@@ -55,7 +55,7 @@ describe('settings without a fault', () => {
         dnsFirewall: true,
       },
       scheduleMinutes: 1,
-      activePollSeconds: 10,
+      activePollSeconds: 5,
       idlePollSeconds: 60,
       idleWindowSeconds: 300,
       startDeadlineSeconds: 300,
