@@ -57,6 +57,12 @@ describe('the simulation', () => {
     expect((await simulate(scenarioOf('sim3b.192', 'all'), LAUNCHER)).broken).toBeUndefined();
   });
 
+  it('doesn’t count the task of a busy agent as free, although RunTask returned it before ECS listed it', async () => {
+    const events = [0, 1, 2, 3, 9, 15];
+    const scenario = withEvents(scenarioOf('reliability.69129', 'all'), ({ id }) => events.includes(id));
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
   it('expects no metric for a failed sweep if agents can’t be listed, because its exit code alone proves nothing', async () => {
     const scenario = withEvents(scenarioOf('session-19.11019', 'all'), ({ id }) => id === 2);
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
