@@ -56,10 +56,10 @@ export function stopAll(stops: readonly Stop[], hands: ActDeps): Promise<StopOut
 async function launchOne(
   pool: Pool,
   launch: Launch,
-  { seenTaskIds, agentNames }: Supply,
+  { seenTaskIds, agentNames, idleAgentNames }: Supply,
   { tasks, nowMs, startDeadlineMs, launchUntilMs, signal }: ActDeps,
 ): Promise<LaunchOutcome> {
-  const evidence = { seenTaskIds, agentNames, startDeadlineMs, nowMs };
+  const evidence = { seenTaskIds, agentNames, idleAgentNames, startDeadlineMs, nowMs };
   const attempts = attemptsFrom(launch.attempt, launch.job, nowMs);
   for (const attempt of attempts) {
     const request = { pool, lane: launch.lane, job: launch.job, attempt };

@@ -52,7 +52,7 @@ export interface LaunchedTask {
 }
 
 /** What a tick knows about the tasks and agents that ECS's answer may refer to. */
-export interface TokenEvidence extends Pick<Supply, 'seenTaskIds' | 'agentNames'> {
+export interface TokenEvidence extends Pick<Supply, 'seenTaskIds' | 'agentNames' | 'idleAgentNames'> {
   readonly startDeadlineMs: number;
   readonly nowMs: number;
 }
@@ -65,9 +65,12 @@ export function isAlreadyUsed(
   { job, lane }: { readonly job: Pick<QueuedJob, 'queuedAtMs'>; readonly lane: Pick<Launch['lane'], 'taskDefinition'> },
   evidence: TokenEvidence,
 ): boolean {
-  const { seenTaskIds, nowMs } = evidence;
+  const { seenTaskIds, idleAgentNames, nowMs } = evidence;
   if (seenTaskIds.has(answer.taskId)) return true;
-  if (answer.lastStatus === undefined) return nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
+  if (answer.lastStatus === undefined) {
+    // ECS doesn't show the task. If its agent waits for a job, the task is new, however long the job has waited.
+    return !idleAgentNames.has(answer.taskId) && nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
+  }
   if (isEnding(answer.lastStatus)) return true;
   return answer.family !== undefined && answer.family !== lane.taskDefinition && !isStillComing(answer, evidence);
 }

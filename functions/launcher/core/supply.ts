@@ -100,6 +100,7 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
     agentNames: new Set([...agents.keys(), ...busyNames]),
+    idleAgentNames: new Set([...agents].flatMap(([name, { status }]) => (status === 'idle' ? name : []))),
   };
 }
 

@@ -240,6 +240,8 @@ export interface Supply {
   readonly seenTaskIds: ReadonlySet<string>;
   /** Names of agents that the pool's list or a running job shows. */
   readonly agentNames: ReadonlySet<string>;
+  /** Names of the agents that the pool's list shows as idle. */
+  readonly idleAgentNames: ReadonlySet<string>;
 }
 
 export interface Limits {

@@ -120,6 +120,7 @@ export function supply(overrides: Partial<Supply> = {}): Supply {
     attempts: new Map(),
     seenTaskIds: new Set(),
     agentNames: new Set(),
+    idleAgentNames: new Set(),
     ...overrides,
   };
 }

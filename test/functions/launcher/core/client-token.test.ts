@@ -11,6 +11,7 @@ import { LANE, minutes, NOW, PLAN_LANE, queuedJob, seconds } from './builders.ts
 const evidence = (overrides: Partial<TokenEvidence> = {}): TokenEvidence => ({
   seenTaskIds: new Set(),
   agentNames: new Set(),
+  idleAgentNames: new Set(),
   startDeadlineMs: minutes(5),
   nowMs: NOW,
   ...overrides,
@@ -101,8 +102,17 @@ describe('the client token of a live task that was started with other parameters
 
 describe('a task that ECS returns by id but can’t describe', () => {
   const answer = { taskId: 't', lastStatus: undefined };
-  const spent = (waitedMs: number) =>
-    isAlreadyUsed(answer, { job: queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), lane: LANE }, evidence());
+  const spent = (waitedMs: number, idle: readonly string[] = []) =>
+    isAlreadyUsed(
+      answer,
+      { job: queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), lane: LANE },
+      evidence({ idleAgentNames: new Set(idle) }),
+    );
+
+  it('counts as new if its agent waits for a job, however long the job has waited', () => {
+    expect(spent(minutes(61), ['t'])).toBe(false);
+    expect(spent(minutes(61), ['other'])).toBe(true);
+  });
 
   it('counts as new if its job has waited for less time than ECS shows a stopped task', () => {
     expect(spent(minutes(6))).toBe(false);

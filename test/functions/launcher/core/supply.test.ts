@@ -279,3 +279,9 @@ describe('consecutive start failures', () => {
     expect(rowOf(failed('a', 1), other)).toEqual(['a']);
   });
 });
+
+it('the supply names the agents that are idle, with or without a task', () => {
+  const agents = [agent('a', 'idle'), agent('b', 'busy'), agent('c', 'idle'), agent('d', 'exited')];
+  expect([...supplyFrom([task('a')], agents).idleAgentNames].sort()).toEqual(['a', 'c']);
+  expect(supplyFrom([task('a')], undefined).idleAgentNames.size).toBe(0);
+});

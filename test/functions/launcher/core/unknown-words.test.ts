@@ -70,6 +70,7 @@ describe('a task whose status is new to the launcher', () => {
     const evidence = {
       seenTaskIds: new Set<string>(),
       agentNames: new Set<string>(),
+      idleAgentNames: new Set<string>(),
       startDeadlineMs: minutes(5),
       nowMs: NOW,
     };
