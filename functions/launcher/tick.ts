@@ -22,6 +22,9 @@ import { InternalError, type Result, resultOf, type UpstreamError } from './erro
 import { type EarlyReading, type ObserveDeps, observePool, type PoolObservation, readEarly } from './observe.ts';
 import type { HcpTerraform, Polling, Pool, PoolVisibility, Tasks } from './ports.ts';
 
+/** Minimum time between the start of a tick and the invocation's deadline. */
+export const TICK_NEEDS_MS = 8_000;
+
 /** How long a tick launches. Then the launches that are left wait for the next tick, so that the other pools are polled in time. */
 const LAUNCHING_MS = 10_000;
 
@@ -68,6 +71,8 @@ export interface TickTime {
   readonly signal: AbortSignal;
   /** Latest time for a launch, in epoch milliseconds. */
   readonly launchUntilMs: number;
+  /** True for a tick in addition to the usual ones, which reads only what it needs. */
+  readonly isExtra?: boolean;
 }
 
 /** Everything that one tick observed, decided and did. */
@@ -85,7 +90,7 @@ export async function tick(
   pools: readonly Pool[],
   settings: TickSettings,
   ports: TickPorts,
-  { signal, launchUntilMs }: TickTime,
+  { signal, launchUntilMs, isExtra = false }: TickTime,
 ): Promise<Tick> {
   const { hcpTerraform, tasks } = ports;
   const startedAtMs = ports.now();
@@ -94,7 +99,10 @@ export async function tick(
   liveTasks.catch(() => undefined);
   const reading = { hcpTerraform, tasks, nowMs: startedAtMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
   const early = new Map(pools.map((pool) => [pool, earlyReading(pool, liveTasks, reading)]));
-  const needOf = (pool: Pool) => runsNeed(pool, early.get(pool), reading);
+  const needOf = async (pool: Pool) => {
+    const need = await runsNeed(pool, early.get(pool), reading);
+    return need && { ...need, mayReadAll: !isExtra };
+  };
   const runs = pollRuns(pools, hcpTerraform, { signal, needOf });
   const deps = { ...ports, settings, nowMs: startedAtMs, liveTasks, early, launchUntilMs, signal };
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
@@ -296,7 +304,7 @@ function unobservedTick({ pool, demand, observation }: Observed, deps: TickDeps)
 async function actOn({ pool, observation }: ObservedPool, decision: Decision, deps: TickDeps): Promise<PoolTick> {
   const { hcpTerraform, tasks, settings, nowMs, now, signal } = deps;
   const known = poolTickOf(pool, observation.demand, deps);
-  const launchUntilMs = Math.min(now() + LAUNCHING_MS, deps.launchUntilMs);
+  const launchUntilMs = lastLaunchMs(now(), deps.launchUntilMs);
   const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, launchUntilMs, signal };
   const [tried, [stops, unconfirmed]] = await Promise.all([
     launchAll(pool, decision.launches, observation.supply, actDeps),
@@ -309,6 +317,12 @@ async function actOn({ pool, observation }: ObservedPool, decision: Decision, de
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
   const errors = [known.errors, failed, unconfirmed].flat();
   return { ...known, observation, decision: { ...decision, deferrals }, launches, stops, errors };
+}
+
+/** Latest time for the tick's launches. If there is no time for another tick, this tick uses the rest of the invocation. */
+function lastLaunchMs(nowMs: number, mostMs: number): number {
+  const untilMs = nowMs + LAUNCHING_MS;
+  return mostMs - untilMs < TICK_NEEDS_MS ? mostMs : untilMs;
 }
 
 /** The deferral of a launch for which ECS's launch rate left no time. The next tick follows at once. */

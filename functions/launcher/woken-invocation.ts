@@ -1,16 +1,17 @@
 /**
  * Runs an invocation, whatever caused it: the schedule, or wake-ups from the queue.
  *
- * 1. A nudge's runs are followed until each of them is queued, or until some seconds have passed.
+ * 1. A nudge's runs are followed until one of them is queued, or until some seconds have passed.
  * 2. The invocation ticks. A scheduled invocation and a poll message in time keep ticking while a pool is active. All others tick once,
  *    because the schedule or the chain of poll messages also polls.
  * 3. If every pool is idle at the end, the invocation sends the chain's next poll message.
  *
  * A failure in step 1 or 3 never prevents a tick. But wake-ups don't use the part of the request budget that a tick needs in which all
- * pools have jobs, and nudges only use half of the budget. If that isn't enough, an invocation by wake-ups doesn't tick.
+ * pools have jobs, and nudges only use a small part of the budget. If that isn't enough, an invocation by wake-ups doesn't tick.
  */
 
 import { isOnItsWay } from './core/demand.ts';
+import { TokenBucket } from './core/token-bucket.ts';
 import {
   chainEndMs,
   FOLLOW_EVERY_MS,
@@ -22,9 +23,9 @@ import {
   type WokenBy,
 } from './core/wake-up.ts';
 import { resultOf, UpstreamError } from './errors.ts';
-import { hasErrors, type InvocationParts, isActive, runInvocation, TICK_NEEDS_MS } from './invocation.ts';
+import { hasErrors, type InvocationParts, isActive, runInvocation, tickOnce } from './invocation.ts';
 import type { RunStatuses, WakeUps } from './ports.ts';
-import type { Tick, TickTime } from './tick.ts';
+import { TICK_NEEDS_MS, type Tick, type TickTime } from './tick.ts';
 
 export interface WokenInvocationParts extends InvocationParts {
   /** Time between polls while every pool is idle; a minute or more: only the schedule polls. */
@@ -40,8 +41,17 @@ export interface WokenInvocationParts extends InvocationParts {
   readonly notFollowed: (runId: string) => void;
 }
 
-/** Share of the request budget that nudges may use. The rest is for polls that nobody outside can cause. */
-const SHARE_OF_NUDGES = 0.5;
+/**
+ * Requests for run lists that nudges may cause in one function instance: three at once, and one every ten seconds. Two instances can run for
+ * messages while a third runs for the schedule, and HCP Terraform allows 30 requests per minute for all of them.
+ */
+const NUDGE_REQUESTS = { burst: 3, perSecond: 0.1 };
+
+/** How long nudges wait for their turn. If it takes longer, the schedule polls soon enough. */
+const LONGEST_TURN_MS = 20_000;
+
+/** How long a tick launches that only nudges caused. The scheduled invocation launches the rest. */
+const NUDGE_LAUNCHING_MS = 5_000;
 
 /** The invocations of a warm function. They remember only what saves requests. */
 export class WokenInvocations {
@@ -50,9 +60,11 @@ export class WokenInvocations {
   #pendingMs = Number.NEGATIVE_INFINITY;
   /** Requests for run lists of the last tick, for the API token with the most requests. */
   #cost = 1;
+  readonly #nudges: TokenBucket;
 
   constructor(parts: WokenInvocationParts) {
     this.#parts = parts;
+    this.#nudges = new TokenBucket(NUDGE_REQUESTS, parts.clock.now());
   }
 
   /**
@@ -62,14 +74,20 @@ export class WokenInvocations {
    */
   async run(wokenBy: WokenBy | undefined, deadlineMs: number): Promise<Tick | undefined> {
     const { clock, activePollMs } = this.#parts;
-    if (wokenBy !== undefined && !this.#mayTick(wokenBy)) {
+    if (wokenBy !== undefined && !this.#mayTick()) {
       const endMs = chainEndMs(wokenBy, clock.now());
       if (endMs !== undefined) await this.#pollAgain(clock.now(), endMs, deadlineMs);
       return undefined;
     }
+    if (wokenBy !== undefined && wokenBy.untilMs === undefined && !(await this.#turn())) return undefined;
     if (wokenBy !== undefined) await this.#follow(runsToFollow(wokenBy));
     const endMs = chainEndMs(wokenBy, clock.now());
     const tick = (time: TickTime): Promise<Tick> => this.#tick(time);
+    if (wokenBy !== undefined && endMs === undefined) {
+      const ticked = await tickOnce({ ...this.#parts, tick }, deadlineMs, NUDGE_LAUNCHING_MS);
+      for (let n = 0; n < this.#cost; n += 1) this.#nudges.take(ticked.startedAtMs);
+      return ticked;
+    }
     // The schedule's next invocation continues the polling at the end of the chain.
     const continues = endMs !== undefined && endMs - clock.now() >= activePollMs + TICK_NEEDS_MS;
     const last = continues
@@ -85,11 +103,19 @@ export class WokenInvocations {
    * Whether the request budget is enough for a tick that the schedule doesn't need, and then for a tick in which all pools have jobs.
    * Otherwise repeated messages could use up the budget.
    */
-  #mayTick({ untilMs }: WokenBy): boolean {
+  #mayTick(): boolean {
     const { activeCost, pollBudget } = this.#parts;
     const { usedInLastMinute, perMinute } = pollBudget();
-    const used = usedInLastMinute + this.#cost;
-    return used + activeCost <= perMinute && (untilMs !== undefined || used <= perMinute * SHARE_OF_NUDGES);
+    return usedInLastMinute + this.#cost + activeCost <= perMinute;
+  }
+
+  /** Waits until nudges may cause a tick. The nudges that arrive in the meantime then wait together. @returns false if that takes too long */
+  async #turn(): Promise<boolean> {
+    const { clock } = this.#parts;
+    const waitMs = this.#nudges.waitMs(clock.now());
+    if (waitMs > LONGEST_TURN_MS) return false;
+    if (waitMs > 0) await clock.sleep(waitMs, clock.timeout(2 * LONGEST_TURN_MS));
+    return true;
   }
 
   async #tick(time: TickTime): Promise<Tick> {
@@ -121,7 +147,7 @@ export class WokenInvocations {
     else notSent(sent.error);
   }
 
-  /** Waits until no run is on its way to a queue any more. Never rejects. */
+  /** Waits until one of the runs is queued, or none is on its way to a queue any more. Never rejects. */
   async #follow(runIds: readonly string[]): Promise<void> {
     if (runIds.length === 0) return;
     const { clock } = this.#parts;
@@ -133,25 +159,26 @@ export class WokenInvocations {
         followed.map(async (runId) => ({ runId, next: await this.#nextOf(runId, signal) })),
       );
       followed = answers.flatMap(({ runId, next }) => (next === 'follow' ? runId : []));
-      // The tick needs the requests that HCP Terraform still allows.
-      const isThrottled = answers.some(({ next }) => next === 'stop');
-      if (isThrottled || followed.length === 0 || nextMs >= untilMs || clock.now() >= untilMs) return;
+      // A job is queued, or the tick needs the requests that HCP Terraform still allows.
+      const isOver = answers.some(({ next }) => next === 'tick');
+      if (isOver || followed.length === 0 || nextMs >= untilMs || clock.now() >= untilMs) return;
       await clock.sleep(Math.max(0, nextMs - clock.now()), signal);
     }
   }
 
   /**
-   * Whether to read the run again (`follow`), or no run at all (`stop`). A run that can't be read isn't followed any further: it may belong
-   * to another organization.
+   * Whether to read the run again (`follow`), or to tick now (`tick`). A run that can't be read isn't followed any further (`leave`): it may
+   * belong to another organization.
    */
-  async #nextOf(runId: string, signal: AbortSignal): Promise<'follow' | 'leave' | 'stop'> {
+  async #nextOf(runId: string, signal: AbortSignal): Promise<'follow' | 'leave' | 'tick'> {
     const { runStatuses, notFollowed } = this.#parts;
     try {
       const status = await runStatuses.statusOf(runId, signal);
-      return status !== undefined && isOnItsWay(status) ? 'follow' : 'leave';
+      if (status === undefined) return 'leave';
+      return isOnItsWay(status) ? 'follow' : 'tick';
     } catch (error) {
       notFollowed(runId);
-      return error instanceof UpstreamError && error.fault === 'throttled' ? 'stop' : 'leave';
+      return error instanceof UpstreamError && error.fault === 'throttled' ? 'tick' : 'leave';
     }
   }
 }

@@ -46,7 +46,7 @@ export interface LauncherFunctionProps
 }
 
 /** Timeout of the function. Even with the shortest schedule, an invocation ends before the next one begins. */
-const TIMEOUT = Duration.seconds(55);
+const TIMEOUT = Duration.seconds(58);
 
 /**
  * Maximum age of an event. An older invocation is useless, because the next one has begun. This is EventBridge Scheduler's

@@ -6,7 +6,7 @@ import { acknowledge } from '../acknowledgement.ts';
 
 /**
  * After this time, SQS shows a received message again unless Lambda has deleted it. Lambda refuses an event source mapping if the
- * function's timeout (55 s) exceeds it. AWS recommends six times the function's timeout, so that Lambda can retry a throttled batch.
+ * function's timeout (58 s) exceeds it. AWS recommends six times the function's timeout, so that Lambda can retry a throttled batch.
  * A wake-up is useless by then. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const VISIBILITY_TIMEOUT = Duration.seconds(60);

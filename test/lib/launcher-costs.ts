@@ -66,7 +66,7 @@ export function mostNudgeCost(concurrency: number): number {
 
 /** Returns the cost of one minute in which the launcher polls continuously because a pool is active. */
 export function activeMinuteCost(): number {
-  return launcherCost(1, 55);
+  return launcherCost(1, 58);
 }
 
 /** Returns the cost of a pool's metrics in an hour with jobs. */

@@ -575,7 +575,7 @@ export const MUTANTS: readonly Mutant[] = [
     [7],
     edit(
       'core/token-bucket.ts',
-      'if (sentAtMs < this.#slowedAtMs) return;',
+      'if (sentAtMs <= this.#slowedAtMs) return;',
       'if (sentAtMs < Number.POSITIVE_INFINITY) return;',
     ),
     'burst',

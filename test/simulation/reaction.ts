@@ -11,7 +11,7 @@ import { LIMITS, run, task } from '../functions/launcher/core/builders.ts';
 import { FakeClock, FakePlatform, FakeTasks, pool } from '../functions/launcher/fakes.ts';
 
 const JOBS = 600;
-const LAMBDA_MS = 55_000;
+const LAMBDA_MS = 58_000;
 const START_MS = Date.parse('2026-03-01T00:00:00Z');
 
 interface Mode {

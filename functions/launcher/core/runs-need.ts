@@ -21,6 +21,8 @@ export interface RunsNeed {
   readonly lanes: readonly LaneNeed[];
   /** Maximum number of launches in this tick. */
   readonly launches: number;
+  /** False for a tick in addition to the usual ones: another tick reads everything. */
+  readonly mayReadAll?: boolean;
 }
 
 /** @param supply - the pool's supply, before the runs are known. */

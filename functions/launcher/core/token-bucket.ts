@@ -13,10 +13,11 @@ export interface RateLimit {
 }
 
 /**
- * RunTask calls on Fargate. Each call starts one task here.
+ * RunTask calls on Fargate. Each call starts one task here. AWS allows 20 at once and 20 per second. The launcher sends only 10 at once: at full
+ * rate, calls arrive unevenly, and the others are the margin for that.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html
  */
-export const RUN_TASK_CALLS: RateLimit = { burst: 20, perSecond: 20 };
+export const RUN_TASK_CALLS: RateLimit = { burst: 10, perSecond: 20 };
 
 /** Starts of Fargate tasks. On-demand tasks and Spot tasks have separate buckets of this size. Source: see {@link RUN_TASK_CALLS}. */
 export const FARGATE_STARTS: RateLimit = { burst: 100, perSecond: 20 };
@@ -58,7 +59,7 @@ export class TokenBucket {
    * @param sentAtMs - when the call was sent.
    */
   throttled(sentAtMs: number, nowMs: number): void {
-    if (sentAtMs < this.#slowedAtMs) return;
+    if (sentAtMs <= this.#slowedAtMs) return;
     this.#refill(nowMs);
     this.#slowedAtMs = nowMs;
     this.#perSecond = Math.max(LEAST_PER_SECOND, this.#perSecond / 2);

@@ -34,6 +34,8 @@ class WarmFunction {
   taken = 0;
   sendError: UpstreamError | undefined;
   status: (runId: string) => string | undefined | Error = () => undefined;
+  /** How long each tick may launch. */
+  readonly launchSeconds: number[] = [];
   readonly invocations: WokenInvocations;
 
   constructor({ idlePollMs = seconds(10), activePollMs = seconds(10), hasQueue = true, activeCost = 1 } = {}) {
@@ -52,8 +54,9 @@ class WarmFunction {
       activeCost,
       report: () => undefined,
       pollBudget: () => ({ usedInLastMinute: this.usedInLastMinute, taken: [0, this.taken], perMinute: 24 }),
-      tick: async () => {
+      tick: async ({ launchUntilMs }) => {
         this.ticks.push(this.seconds);
+        this.launchSeconds.push((launchUntilMs - clock.now()) / 1000);
         this.taken += this.requestsPerTick;
         const startedAtMs = clock.now();
         clock.nowMs += this.tickMs;
@@ -350,10 +353,10 @@ describe('a nudge', () => {
     expect(one.ticks).toEqual([7]);
   });
 
-  it('waits for all runs of its batch, and stops reading a run that is queued', async () => {
-    one.status = (runId) => (runId === 'run-1' || one.seconds >= 1 ? 'plan_queued' : 'pending');
+  it('ticks as soon as one run of its batch is queued, because the other runs may wait for a person', async () => {
+    one.status = (runId) => (runId === 'run-1' && one.seconds >= 1 ? 'plan_queued' : 'pending');
     await one.at(0, nudgeOf('run-1', 'run-2', 'run-1'));
-    expect(one.reads).toEqual(['run-1 at 0 s', 'run-2 at 0 s', 'run-2 at 1 s']);
+    expect(one.reads).toEqual(['run-1 at 0 s', 'run-2 at 0 s', 'run-1 at 1 s', 'run-2 at 1 s']);
     expect(one.ticks).toEqual([1]);
   });
 
@@ -383,25 +386,32 @@ describe('a nudge', () => {
     expect(one.notFollowed).toEqual(notFollowed);
   });
 
-  it.each([
-    [11, 1, [0]],
-    [12, 1, []],
-    [4, 8, [0]],
-    [5, 8, []],
-  ])(
-    'leaves half of the request budget to other polls: with %i requests used and %i per tick, it ticks at %j',
-    async (usedInLastMinute, requestsPerTick, ticks) => {
-      one.requestsPerTick = requestsPerTick;
-      one.part = failed;
-      await one.at(-100);
-      one.ticks.length = 0;
-      one.usedInLastMinute = usedInLastMinute;
-      const ticked = await one.at(0, nudgeOf('run-1'));
-      expect(one.ticks).toEqual(ticks);
-      expect(ticked === undefined).toBe(ticks.length === 0);
-      expect(one.reads.length).toBe(ticks.length);
-    },
-  );
+  it('tick at once three times, and then wait until ten seconds have passed since the last one', async () => {
+    for (const second of [0, 1, 2]) await one.at(second, nudgeOf('run-1'));
+    await one.at(3, nudgeOf('run-1'));
+    await one.at(11, nudgeOf('run-1'));
+    expect(one.ticks).toEqual([0, 1, 2, 10, 20]);
+  });
+
+  it('don’t tick if their turn takes more than 20 s, because the schedule polls then', async () => {
+    one.requestsPerTick = 8;
+    await one.at(0, nudgeOf('run-1'));
+    expect(await one.at(30, nudgeOf('run-1'))).toBeUndefined();
+    await one.at(41, nudgeOf('run-1'));
+    expect(one.ticks).toEqual([0, 60]);
+  });
+
+  it('doesn’t tick if the request budget isn’t enough for a tick in which all pools have jobs', async () => {
+    one.usedInLastMinute = 23;
+    expect(await one.at(0, nudgeOf('run-1'))).toBeUndefined();
+    expect([one.ticks, one.reads]).toEqual([[], []]);
+  });
+
+  it('launches for five seconds, because the scheduled invocation launches the rest', async () => {
+    await one.at(0, nudgeOf('run-1'));
+    await one.at(60);
+    expect(one.launchSeconds).toEqual([5, 51]);
+  });
 
   it('together with a poll message follows its runs and continues the chain, whatever nudges have used', async () => {
     one.usedInLastMinute = 13;

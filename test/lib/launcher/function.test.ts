@@ -87,7 +87,7 @@ describe('the function', () => {
       Handler: 'index.handler',
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
-      Timeout: 55,
+      Timeout: 58,
       MemorySize: 256,
       LoggingConfig: {
         LogFormat: 'JSON',

@@ -103,7 +103,7 @@ export class EcsTasks implements Tasks {
       const sentAtMs = this.#clock.now();
       const sent = await resultOf(this.#runTaskOnce(input, signal));
       if (!sent.ok) {
-        this.#memory.forgetStopped();
+        this.#memory.distrustLists();
         if (failure !== undefined || sent.error.fault !== 'unavailable' || signal.aborted) throw sent.error;
         failure = sent.error;
       } else if (sent.value.kind === 'refused' && sent.value.refusal.cause === 'throttled') {

@@ -43,7 +43,7 @@ export class TaskMemory {
 
   /** The live tasks were listed and described. */
   liveDescribed(tasks: readonly Task[], nowMs: number): void {
-    if (nowMs - this.#readAtMs > PAUSE_MS) this.forgetStopped();
+    if (nowMs - this.#readAtMs > PAUSE_MS) this.distrustLists();
     this.#readAtMs = nowMs;
     this.#listed = new Set(tasks.map(({ id }) => id));
     this.#stopping = tasks.filter((task) => !isLive(task));
@@ -52,9 +52,11 @@ export class TaskMemory {
     for (const [id, { seenAtMs }] of this.#open) if (nowMs - seenAtMs > READ_LAG_MS) this.#open.delete(id);
   }
 
-  /** The stopped tasks are no longer known, so they must be listed again. */
-  forgetStopped(): void {
-    this.#stopped.clear();
+  /** Other stopped tasks may exist, so they must be listed again. */
+  distrustLists(): void {
+    for (const [family, { tasks }] of this.#stopped) {
+      this.#stopped.set(family, { listedAtMs: Number.NEGATIVE_INFINITY, tasks });
+    }
   }
 
   /** Whether the stopped tasks of the family must be listed. */

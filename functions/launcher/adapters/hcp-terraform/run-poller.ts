@@ -51,6 +51,7 @@ const LISTS = {
   open: OBSERVED_STATUSES,
   jobs: JOB_STATUSES,
   applies: JOB_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying'),
+  running: JOB_STATUSES.filter((status) => !status.endsWith('_queued')),
 };
 
 /** The statuses of the queued jobs of these phases. */
@@ -124,7 +125,7 @@ export class RunPoller {
   /** Number of requests that a pool's last poll made. If the poll failed, the maximum number that it could have made. */
   readonly #requestsOf = new Map<Pool, number>();
   /** For each list, the pools that need smaller pages. It is kept per list, because huge runs with a post-plan status don't affect the list of jobs. */
-  readonly #smallPagesOf: SmallPages = { open: new Map(), jobs: new Map(), applies: new Map() };
+  readonly #smallPagesOf: SmallPages = { open: new Map(), jobs: new Map(), applies: new Map(), running: new Map() };
   /** Pools for which the last poll didn't read all runs, with the kind of runs that it left out. */
   readonly #unread = new Map<Pool, NonNullable<PoolVisibility['unread']>>();
   /** Queued jobs that the last poll of a pool didn't read, because the tick didn't need them. */
@@ -198,39 +199,51 @@ export class RunPoller {
     // The positions of jobs in a list of queued jobs are known only if the server's pages have the size that was requested.
     const isLong =
       !isWhole && cursor.size === LARGEST_PAGE && cursor.read === LARGEST_PAGE && runs.length === LARGEST_PAGE;
-    if (!isLong || this.#mustReadAll(pool, need, runs)) return this.#allRuns(pool, list, signal);
-    const unlisted: UnlistedJobs[] = [];
-    for (const lane of applyLanesFirst(need.lanes)) {
-      const count = await this.#readQueued(pool, { need, lane, list, signal });
-      if (count > 0) unlisted.push({ phases: lane.phases, count });
+    if (!isLong) return this.#allRuns(pool, list, signal);
+    if (this.#mustReadAll(pool, need, runs)) {
+      await this.#allRuns(pool, list, signal);
+      // The next poll usually reads only what it needs, so it reserves only one request.
+      this.#requestsOf.delete(pool);
+      if (this.#unread.get(pool) !== 'queued-jobs') return runs;
     }
-    this.#requestsOf.set(pool, poll.requests);
+    const unlisted: UnlistedJobs[] = [];
+    const before = poll.requests;
+    let isEndKnown = false;
+    for (const lane of applyLanesFirst(need.lanes)) {
+      const { count, ended } = await this.#readQueued(pool, { need, lane, list, signal });
+      if (count > 0) unlisted.push({ phases: lane.phases, count });
+      isEndKnown ||= ended;
+    }
+    if (isEndKnown) await this.#readNewestRunning(pool, list, signal);
+    this.#requestsOf.set(pool, poll.requests - before + 1);
     if (unlisted.length > 0) this.#unlisted.set(pool, unlisted);
     return runs;
   }
 
-  /** Whether it is time to read all runs. It may be later if the tick can launch for the jobs of the first page. */
+  /** Whether it is time to read all runs. In a burst, it may be later: the first page then has only queued jobs, and the tick can launch. */
   #mustReadAll(pool: Pool, need: RunsNeed, runs: readonly Run[]): boolean {
     const now = this.#now();
     const lastMs = this.#readAllAtMs.get(pool);
     if (lastMs === undefined) this.#readAllAtMs.set(pool, now);
     const sinceMs = now - (lastMs ?? now);
-    const { queued } = demandOf(runs);
-    const canLaunch = need.lanes.some((lane) => need.launches > 0 && ofLane(queued, lane).length > lane.unclaimed);
-    return sinceMs >= READ_ALL_EVERY_MS * (canLaunch ? 2 : 1);
+    const isBurst = need.launches > 0 && demandOf(runs).queued.length === runs.length;
+    return need.mayReadAll !== false && sinceMs >= READ_ALL_EVERY_MS * (isBurst ? 2 : 1);
   }
 
   /**
    * Reads queued jobs of a lane until the tick knows enough of them. Skips the pages whose jobs get the agents that are free already.
-   * @returns the number of the lane's queued jobs in skipped pages.
+   * @returns the number of the lane's queued jobs in skipped pages, and whether the end of the list was reached.
    */
-  async #readQueued(pool: Pool, { need, lane, list, signal }: QueuedReading): Promise<number> {
+  async #readQueued(
+    pool: Pool,
+    { need, lane, list, signal }: QueuedReading,
+  ): Promise<{ readonly count: number; readonly ended: boolean }> {
     const { poll, share, runs } = list;
     const listed = () => ofLane(demandOf(runs).queued, lane).length;
     let known = listed();
-    if (!needsMore(lane, need, known)) return 0;
-    // If the first page of all open runs has only queued jobs of the lane, it is also the first page of its queued jobs.
-    const shown = known === LARGEST_PAGE ? LARGEST_PAGE : 0;
+    if (!needsMore(lane, need, known)) return { count: 0, ended: false };
+    // If the pages of all open runs have only queued jobs of the lane, they are also the first pages of its queued jobs.
+    const shown = known === list.cursor.read ? known : 0;
     const skipped = Math.max(shown, Math.floor(lane.unclaimed / LARGEST_PAGE) * LARGEST_PAGE);
     const cursor = new PageCursor(runsPath(pool), LARGEST_PAGE, skipped);
     for (let pages = 0; pages < PAGES_A_LANE && !cursor.ended && needsMore(lane, need, known); pages += 1) {
@@ -245,7 +258,26 @@ export class RunPoller {
       // An empty page after the end of the list proves nothing about the pages before it.
       if (found.length > 0) known = Math.max(known, before + found.length);
     }
-    return Math.max(0, known - listed());
+    return { count: Math.max(0, known - listed()), ended: cursor.ended };
+  }
+
+  /**
+   * Reads the newest running jobs. Jobs are usually taken in the order of their age, so these are the ones that were taken since the agents were
+   * listed. Their runs name the agents that are no longer free. At the end of a burst, that decides whether the last jobs get an agent.
+   */
+  async #readNewestRunning(pool: Pool, { poll, share, runs }: RunsList, signal: AbortSignal): Promise<void> {
+    const cursor = new PageCursor(runsPath(pool), this.#pageSizeOf(pool, 'running'));
+    const list = {
+      cursor,
+      name: 'running',
+      smallPages: 1,
+      mostRequests: 1,
+      own: { requests: 0 },
+      poll,
+      share,
+      runs,
+    } as const;
+    await this.#withinBudget(() => this.#readRuns(pool, list, signal));
   }
 
   /** Sends a request that the tick can do without; `undefined` if the request budget doesn't allow it. */
@@ -377,7 +409,9 @@ export class RunPoller {
       if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
       if (answer.body !== undefined) return answer.body;
     } catch (error) {
-      if (error instanceof UpstreamError && error.fault === 'throttled') budget.blockFor(error.retryAfterMs ?? 1000);
+      // The launcher's own budget blocks nobody: other pools may have reserved requests.
+      const isAsked = error instanceof UpstreamError && error.fault === 'throttled' && error.status !== undefined;
+      if (isAsked) budget.blockFor(error.retryAfterMs ?? 1000);
       throw error;
     }
     const { 'filter[operation]': _, ...rest } = query;

@@ -860,10 +860,15 @@ describe('a poll that needs only some of the queued jobs', () => {
       },
     ],
     [
-      'proves nothing with an empty page after the end of the list',
+      'proves nothing with an empty page after the end of the list, and reads the newest running jobs',
       150,
       { lanes: [laneOf(300)], launches: 200 },
-      { pages: ['open 1', 'plan_queued,apply_queued 4'], runs: 100, unlisted: undefined, unread: undefined },
+      {
+        pages: ['open 1', 'plan_queued,apply_queued 4', 'planning,applying 1'],
+        runs: 100,
+        unlisted: undefined,
+        unread: undefined,
+      },
     ],
     [
       'reads a list of one page as always',
@@ -880,7 +885,7 @@ describe('a poll that needs only some of the queued jobs', () => {
     server.on(RUNS, listOf([...queued(300), ...queued(150, 'apply_queued')]));
     const need = { lanes: [laneOf(0, ['plan']), laneOf(100, ['apply'])], launches: 200 };
     expect(await pollWith(client(), need, poolWithPhases)).toEqual({
-      pages: ['open 1', 'apply_queued 2', 'plan_queued 2'],
+      pages: ['open 1', 'apply_queued 2', 'plan_queued 2', 'planning,applying 1'],
       runs: 250,
       unlisted: [{ phases: ['apply'], count: 100 }],
       unread: undefined,
@@ -890,8 +895,8 @@ describe('a poll that needs only some of the queued jobs', () => {
   it('finds queued jobs behind a page of other runs', async () => {
     server.on(RUNS, listOf([...queued(100, 'planning'), ...queued(5)]));
     expect(await pollWith(client(), { lanes: [ONE_LANE], launches: 10 })).toMatchObject({
-      pages: ['open 1', 'plan_queued,apply_queued 1'],
-      runs: 105,
+      pages: ['open 1', 'plan_queued,apply_queued 1', 'planning,applying 1'],
+      runs: 205,
     });
   });
 
@@ -906,6 +911,36 @@ describe('a poll that needs only some of the queued jobs', () => {
     expect((await pollWith(warm, need)).pages).toEqual(['open 1', 'open 2', 'open 3']);
     nowMs += 59_999;
     expect((await pollWith(warm, need)).pages).toEqual(['open 1']);
+  });
+
+  it('isn’t replaced in a tick in addition to the usual ones', async () => {
+    server.on(RUNS, listOf(queued(300)));
+    const warm = client();
+    const need = { lanes: [laneOf(100)], launches: 0, mayReadAll: false };
+    await pollWith(warm, need);
+    nowMs += 300_000;
+    expect((await pollWith(warm, need)).pages).toEqual(['open 1']);
+  });
+
+  it('leaves the requests that other pools reserved, if the budget isn’t enough for a further page', async () => {
+    server.on(RUNS, listOf(queued(1500)));
+    server.on(LOOKUP, poolNamed('other'));
+    const warm = client();
+    const one = { lanes: [ONE_LANE], launches: 0 };
+    for (let polls = 0; polls < POLLS_PER_MINUTE - 3; polls += 1) await pollWith(warm, one);
+    let isRead: () => void = () => undefined;
+    const first = new Promise<void>((resolve) => {
+      isRead = resolve;
+    });
+    const needOf = async (pool: Pool) => {
+      if (pool.name === 'other') await first;
+      return { lanes: [ONE_LANE], launches: pool.name === 'other' ? 0 : 200 };
+    };
+    // The second pool reserves a request, and uses it after the first pool found the budget used up.
+    const answers = warm.openRuns([pool, other], { signal, needOf });
+    expect(await answers.get(pool)).toMatchObject({ ok: true });
+    isRead();
+    expect(await answers.get(other)).toMatchObject({ ok: true });
   });
 
   it('isn’t replaced in the first two minutes while the tick can launch', async () => {

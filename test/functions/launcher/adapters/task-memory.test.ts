@@ -31,7 +31,7 @@ describe('stopped tasks', () => {
   it.each<[string, (memory: TaskMemory) => void, number]>([
     ['five minutes later', () => undefined, minutes(5)],
     ['after a pause of the function', (memory) => memory.liveDescribed([], NOW + seconds(31)), seconds(31)],
-    ['after a launch with an unknown result', (memory) => memory.forgetStopped(), 0],
+    ['after a launch with an unknown result', (memory) => memory.distrustLists(), 0],
   ])('must be listed again %s', (_, happen, afterMs) => {
     const memory = memoryWith();
     happen(memory);
