@@ -568,7 +568,7 @@ export const MUTANTS: readonly Mutant[] = [
       'return this.#level >= 1 ? 0 :',
       'return this.#level > Number.NEGATIVE_INFINITY ? 0 :',
     ),
-    'burst',
+    'throttled',
   ),
   one(
     'throttled RunTask calls don’t slow down the launcher',
@@ -578,7 +578,7 @@ export const MUTANTS: readonly Mutant[] = [
       'if (sentAtMs < this.#slowedAtMs) return;',
       'if (sentAtMs < Number.POSITIVE_INFINITY) return;',
     ),
-    'burst',
+    'throttled',
   ),
   {
     name: 'every poll reads all pages of a long queue again',
@@ -593,7 +593,7 @@ export const MUTANTS: readonly Mutant[] = [
     'skipped pages of queued jobs count as jobs although the list has ended before them',
     [2],
     edit('adapters/hcp-terraform/run-poller.ts', 'if (found.length > 0) known =', 'if (found.length >= 0) known ='),
-    'burst',
+    'slow-burst',
   ),
   one(
     'the request budget starts again with every tick',
