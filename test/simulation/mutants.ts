@@ -708,6 +708,15 @@ export const MUTANTS: readonly Mutant[] = [
   ),
 ];
 
+/** Maximum number of worlds for a mutant, for profiles whose worlds take seconds. */
+const MOST_WORLDS: Partial<Record<ProfileName, number>> = { burst: 20 };
+
+/** The profile and the number of worlds that try the mutant. @param worlds the number that the user asked for */
+export function trialOf({ profile }: Mutant, worlds: number): { profile: ProfileName | 'all'; worlds: number } {
+  if (profile === undefined) return { profile: 'all', worlds };
+  return { profile, worlds: Math.min(worlds, MOST_WORLDS[profile] ?? worlds) };
+}
+
 const LAUNCHER = fileURLToPath(new URL('../../functions/launcher', import.meta.url));
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 

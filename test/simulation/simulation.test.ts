@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { environmentOf } from './lambda.ts';
 import { LAUNCHER, type Launcher, loadLauncher } from './launcher.ts';
-import { MUTANTS, MutantFolder } from './mutants.ts';
+import { MUTANTS, MutantFolder, trialOf } from './mutants.ts';
 import { scenarioOf } from './profiles.ts';
 import { brokenText, statisticsText } from './report.ts';
 import { withEvents } from './scenario.ts';
@@ -79,6 +79,15 @@ describe('the simulation', () => {
 
   it('counts throttled RunTask calls as a fault of all pools, because the launcher slows down for all of them', async () => {
     expect((await simulate(scenarioOf('next.1', 'throttled'), LAUNCHER)).broken).toBeUndefined();
+  });
+
+  it('tries mutants in fewer worlds if a world of their profile takes seconds', () => {
+    const [burst] = MUTANTS.filter(({ profile }) => profile === 'burst');
+    const [other] = MUTANTS.filter(({ profile }) => profile === undefined);
+    if (burst === undefined || other === undefined) throw new Error('a mutant is missing');
+    expect(trialOf(burst, 200)).toEqual({ profile: 'burst', worlds: 20 });
+    expect(trialOf(burst, 5)).toEqual({ profile: 'burst', worlds: 5 });
+    expect(trialOf(other, 200)).toEqual({ profile: 'all', worlds: 200 });
   });
 
   it('expects no metric for a failed sweep if agents can’t be listed, because its exit code alone proves nothing', async () => {
