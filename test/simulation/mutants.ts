@@ -706,6 +706,64 @@ export const MUTANTS: readonly Mutant[] = [
     edit('core/wake-up.ts', 'FOLLOW_MS = 8_000', 'FOLLOW_MS = 600_000'),
     'nudges',
   ),
+  one(
+    'the run of a nudge counts as queued until a list of runs shows it',
+    [2],
+    edit('core/wake-up.ts', '[...new Set(runIds)].slice', '[...new Set(believe(runIds))].slice'),
+    edit(
+      'core/wake-up.ts',
+      'export function runsToFollow',
+      "import { believe } from './demand.ts';\nexport function runsToFollow",
+    ),
+    edit(
+      'core/demand.ts',
+      'export function demandOf',
+      `const believed = new Set();
+export function believe(runIds) {
+  for (const id of runIds) believed.add(id);
+  return runIds;
+}
+export function demandOf`,
+    ),
+    edit(
+      'core/demand.ts',
+      'const waiting: WaitingRun[] = [];',
+      `const waiting: WaitingRun[] = [];
+  for (const runId of believed) {
+    if (latest.has(runId)) believed.delete(runId);
+    else queued.push({ key: [runId, 'plan'].join('/'), runId, workspaceId: 'ws', phase: 'plan', queuedAtMs: 0 });
+  }`,
+    ),
+    'nudges',
+  ),
+  one(
+    'scheduled invocations don’t tick once a nudge has come, because a nudge comes for every run',
+    [1],
+    edit(
+      'woken-invocation.ts',
+      'const { clock, activePollMs } = this.#parts;',
+      `const { clock, activePollMs } = this.#parts;
+    if (wokenBy?.runIds.length > 0) this.nudged = true;
+    if (this.nudged && wokenBy === undefined) return undefined;`,
+    ),
+    'nudges',
+  ),
+  one(
+    'scheduled invocations don’t tick once a chain of poll messages has begun, because the chain polls',
+    [1],
+    edit(
+      'woken-invocation.ts',
+      'const { clock, activePollMs } = this.#parts;',
+      `const { clock, activePollMs } = this.#parts;
+    if (this.#pendingMs > 0 && wokenBy === undefined) return undefined;`,
+    ),
+    edit(
+      'core/wake-up.ts',
+      'return untilMs !== undefined && untilMs > nowMs && untilMs <= nowMs + MINUTE_MS ? untilMs : undefined;',
+      'return untilMs === undefined ? undefined : nowMs + MINUTE_MS;',
+    ),
+    'idle-polls',
+  ),
 ];
 
 /** Maximum number of worlds for a mutant, for profiles whose worlds take seconds. */
