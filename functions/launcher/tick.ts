@@ -325,9 +325,9 @@ function lastLaunchMs(nowMs: number, mostMs: number): number {
   return mostMs - untilMs < TICK_NEEDS_MS ? mostMs : untilMs;
 }
 
-/** The deferral of a launch for which ECS's launch rate left no time. The next tick follows at once. */
+/** The deferral of a launch for which no time was left. If the invocation has time for another tick, that one follows at once. */
 function lateDeferral({ kind, launch }: LaunchOutcome): Deferral[] {
-  const reason = 'ECS’s launch rate left no time for this launch; the next tick makes it first';
+  const reason = 'ECS’s launch rate or the end of the invocation left no time; the next tick tries it again';
   return kind === 'late' ? [{ jobKey: launch.job.key, cause: 'launch-rate', reason }] : [];
 }
 

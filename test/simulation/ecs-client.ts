@@ -131,6 +131,7 @@ class EcsApi {
         case 'ecs-changed-shape':
           return { value: { ...META } };
         case 'ecs-throttled-wrapped':
+          this.#cloud.onThrottled(this.#environment);
           return refused(
             'InvalidParameterException',
             'Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)',
@@ -185,8 +186,10 @@ class EcsApi {
     const reads = action === 'ListTasks' || action === 'DescribeTasks';
     tick.calls.ecs.push(action);
     const fault = faults.hit(faultKinds, pools.length === 1 ? pools[0] : undefined);
-    // All pools share the list of live tasks and their descriptions.
-    const touched = action === 'DescribeTasks' ? this.#concerned(undefined) : pools;
+    // All pools share the list of live tasks and their descriptions. A throttled RunTask call slows down the launches of all pools.
+    const isShared =
+      action === 'DescribeTasks' || (action === 'RunTask' && fault?.startsWith('ecs-throttled') === true);
+    const touched = isShared ? this.#concerned(undefined) : pools;
     if (fault !== undefined) noteFault(tick, fault, touched);
     const unseen = (): void => {
       if (!reads) return;

@@ -238,9 +238,12 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     if (page === 1 && before !== undefined) tick.agentsAgain.add(pool);
     const known = before === undefined || before === 'hidden' ? new Map<string, AgentStatusName>() : before;
     const listed = document.data.map(({ attributes }) => [attributes.name ?? '', attributes.status] as const);
+    // The pages can shift while they are read. If an agent is on two pages and was busy on the first one, it counts as busy.
+    const isNew = (name: string): boolean =>
+      tick.agentsAgain.has(pool) ? !known.has(name) : known.get(name) !== 'busy';
     tick.agents.set(pool, {
       atMs: time.now(),
-      statuses: new Map([...known, ...listed.filter(([name]) => !tick.agentsAgain.has(pool) || !known.has(name))]),
+      statuses: new Map([...known, ...listed.filter(([name]) => isNew(name))]),
     });
   }
 

@@ -194,6 +194,8 @@ export class LambdaHost {
           this.#ticks += 1;
           const record = tickRecord(this.#ticks, environment.number, time.now());
           environment.tick = record;
+          // A warm function doesn't describe these tasks again.
+          for (const id of environment.knownStopped) record.stopped.add(id);
           const idle = this.#parts.idle();
           this.#parts.promises().tickStarted(record);
           const ticked = await launcher.tick(config.pools, config.tick, { hcpTerraform, tasks, now: time.now }, until);

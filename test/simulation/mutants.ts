@@ -568,7 +568,7 @@ export const MUTANTS: readonly Mutant[] = [
       'return this.#level >= 1 ? 0 :',
       'return this.#level > Number.NEGATIVE_INFINITY ? 0 :',
     ),
-    'burst',
+    'throttled',
   ),
   one(
     'throttled RunTask calls don’t slow down the launcher',
@@ -578,7 +578,7 @@ export const MUTANTS: readonly Mutant[] = [
       'if (sentAtMs <= this.#slowedAtMs) return;',
       'if (sentAtMs < Number.POSITIVE_INFINITY) return;',
     ),
-    'burst',
+    'throttled',
   ),
   {
     name: 'every poll reads all pages of a long queue again',
@@ -593,7 +593,7 @@ export const MUTANTS: readonly Mutant[] = [
     'skipped pages of queued jobs count as jobs although the list has ended before them',
     [2],
     edit('adapters/hcp-terraform/run-poller.ts', 'if (found.length > 0) known =', 'if (found.length >= 0) known ='),
-    'burst',
+    'slow-burst',
   ),
   one(
     'the request budget starts again with every tick',
@@ -706,7 +706,74 @@ export const MUTANTS: readonly Mutant[] = [
     edit('core/wake-up.ts', 'FOLLOW_MS = 8_000', 'FOLLOW_MS = 600_000'),
     'nudges',
   ),
+  one(
+    'the run of a nudge counts as queued until a list of runs shows it',
+    [2],
+    edit('core/wake-up.ts', '[...new Set(runIds)].slice', '[...new Set(believe(runIds))].slice'),
+    edit(
+      'core/wake-up.ts',
+      'export function runsToFollow',
+      "import { believe } from './demand.ts';\nexport function runsToFollow",
+    ),
+    edit(
+      'core/demand.ts',
+      'export function demandOf',
+      `const believed = new Set();
+export function believe(runIds) {
+  for (const id of runIds) believed.add(id);
+  return runIds;
+}
+export function demandOf`,
+    ),
+    edit(
+      'core/demand.ts',
+      'const waiting: WaitingRun[] = [];',
+      `const waiting: WaitingRun[] = [];
+  for (const runId of believed) {
+    if (latest.has(runId)) believed.delete(runId);
+    else queued.push({ key: [runId, 'plan'].join('/'), runId, workspaceId: 'ws', phase: 'plan', queuedAtMs: 0 });
+  }`,
+    ),
+    'nudges',
+  ),
+  one(
+    'scheduled invocations don’t tick once a nudge has come, because a nudge comes for every run',
+    [1],
+    edit(
+      'woken-invocation.ts',
+      'const { clock, activePollMs } = this.#parts;',
+      `const { clock, activePollMs } = this.#parts;
+    if (wokenBy?.runIds.length > 0) this.nudged = true;
+    if (this.nudged && wokenBy === undefined) return undefined;`,
+    ),
+    'nudges',
+  ),
+  one(
+    'scheduled invocations don’t tick once a chain of poll messages has begun, because the chain polls',
+    [1],
+    edit(
+      'woken-invocation.ts',
+      'const { clock, activePollMs } = this.#parts;',
+      `const { clock, activePollMs } = this.#parts;
+    if (this.#pendingMs > 0 && wokenBy === undefined) return undefined;`,
+    ),
+    edit(
+      'core/wake-up.ts',
+      'return untilMs !== undefined && untilMs > nowMs && untilMs <= nowMs + MINUTE_MS ? untilMs : undefined;',
+      'return untilMs === undefined ? undefined : nowMs + MINUTE_MS;',
+    ),
+    'idle-polls',
+  ),
 ];
+
+/** Maximum number of worlds for a mutant, for profiles whose worlds take seconds. */
+const MOST_WORLDS: Partial<Record<ProfileName, number>> = { burst: 20 };
+
+/** The profile and the number of worlds that try the mutant. @param worlds the number that the user asked for */
+export function trialOf({ profile }: Mutant, worlds: number): { profile: ProfileName | 'all'; worlds: number } {
+  if (profile === undefined) return { profile: 'all', worlds };
+  return { profile, worlds: Math.min(worlds, MOST_WORLDS[profile] ?? worlds) };
+}
 
 const LAUNCHER = fileURLToPath(new URL('../../functions/launcher', import.meta.url));
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));

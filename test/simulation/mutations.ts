@@ -1,11 +1,11 @@
 /**
  * `npm run simulate:mutations [-- --worlds N] [--seed S] [--only TEXT] [--write]`: runs each mutant of the launcher in N worlds
- * and shows which promises it breaks. With `--write`, it also updates the table in docs/reliability.md.
+ * (fewer if a world takes seconds) and shows which promises it breaks. With `--write`, it also updates the table in docs/reliability.md.
  * The exit code is 1 if the result of any mutant differs from the expected one.
  */
 import { parseArgs } from 'node:util';
 import { writeSection } from '../lib/network/reachability/sections.ts';
-import { MUTANTS, MutantFolder } from './mutants.ts';
+import { MUTANTS, MutantFolder, trialOf } from './mutants.ts';
 import { runWorlds, total } from './threads.ts';
 
 const { values } = parseArgs({
@@ -27,8 +27,8 @@ let wrong = 0;
 try {
   say('| change to the launcher | worlds | caught in | promises broken |\n|---|---|---|---|');
   for (const mutant of MUTANTS.filter(({ name }) => name.includes(values.only))) {
-    const profile = mutant.profile ?? 'all';
-    const sums = await runWorlds({ seed: values.seed, profile, worlds, folder: folder.write(mutant) });
+    const trial = trialOf(mutant, worlds);
+    const sums = await runWorlds({ seed: values.seed, ...trial, folder: folder.write(mutant) });
     const { broken } = total(sums);
     const promises = [...new Set(broken.map(({ promise }) => promise))].sort();
     const counts = promises.map((promise) => `${promise} (${broken.filter((one) => one.promise === promise).length})`);
@@ -40,7 +40,7 @@ try {
     const remark = mutant.survivesBecause ?? '';
     const result = counts.join(', ') || `none${remark && `: ${remark}`}`;
     say(
-      `| ${mutant.name} | ${worlds} ${profile} | ${broken.length} | ${result}${asExpected ? '' : ` **expected ${mutant.breaks.join(' or ') || 'none'}**`} |`,
+      `| ${mutant.name} | ${trial.worlds} ${trial.profile} | ${broken.length} | ${result}${asExpected ? '' : ` **expected ${mutant.breaks.join(' or ') || 'none'}**`} |`,
     );
   }
 } finally {

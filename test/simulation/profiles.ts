@@ -101,6 +101,10 @@ interface Profile {
   readonly warmIdleSeconds?: readonly number[];
   /** Time between polls while every pool is idle, to draw from. */
   readonly idlePollMs?: readonly number[];
+  /** Probability that a run is `plan_only`, so that it doesn't wait for other runs of its workspace. */
+  readonly planOnly?: number;
+  /** Whether faults begin with the world. Default: at any time. */
+  readonly faultsFirst?: boolean;
   /** Settings that all worlds of the profile have. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -437,6 +441,36 @@ export const PROFILES = {
     maxAgents: [20, 600],
     always: { ecsPageCap: 100, runsPageCap: 100 },
   },
+  // For a minute or more, ECS throttles RunTask calls, but no reads. All jobs are queued in this time.
+  throttled: {
+    ...SMALL,
+    runs: [60, 150],
+    lastsMs: [20 * SECOND, 30 * SECOND],
+    jobsMs: { plan: 30 * SECOND, apply: 30 * SECOND, assessment: 30 * SECOND },
+    faults: ['ecs-throttled-wrapped'],
+    windows: [1, 2],
+    windowMs: [70 * SECOND, 2 * MINUTE],
+    faultsFirst: true,
+    pools: [1, 2],
+    maxAgents: [60, 150],
+    policies: 0,
+    planOnly: 1,
+    always: { ecsPageCap: 100 },
+  },
+  // HCP Terraform and AWS answer slowly, so agents take dozens of jobs between two requests of a tick. The list of jobs gets shorter than a page.
+  'slow-burst': {
+    ...SMALL,
+    runs: [115, 160],
+    lastsMs: [5 * SECOND, 10 * SECOND],
+    jobsMs: { plan: 5 * MINUTE, apply: MINUTE, assessment: MINUTE },
+    pools: [1, 1],
+    maxAgents: [200, 300],
+    activePollMs: [10 * SECOND],
+    lanes: 0,
+    policies: 0,
+    planOnly: 1,
+    always: { agentsVisible: true, agentNamesInRuns: true, ecsPageCap: 100, slowAnswers: true },
+  },
   // Messages invoke the launcher between two scheduled invocations, while nothing runs.
   'idle-polls': {
     ...SMALL,
@@ -695,7 +729,7 @@ function eventsOf(random: Random, rules: Profile, settings: WorldSettings, lasts
   for (let i = 0; i < windows; i += 1) {
     const ms = Math.round(random.between(...rules.windowMs));
     const window = faultOf(random, rules.faults, settings, ms);
-    if (window !== undefined) add(window, random.between(0, Math.max(MINUTE, lastsMs - ms)));
+    if (window !== undefined) add(window, random.between(0, rules.faultsFirst ? 1 : Math.max(MINUTE, lastsMs - ms)));
   }
   const others = rules.others.length === 0 ? 0 : random.whole(...rules.otherEvents);
   for (let i = 0; i < others; i += 1) {
@@ -731,7 +765,7 @@ function runOf(random: Random, settings: WorldSettings, rules: Profile): RunCrea
     kind: 'run',
     pool: random.among(settings.pools)?.name ?? '',
     workspace: `ws-${random.whole(1, 5)}`,
-    operation: random.chance(0.3) ? 'plan_only' : 'plan_and_apply',
+    operation: random.chance(rules.planOnly ?? 0.3) ? 'plan_only' : 'plan_and_apply',
     approval: random.chance(0.5) ? 'auto' : 'person',
     approvalMs: Math.round(random.between(5 * SECOND, 5 * MINUTE)),
     planMs: Math.round(random.between(8 * SECOND, rules.jobsMs?.plan ?? 100 * SECOND)),

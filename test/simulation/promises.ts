@@ -592,12 +592,30 @@ export class Promises {
     const launched = [...record.created.values()].reduce((sum, count) => sum + count, 0);
     for (const watch of this.#watches) {
       if (record.startedAtMs < watch.sinceMs || launched >= LAUNCHES_A_TICK) continue;
+      if (this.#isOvertaken(watch.pool, record)) continue;
       watch.cleanTicks += 1;
       if (watch.cleanTicks < 2) continue;
       const { pool, jobs } = watch;
       const keys = jobs.filter(({ state }) => state === 'queued').map(({ key }) => key);
       this.#break(1, `two ticks saw ${keys.join(', ')} queued in ${pool.name} and no agent is free for them`);
     }
+  }
+
+  /**
+   * Whether an agent took a job after the tick had read the agents and before it read the runs, so that no answer showed that. The launcher
+   * then counts the agent as free until the next poll.
+   */
+  #isOvertaken({ name }: ScenarioPool, by: TickRecord): boolean {
+    const { ecs, containers } = this.#parts;
+    const statuses = by.agents.get(name)?.statuses ?? 'hidden';
+    if (statuses === 'hidden') return false;
+    return [...by.live].some((id) => {
+      const task = ecs.task(id);
+      const countsAsFree = (statuses.get(id) ?? 'idle') === 'idle' && by.runningNames.get(name)?.has(id) !== true;
+      if (task?.pool !== name || !countsAsFree) return false;
+      const agent = containers.agentOf(task);
+      return agent?.hadJob === true && by.queued.get(name)?.has(agent.lastJob ?? '') !== true;
+    });
   }
 
   /** Promise 5: an idle tick sends very few requests. */

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { environmentOf } from './lambda.ts';
 import { LAUNCHER, type Launcher, loadLauncher } from './launcher.ts';
-import { MUTANTS, MutantFolder } from './mutants.ts';
+import { MUTANTS, MutantFolder, trialOf } from './mutants.ts';
 import { scenarioOf } from './profiles.ts';
 import { brokenText, statisticsText } from './report.ts';
 import { withEvents } from './scenario.ts';
@@ -63,6 +63,39 @@ describe('the simulation', () => {
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
+  it('doesn’t count the agent of a task that the launcher knows to be stopped as foreign', async () => {
+    const ids = [5, 6, 0, 1, 3, 12, 4, 11, 7, 13];
+    const scenario = withEvents(scenarioOf('next.536', 'all'), ({ id }) => ids.includes(id));
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
+  it.each([
+    ['next.68', 'slow'],
+    ['next.170', 'throttled'],
+  ] as const)(
+    'doesn’t count a tick in which an agent took a job between two answers, and none of them shows that: %s',
+    async (seed, profile) => {
+      expect((await simulate(scenarioOf(seed, profile), LAUNCHER)).broken).toBeUndefined();
+    },
+  );
+
+  it('counts an agent as busy if it was busy on the first of two pages that contain it', async () => {
+    expect((await simulate(scenarioOf('next.117', 'slow-burst'), LAUNCHER)).broken).toBeUndefined();
+  });
+
+  it('counts throttled RunTask calls as a fault of all pools, because the launcher slows down for all of them', async () => {
+    expect((await simulate(scenarioOf('next.1', 'throttled'), LAUNCHER)).broken).toBeUndefined();
+  });
+
+  it('tries mutants in fewer worlds if a world of their profile takes seconds', () => {
+    const [burst] = MUTANTS.filter(({ profile }) => profile === 'burst');
+    const [other] = MUTANTS.filter(({ profile }) => profile === undefined);
+    if (burst === undefined || other === undefined) throw new Error('a mutant is missing');
+    expect(trialOf(burst, 200)).toEqual({ profile: 'burst', worlds: 20 });
+    expect(trialOf(burst, 5)).toEqual({ profile: 'burst', worlds: 5 });
+    expect(trialOf(other, 200)).toEqual({ profile: 'all', worlds: 200 });
+  });
+
   it('expects no metric for a failed sweep if agents can’t be listed, because its exit code alone proves nothing', async () => {
     const scenario = withEvents(scenarioOf('session-19.11019', 'all'), ({ id }) => id === 2);
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
@@ -88,6 +121,8 @@ describe('the simulation', () => {
     'rephased',
     'idle-polls',
     'nudges',
+    'throttled',
+    'slow-burst',
   ] as const)(
     'draws only settings that the function accepts, even after each deployment, for the profile %s',
     (profile) => {

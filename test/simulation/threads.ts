@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import type { ProfileName } from './profiles.ts';
 import { add, noStatistics, type Statistics } from './statistics.ts';
 
-/** Number of worlds in each batch that a thread runs. */
-const AT_A_TIME = 25;
+/** Maximum number of worlds in each batch that a thread runs. */
+const MOST_AT_A_TIME = 25;
 
 export interface Job {
   readonly seed: string;
@@ -24,13 +24,14 @@ export async function runWorlds(job: Job): Promise<Record<string, Statistics>> {
   const sums: Record<string, Statistics> = {};
   let next = 0;
   let done = 0;
-  const count = Math.min(job.threads ?? availableParallelism(), Math.ceil(worlds / AT_A_TIME));
-  const threads = Array.from({ length: count }, async () => {
+  const most = job.threads ?? availableParallelism();
+  const atATime = Math.min(MOST_AT_A_TIME, Math.ceil(worlds / most));
+  const threads = Array.from({ length: Math.min(most, worlds) }, async () => {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { folder } });
     try {
       while (next < worlds) {
         const from = next;
-        next = Math.min(worlds, from + AT_A_TIME);
+        next = Math.min(worlds, from + atATime);
         const to = next;
         worker.postMessage({ seed, profile, from, to });
         // If the worker fails, `once` rejects.
