@@ -114,7 +114,7 @@ export class FakeTasks implements Tasks {
     return this.stopped;
   }
 
-  async launch(request: LaunchRequest): Promise<LaunchAnswer> {
+  async launch(request: LaunchRequest, _untilMs: number, _: AbortSignal): Promise<LaunchAnswer> {
     this.launches.push(request);
     const answer = this.answer(request);
     if (answer instanceof Error) throw answer;

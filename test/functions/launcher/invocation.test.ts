@@ -5,10 +5,16 @@ import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
 import { demandWith, live, NOW, queuedJob, seconds, supply } from './core/builders.ts';
 import { FakeClock, pool } from './fakes.ts';
 
-type Part = Partial<Pick<PoolTick, 'demand' | 'observation' | 'errors'>>;
+type Part = Partial<Pick<PoolTick, 'demand' | 'observation' | 'decision' | 'errors'>>;
 const idle: Part = {};
 const queued: Part = { demand: demandWith({ queued: [queuedJob('run-1')] }) };
 const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
+
+const lateDecision: NonNullable<PoolTick['decision']> = {
+  launches: [],
+  stops: [],
+  deferrals: [{ jobKey: 'run-1/plan', cause: 'launch-rate', reason: 'no time' }],
+};
 
 /** The times at which the ticks of an active pool start. */
 const EVERY_TEN = [0, 10, 20, 30, 40];
@@ -91,6 +97,14 @@ describe('an invocation', () => {
   ])('%s', async (_, options, atSeconds) => {
     expect((await invoke([queued], options)).atSeconds).toEqual(atSeconds);
   });
+
+  it.each([0, seconds(10)])(
+    'continues without a wait if launches were late, and ends its burst then: activePollMs %i',
+    async (activePollMs) => {
+      const late: Part = { ...queued, decision: lateDecision };
+      expect((await invoke([late, late, idle], { activePollMs })).atSeconds.map(Math.floor)).toEqual([0, 2, 5]);
+    },
+  );
 
   it('doesn’t start another tick if there is too little time left', async () => {
     const { atSeconds, sleeps } = await invoke([queued], { deadlineMs: NOW + seconds(23.5), tickMs: seconds(23) });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Agent, Lane } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
-import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
+import { hasLateLaunches, type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
 import { APPLY_LANE, agent, LIMITS, minutes, NOW, PLAN_LANE, run, stoppedTask, task } from './core/builders.ts';
 import { endless, FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
 
@@ -29,6 +29,56 @@ const queue = (poolName: string, ...ids: string[]) => platform.lists(poolName, .
 const tickOfOne = async (overrides: Partial<Pool> = {}) => (await tickOf([pool('one', overrides)])).get('one');
 const requests = () => ({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked });
 const launched = () => tasks.launches.map(({ pool: of, job, attempt }) => `${of.name} ${job.key}/${attempt}`);
+
+describe('launches for which no time is left', () => {
+  const answers = (late: readonly string[]) => {
+    const { answer } = tasks;
+    tasks.answer = (request) => (late.includes(request.job.key) ? { kind: 'late' } : answer(request));
+  };
+
+  it('are deferred with the reason, and the other launches are made', async () => {
+    queue('one', 'run-1', 'run-2');
+    answers(['run-2/plan']);
+    const part = await tickOfOne();
+    expect(part?.launches).toMatchObject([{ kind: 'launched', launch: { job: { key: 'run-1/plan' } } }]);
+    expect(part?.decision?.deferrals).toEqual([
+      {
+        jobKey: 'run-2/plan',
+        cause: 'launch-rate',
+        reason: expect.stringMatching(/launch rate or the end of the inv/),
+      },
+    ]);
+    expect(part?.errors).toEqual([]);
+  });
+
+  it.each([
+    [['run-1/plan'], true],
+    [[], false],
+  ])('make the tick late: %j', async (late, isLate) => {
+    queue('one', 'run-1');
+    answers(late);
+    const ports = { hcpTerraform: platform, tasks, now: () => NOW };
+    expect(hasLateLaunches(await tick([pool('one')], settings, ports, endless()))).toBe(isLate);
+  });
+
+  it.each([
+    ['ten seconds after the tick has read everything', 60, 10],
+    ['the end of the invocation, if no other tick fits in', 17, 17],
+    ['the end of the invocation, if that is nearer', 4, 4],
+  ])('are those after %s', async (_, hasSeconds, launchSeconds) => {
+    queue('one', 'run-1');
+    let untilMs = 0;
+    const { launch } = tasks;
+    tasks.launch = (request, until, signal) => {
+      untilMs = until;
+      return launch.call(tasks, request, until, signal);
+    };
+    const ports = { hcpTerraform: platform, tasks, now: () => NOW };
+    const time = { ...endless(), launchUntilMs: NOW + hasSeconds * 1000 };
+    await tick([pool('one')], settings, ports, time);
+    expect((untilMs - NOW) / 1000).toBe(launchSeconds);
+  });
+});
 
 describe('the order of a tick', () => {
   /** What the tick reads, in order. */

@@ -22,6 +22,17 @@ it.each([
   expect(callbackPath(`${origin}${PATH}`, 'app.terraform.io')).toBeUndefined();
 });
 
+it.each([
+  '/api/v2/task-results/guid/callback?x=1',
+  '/api/v2/task-results/guid/callback#x',
+  '/api/v2/task-results/../organizations/callback',
+  '/api/v2/task-results//callback',
+  '/api/v2/runs/run-1/actions/apply',
+  '/',
+])('a callback has no path if it is not the documented one: %s', (path) => {
+  expect(callbackPath(`https://app.terraform.io${path}`, 'app.terraform.io')).toBeUndefined();
+});
+
 it('the memory of signatures is bounded, and forgets the oldest one first', () => {
   const recent = new RecentSignatures();
   for (let n = 0; n <= 1_000; n += 1) recent.add(`${n}`);
