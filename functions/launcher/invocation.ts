@@ -63,7 +63,10 @@ export async function tickOnce(
  * The budget also has to cover the first tick of the next invocation, which comes without a wait.
  */
 function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number, isLate: boolean): number {
-  const spare = pollBudget().perMinute - requestsPerTick;
+  const { perMinute, usedInLastMinute } = pollBudget();
+  // In a burst, only the requests that are left count.
+  if (isLate && usedInLastMinute + 2 * requestsPerTick <= perMinute) return 0;
+  const spare = perMinute - requestsPerTick;
   const leastMs = isLate ? 0 : activePollMs;
   return spare <= 0 ? 60_000 : Math.max(leastMs, Math.ceil((requestsPerTick * 60_000) / spare));
 }

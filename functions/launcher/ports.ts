@@ -67,7 +67,7 @@ export interface PoolVisibility {
    * `queued-jobs`: older jobs may be missing as well. Later polls read them, once the newer jobs have left the list.
    */
   readonly unread?: 'post-plan-runs' | 'queued-jobs';
-  /** Queued jobs of the last poll that weren't read because the tick didn't need them; absent: none. */
+  /** Queued jobs that the last poll didn't read because the tick didn't need them; absent: it read everything. */
   readonly unlisted?: readonly UnlistedJobs[];
 }
 

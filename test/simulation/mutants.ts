@@ -145,8 +145,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'core/reconcile.ts',
-        'return [...queued.filter((job) => !served.has(job.key)), ...queued.filter((job) => served.has(job.key))];',
-        'return [...queued.filter((job) => served.has(job.key)), ...queued.filter((job) => !served.has(job.key))];',
+        'return [...jobs.filter((job) => !served.has(job.key)), ...jobs.filter((job) => served.has(job.key))];',
+        'return [...jobs.filter((job) => served.has(job.key)), ...jobs.filter((job) => !served.has(job.key))];',
       ),
     ],
   },

@@ -89,7 +89,7 @@ export function isOnItsWay(status: string): boolean {
 /**
  * The demand of one pool's runs. Pages can shift while they are read, so a run may be listed twice. Its last occurrence counts.
  */
-export function demandOf(runs: readonly Run[], unlisted: readonly UnlistedJobs[] = []): Demand {
+export function demandOf(runs: readonly Run[], unlisted?: readonly UnlistedJobs[]): Demand {
   const latest = new Map(runs.map((run) => [run.id, run]));
   const queued: QueuedJob[] = [];
   const running: RunningJob[] = [];
@@ -108,7 +108,7 @@ export function demandOf(runs: readonly Run[], unlisted: readonly UnlistedJobs[]
   waiting.sort((a, b) => a.sinceMs - b.sinceMs || (a.runId < b.runId ? -1 : 1));
   return {
     queued,
-    ...(unlisted.length > 0 && { unlisted }),
+    ...(unlisted !== undefined && { unlisted }),
     running,
     waiting,
     unknownStatuses: [...unknownStatuses].sort(),

@@ -46,7 +46,8 @@ export function reconcile(state: PoolState, limits: Limits, nowMs: number): Deci
     const foreign = Math.min(foreignIdle, stillOfferedTo(queued, nowMs));
     const short = Math.max(0, queuedCount - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
-    const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
+    const inOrder = inOrderOfNeed(queued, supply, demand.unlisted !== undefined);
+    const wanted = inOrder.slice(0, Math.max(0, short - foreign));
     const asked = { wanted: wanted.length, view, launches, limits, limitRoom, kept: NOTHING_KEPT };
     const { count, deferral } = allowance(asked, nowMs);
     const counted = `${queuedCount} queued, ${view.unclaimed + foreign} unclaimed`;
@@ -133,10 +134,16 @@ function stillOfferedTo(queued: readonly QueuedJob[], nowMs: number): number {
   return queued.filter((job) => nowMs - job.queuedAtMs < THREE_JOB_REQUESTS_MS).length;
 }
 
-/** Sorts jobs: those without a live task come first, and older jobs come before newer ones. */
-function inOrderOfNeed(queued: readonly QueuedJob[], supply: Supply): QueuedJob[] {
+/**
+ * Sorts jobs: those without a live task come first, and older jobs come before newer ones.
+ *
+ * If only a part of the queue was read, newer jobs come before older ones. The next tick skips as many of the newest jobs as agents are free, so
+ * the jobs that have no task yet are among those that it reads. Any agent takes any job, so the order delays no job.
+ */
+function inOrderOfNeed(queued: readonly QueuedJob[], supply: Supply, isPart: boolean): QueuedJob[] {
   const served = new Set(supply.live.map(({ task }) => task.startedBy));
-  return [...queued.filter((job) => !served.has(job.key)), ...queued.filter((job) => served.has(job.key))];
+  const jobs = isPart ? queued.toReversed() : queued;
+  return [...jobs.filter((job) => !served.has(job.key)), ...jobs.filter((job) => served.has(job.key))];
 }
 
 function stopOf({ task, state }: LiveTask, startDeadlineMs: number): Stop[] {

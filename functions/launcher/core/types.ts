@@ -126,7 +126,7 @@ export interface UnlistedJobs {
 export interface Demand {
   /** Oldest first. */
   readonly queued: readonly QueuedJob[];
-  /** Queued jobs in addition to {@link queued}; absent: none. */
+  /** Queued jobs in addition to {@link queued}, if only a part of the queue was read; absent: everything was read. */
   readonly unlisted?: readonly UnlistedJobs[];
   readonly running: readonly RunningJob[];
   /** Runs in a post-plan status, longest wait first. They aren't queued jobs. */

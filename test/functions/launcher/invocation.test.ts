@@ -98,13 +98,18 @@ describe('an invocation', () => {
     expect((await invoke([queued], options)).atSeconds).toEqual(atSeconds);
   });
 
+  const late: Part = { ...queued, decision: lateDecision };
+
   it.each([0, seconds(10)])(
     'continues without a wait if launches were late, and ends its burst then: activePollMs %i',
     async (activePollMs) => {
-      const late: Part = { ...queued, decision: lateDecision };
-      expect((await invoke([late, late, idle], { activePollMs })).atSeconds.map(Math.floor)).toEqual([0, 2, 5]);
+      expect((await invoke([late, late, idle], { activePollMs })).atSeconds).toEqual([0, 1, 2]);
     },
   );
+
+  it('continues after a wait if launches were late, but too few requests are left', async () => {
+    expect((await invoke([late, late, idle], { requestsPerTick: 9 })).atSeconds.map(Math.floor)).toEqual([0, 2, 38]);
+  });
 
   it('doesn’t start another tick if there is too little time left', async () => {
     const { atSeconds, sleeps } = await invoke([queued], { deadlineMs: NOW + seconds(23.5), tickMs: seconds(23) });

@@ -216,7 +216,7 @@ export class RunPoller {
     }
     if (isEndKnown) await this.#readNewestRunning(pool, list, signal);
     this.#requestsOf.set(pool, poll.requests - before + 1);
-    if (unlisted.length > 0) this.#unlisted.set(pool, unlisted);
+    this.#unlisted.set(pool, unlisted);
     return runs;
   }
 

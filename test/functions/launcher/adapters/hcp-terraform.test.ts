@@ -823,19 +823,19 @@ describe('a poll that needs only some of the queued jobs', () => {
       'reads one page if the tick can launch nothing',
       1500,
       { lanes: [laneOf(25)], launches: 0 },
-      { pages: ['open 1'], runs: 100, unlisted: undefined, unread: undefined },
+      { pages: ['open 1'], runs: 100, unlisted: [], unread: undefined },
     ],
     [
       'reads one page if that shows enough jobs',
       1500,
       { lanes: [laneOf(40)], launches: 60 },
-      { pages: ['open 1'], runs: 100, unlisted: undefined, unread: undefined },
+      { pages: ['open 1'], runs: 100, unlisted: [], unread: undefined },
     ],
     [
       'reads as many pages as the tick can launch for',
       1500,
       { lanes: [ONE_LANE], launches: 200 },
-      { pages: ['open 1', 'plan_queued,apply_queued 2'], runs: 200, unlisted: undefined, unread: undefined },
+      { pages: ['open 1', 'plan_queued,apply_queued 2'], runs: 200, unlisted: [], unread: undefined },
     ],
     [
       'skips the pages whose jobs get the agents that are free already',
@@ -866,7 +866,7 @@ describe('a poll that needs only some of the queued jobs', () => {
       {
         pages: ['open 1', 'plan_queued,apply_queued 4', 'planning,applying 1'],
         runs: 100,
-        unlisted: undefined,
+        unlisted: [],
         unread: undefined,
       },
     ],
