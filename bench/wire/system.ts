@@ -221,9 +221,8 @@ export class System {
   };
 
   #logged(line: string): void {
-    const [, failed] = /"message":"tick( with errors)?"/.exec(line) ?? [null];
-    if (failed === null) return;
-    this.ticks.push({ atMs: Date.now(), failed: failed !== undefined, ...this.use() });
+    const tick = /"message":"tick( with errors)?"/.exec(line);
+    if (tick !== null) this.ticks.push({ atMs: Date.now(), failed: tick[1] !== undefined, ...this.use() });
   }
 
   /** Whether the function's process has ended, for example because its heap is full. */
