@@ -171,7 +171,8 @@ function burstSection({ bursts }: Measurements): string {
     'first to last',
     'ECS’s limit',
     'ratio',
-    'launched twice',
+    'second task for a job',
+    'tasks without a job',
     'throttled by ECS',
     '429 from HCP Terraform',
     'requests per job: HCP Terraform',
@@ -190,6 +191,7 @@ function burstSection({ bursts }: Measurements): string {
       duration(idealSeconds),
       idealSeconds === 0 || !all ? '–' : `${(took / idealSeconds).toFixed(1)} ×`,
       number(burst.launchedTwice),
+      number(burst.surplus),
       number(burst.throttled),
       number(burst.tooMany),
       number((burst.runLists + burst.otherHcp) / launched),
@@ -203,6 +205,7 @@ function burstSection({ bursts }: Measurements): string {
 The deployed bundle runs against the emulators over HTTP, with the vendors' rate limits. One agent of the pool runs already. The jobs are queued at once, in the middle between two polls, with \`maxAgents\` ${number(MAX_AGENTS)}.
 
 AWS documents [two limits](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html): 20 RunTask calls per second, also at once, and 100 Fargate starts at once, then 20 per second. One call launches one job's task, so n jobs need at least max(0, n − 20) / 20 seconds.
+Any agent can take any job, so a second task for a job is harmless while there aren't more tasks than jobs.
 
 ${markdownTable(header, rows)}`;
 }

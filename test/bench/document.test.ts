@@ -39,6 +39,7 @@ const BURST: Burst = {
   idealSeconds: 9,
   launchSeconds: Array.from({ length: 200 }, (_, n) => 5 + n * 0.045),
   launchedTwice: 0,
+  surplus: 0,
   throttled: 3,
   tooMany: 0,
   failedTicks: 0,
