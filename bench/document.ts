@@ -211,17 +211,13 @@ ${markdownTable(header, rows)}`;
 }
 
 function reactionSection({ reactions }: Measurements): string {
-  const rows = reactions.map(({ mode, seconds: waited, skipped }) =>
-    waited === undefined
-      ? [mode, '–', '–', '–', `not measured: ${skipped ?? ''}`]
-      : [
-          mode,
-          seconds(percentile(waited, 0.5)),
-          seconds(percentile(waited, 0.95)),
-          seconds(percentile(waited, 1)),
-          number(waited.length),
-        ],
-  );
+  const rows = reactions.map(({ mode, seconds: waited }) => [
+    mode,
+    seconds(percentile(waited, 0.5)),
+    seconds(percentile(waited, 0.95)),
+    seconds(percentile(waited, 1)),
+    number(waited.length),
+  ]);
   return `## How fast does the launcher react?
 
 From a queued job to its RunTask call, with the deployed bundle over HTTP. The start of the task comes on top.
