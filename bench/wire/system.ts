@@ -23,6 +23,7 @@ import { type EventSourceMapping, mapQueue } from '../../local/lambda/event-sour
 import { type Invocation, type LocalFunction, startEnvironment, startFunction } from '../../local/lambda/function.ts';
 import { type Deployment, synthesize } from '../../test/journey/deployment.ts';
 import { Platform as Client } from '../../test/local/hcp-terraform/client.ts';
+import { failedTick } from './tick-line.ts';
 
 const API_TOKEN_SECRET = 'acme/api-token';
 export const HMAC_KEY_SECRET = 'acme/nudge-key';
@@ -272,8 +273,8 @@ export class System {
   };
 
   #logged(line: string): void {
-    const tick = /"message":"tick( with errors)?"/.exec(line);
-    if (tick !== null) this.ticks.push({ atMs: Date.now(), failed: tick[1] !== undefined, ...this.use() });
+    const failed = failedTick(line);
+    if (failed !== undefined) this.ticks.push({ atMs: Date.now(), failed, ...this.use() });
   }
 
   /** Whether the function's process has ended, for example because its heap is full. */
