@@ -134,8 +134,8 @@ export class System {
       module: `${functionFolder}/index.mjs`,
       environment: {
         AWS_LAMBDA_FUNCTION_NAME: 'bench',
-        NODE_OPTIONS: `--enable-source-maps ${HEAP}`,
         ...functionEnvironment,
+        NODE_OPTIONS: `${functionEnvironment['NODE_OPTIONS'] ?? ''} ${HEAP}`,
         [ENV.hostname]: platform.hostname,
         [ENV.subnets]: aws.subnets.map(({ id }) => id).join(','),
         [ENV.securityGroups]: aws.securityGroups.join(','),
