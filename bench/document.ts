@@ -162,7 +162,7 @@ ${markdownTable(['launcher', 'per idle month'], rows)}
 ${cheaper.join('\n')}`;
 }
 
-function burstSection({ bursts }: Measurements): string {
+export function burstTable(bursts: readonly Burst[]): string {
   const header = [
     'jobs',
     'launched',
@@ -171,7 +171,8 @@ function burstSection({ bursts }: Measurements): string {
     'first to last',
     'ECS’s limit',
     'ratio',
-    'launched twice',
+    'second task for a job',
+    'tasks without a job',
     'throttled by ECS',
     '429 from HCP Terraform',
     'requests per job: HCP Terraform',
@@ -190,12 +191,17 @@ function burstSection({ bursts }: Measurements): string {
       duration(idealSeconds),
       idealSeconds === 0 || !all ? '–' : `${(took / idealSeconds).toFixed(1)} ×`,
       number(burst.launchedTwice),
+      number(burst.surplus),
       number(burst.throttled),
       number(burst.tooMany),
       number((burst.runLists + burst.otherHcp) / launched),
       number(burst.awsCalls / launched),
     ];
   });
+  return markdownTable(header, rows);
+}
+
+function burstSection({ bursts }: Measurements): string {
   return `## How fast does a burst get its tasks?
 
 ![Launched tasks over time, next to ECS's limit](performance-bursts.svg)
@@ -203,27 +209,28 @@ function burstSection({ bursts }: Measurements): string {
 The deployed bundle runs against the emulators over HTTP, with the vendors' rate limits. One agent of the pool runs already. The jobs are queued at once, in the middle between two polls, with \`maxAgents\` ${number(MAX_AGENTS)}.
 
 AWS documents [two limits](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html): 20 RunTask calls per second, also at once, and 100 Fargate starts at once, then 20 per second. One call launches one job's task, so n jobs need at least max(0, n − 20) / 20 seconds.
+Any agent can take any job, so a second task for a job is harmless while there aren't more tasks than jobs.
 
-${markdownTable(header, rows)}`;
+${burstTable(bursts)}`;
+}
+
+export function reactionTable(reactions: readonly Reaction[]): string {
+  const rows = reactions.map(({ mode, seconds: waited }) => [
+    mode,
+    seconds(percentile(waited, 0.5)),
+    seconds(percentile(waited, 0.95)),
+    seconds(percentile(waited, 1)),
+    number(waited.length),
+  ]);
+  return markdownTable(['mode', 'p50', 'p95', 'longest', 'jobs'], rows);
 }
 
 function reactionSection({ reactions }: Measurements): string {
-  const rows = reactions.map(({ mode, seconds: waited, skipped }) =>
-    waited === undefined
-      ? [mode, '–', '–', '–', `not measured: ${skipped ?? ''}`]
-      : [
-          mode,
-          seconds(percentile(waited, 0.5)),
-          seconds(percentile(waited, 0.95)),
-          seconds(percentile(waited, 1)),
-          number(waited.length),
-        ],
-  );
   return `## How fast does the launcher react?
 
 From a queued job to its RunTask call, with the deployed bundle over HTTP. The start of the task comes on top.
 
-${markdownTable(['mode', 'p50', 'p95', 'longest', 'jobs'], rows)}`;
+${reactionTable(reactions)}`;
 }
 
 function requestSection({ idle, comparisons }: Measurements): string {
@@ -242,8 +249,11 @@ The requests per served job are those of the simulated days, including all hours
 ${markdownTable(['workload', 'jobs', 'requests to HCP Terraform per job', 'requests to AWS per job'], rows)}`;
 }
 
-function sizeSection({ bursts, emptyFunctionMiB }: Measurements): string {
-  const sizes = bursts.filter(({ jobs }) => jobs >= 100);
+/** Bursts of fewer jobs say little about the size. */
+const sizesOf = (bursts: readonly Burst[]): Burst[] => bursts.filter(({ jobs }) => jobs >= 100);
+
+export function sizeTable(bursts: readonly Burst[], emptyFunctionMiB: number): string {
+  const sizes = sizesOf(bursts);
   const rows = sizes.map(({ jobs, runLists, tickCpuSeconds, peakMiB, failedTicks, died }) => [
     number(jobs),
     number(runLists),
@@ -262,12 +272,16 @@ function sizeSection({ bursts, emptyFunctionMiB }: Measurements): string {
     'of that, the function',
     'failed ticks',
   ];
+  return markdownTable(header, rows);
+}
+
+function sizeSection({ bursts, emptyFunctionMiB }: Measurements): string {
   return `## How much processor time and memory does a tick use?
 
-The same bursts, and one of ${number(sizes.at(-1)?.jobs ?? 0)} jobs. The limits are 1.5 s of one core and 200 MB. If the time per job doesn't grow, the growth is linear. A page has at most 100 runs, and HCP Terraform allows 30 pages per minute, so no tick reads all 10,000 jobs.
+The same bursts, and one of ${number(sizesOf(bursts).at(-1)?.jobs ?? 0)} jobs. The limits are 1.5 s of one core and 200 MB. If the time per job doesn't grow, the growth is linear. A page has at most 100 runs, and HCP Terraform allows 30 pages per minute, so no tick reads all 10,000 jobs.
 The process includes the emulator's host. A function that does nothing uses ${number(emptyFunctionMiB)} MiB there, because the host also contains Node's type stripping and zod.
 
-${markdownTable(header, rows)}`;
+${sizeTable(bursts, emptyFunctionMiB)}`;
 }
 
 function coldStartSection({ coldStart }: Measurements): string {

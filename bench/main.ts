@@ -1,7 +1,9 @@
 /**
  * Measures everything in docs/performance.md, and writes it with its pictures. Takes about 12 minutes on two cores.
  *
- *   npm run bench
+ *   npm run bench                       everything
+ *   npm run bench -- --only bursts      only bursts of 100 jobs and more; prints the tables, and writes no file
+ *   npm run bench -- --only reaction    only the reaction; the same
  */
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -9,9 +11,10 @@ import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { PACKAGE_ROOT } from '../lib/package-root.ts';
+import type { Deployment } from '../test/journey/deployment.ts';
 import { measureColdStart } from './cold-start.ts';
 import { compare } from './comparison.ts';
-import { documentOf } from './document.ts';
+import { burstTable, documentOf, reactionTable, sizeTable } from './document.ts';
 import { burstPicture, costPicture, waitPicture } from './pictures.ts';
 import { type Burst, MAX_AGENTS, measureBurst } from './wire/bursts.ts';
 import { measureIdleHour } from './wire/idle-requests.ts';
@@ -32,7 +35,9 @@ const LARGE_BURSTS = [
 /** The bursts of the picture. */
 const SHOWN = [200, 1_000];
 
-const { values } = parseArgs({ options: { out: { type: 'string', default: join(PACKAGE_ROOT, 'docs') } } });
+const { values } = parseArgs({
+  options: { out: { type: 'string', default: join(PACKAGE_ROOT, 'docs') }, only: { type: 'string' } },
+});
 
 async function measured<T>(what: string, measure: () => Promise<T>): Promise<T> {
   const startMs = performance.now();
@@ -46,44 +51,80 @@ async function commitOf(): Promise<string> {
   return stdout.trim();
 }
 
-/** The commit at the start, because somebody may commit during the measurement. */
-const commit = await commitOf();
-const comparisons = await measured('simulated days', compare);
-const coldStart = await measured('cold start', measureColdStart);
-const emptyMiB = await emptyFunctionMiB();
-const deployment = await measured('synthesis', () => deploy(MAX_AGENTS));
-try {
-  // These functions are idle most of the time, so they don't disturb each other.
-  const [reactions, idle, ...small] = await measured('reaction, idle hour and small bursts', () =>
-    Promise.all([
-      measureReactions(deployment),
-      measureIdleHour(deployment),
-      ...SMALL_BURSTS.map(({ jobs, limitSeconds }) => measureBurst(deployment, jobs, limitSeconds)),
-    ]),
-  );
-  const bursts: Burst[] = [...small];
+async function largeBursts(deployment: Deployment): Promise<Burst[]> {
+  const bursts: Burst[] = [];
   for (const { jobs, limitSeconds } of LARGE_BURSTS) {
     bursts.push(await measured(`${jobs} jobs`, () => measureBurst(deployment, jobs, limitSeconds)));
   }
-  const machine = `${availableParallelism()} cores (${process.arch}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Node ${process.version}`;
-  const date = new Date().toISOString().slice(0, 10);
-  const document = documentOf({
-    date,
-    commit,
-    machine,
-    bursts,
-    reactions,
-    idle,
-    emptyFunctionMiB: emptyMiB,
-    coldStart,
-    comparisons,
-  });
-  await mkdir(values.out, { recursive: true });
-  const write = (name: string, content: string) => writeFile(join(values.out, name), content);
-  await write('performance.md', document);
-  await write('performance-wait.svg', waitPicture(comparisons));
-  await write('performance-cost.svg', costPicture(comparisons));
-  await write('performance-bursts.svg', burstPicture(bursts, SHOWN));
-} finally {
-  await deployment.remove();
+  return bursts;
 }
+
+/** The parts that can be measured alone. Each returns its tables. */
+const PARTS: ReadonlyMap<string, (deployment: Deployment) => Promise<string>> = new Map([
+  [
+    'bursts',
+    async (deployment: Deployment) => {
+      const emptyMiB = await emptyFunctionMiB();
+      const bursts = await largeBursts(deployment);
+      return `${burstTable(bursts)}\n\n${sizeTable(bursts, emptyMiB)}\n`;
+    },
+  ],
+  ['reaction', async (deployment: Deployment) => `${reactionTable(await measureReactions(deployment))}\n`],
+]);
+
+async function measurePart(name: string): Promise<void> {
+  const part = PARTS.get(name);
+  if (part === undefined) {
+    throw new Error(`--only was ${JSON.stringify(name)}. Allowed are ${[...PARTS.keys()].join(' and ')}.`);
+  }
+  const deployment = await measured('synthesis', () => deploy(MAX_AGENTS));
+  try {
+    process.stdout.write(await part(deployment));
+  } finally {
+    await deployment.remove();
+  }
+}
+
+async function measureAll(): Promise<void> {
+  // Read it at the start, because somebody may commit during the measurement.
+  const commit = await commitOf();
+  const comparisons = await measured('simulated days', compare);
+  const coldStart = await measured('cold start', measureColdStart);
+  const emptyMiB = await emptyFunctionMiB();
+  const deployment = await measured('synthesis', () => deploy(MAX_AGENTS));
+  try {
+    // These functions are idle most of the time, so they don't disturb each other.
+    const [reactions, idle, ...small] = await measured('reaction, idle hour and small bursts', () =>
+      Promise.all([
+        measureReactions(deployment),
+        measureIdleHour(deployment),
+        ...SMALL_BURSTS.map(({ jobs, limitSeconds }) => measureBurst(deployment, jobs, limitSeconds)),
+      ]),
+    );
+    const bursts = [...small, ...(await largeBursts(deployment))];
+    const machine = `${availableParallelism()} cores (${process.arch}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Node ${process.version}`;
+    const date = new Date().toISOString().slice(0, 10);
+    const document = documentOf({
+      date,
+      commit,
+      machine,
+      bursts,
+      reactions,
+      idle,
+      emptyFunctionMiB: emptyMiB,
+      coldStart,
+      comparisons,
+    });
+    await mkdir(values.out, { recursive: true });
+    const write = (name: string, content: string) => writeFile(join(values.out, name), content);
+    await write('performance.md', document);
+    await write('performance-wait.svg', waitPicture(comparisons));
+    await write('performance-cost.svg', costPicture(comparisons));
+    await write('performance-bursts.svg', burstPicture(bursts, SHOWN));
+  } finally {
+    await deployment.remove();
+  }
+}
+
+if (values.only === undefined) await measureAll();
+else await measurePart(values.only);

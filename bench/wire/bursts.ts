@@ -22,7 +22,10 @@ export interface Burst {
   readonly idealSeconds: number;
   /** Seconds from queueing to each launch. */
   readonly launchSeconds: readonly number[];
+  /** Tasks whose job had a task already. Any agent can take any job, so this costs nothing unless there are {@link surplus} tasks. */
   readonly launchedTwice: number;
+  /** Tasks in excess of the jobs, which wait for nothing. */
+  readonly surplus: number;
   /** Calls that ECS throttled, and requests that HCP Terraform answered with 429. */
   readonly throttled: number;
   readonly tooMany: number;
@@ -45,18 +48,20 @@ export async function measureBurst(deployment: Deployment, jobs: number, limitSe
     system.queue(1);
     await waitedFor('the first launch', () => system.launched.length > 0);
     const ticksThen = system.ticks.length;
-    await waitedFor('the next poll', () => system.ticks.length > ticksThen);
+    await waitedFor('the end of its tick', () => system.ticks.length > ticksThen);
     await delay(HALF_A_POLL_MS);
 
     const before = { ...system.hcpRequests, aws: system.awsCalls().all, ticks: system.ticks.length };
     const queuedAtMs = Date.now();
     system.queue(jobs);
     await waited(limitSeconds * 1000, () => system.launched.length > wanted || system.ended);
-    const launches = system.launched.slice(1);
+    const launchesOfBurst = () => system.launched.slice(1);
+    const launches = launchesOfBurst();
     // A tick that sees all tasks must end, too.
     const ticksAfter = system.ticks.length;
     await waited(20_000, () => system.ticks.length > ticksAfter + 1 || system.ended);
 
+    const surplus = Math.max(0, launchesOfBurst().length - jobs);
     const launchSeconds = launches.map(({ atMs }) => (atMs - queuedAtMs) / 1000);
     const { all, throttled } = system.awsCalls();
     const ticks = system.ticks.slice(before.ticks);
@@ -70,6 +75,7 @@ export async function measureBurst(deployment: Deployment, jobs: number, limitSe
       idealSeconds: idealLaunchSeconds(wanted),
       launchSeconds,
       launchedTwice: launches.length - new Set(launches.map(({ job }) => job)).size,
+      surplus,
       throttled,
       tooMany: system.hcpRequests.tooMany,
       failedTicks: ticks.filter(({ failed }) => failed).length,

@@ -1,8 +1,8 @@
 /**
  * The deployed function and both emulators, over real HTTP and TLS: the bundle of `cdk synth` in its own process, with ECS's and HCP
- * Terraform's documented rate limits. Tasks start nothing, because the launches are what the benchmark measures.
+ * Terraform's documented rate limits. The messages of its queue invoke it, too. By default, tasks start nothing, because the launches are
+ * what the benchmark measures.
  */
-import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -19,12 +19,14 @@ import type { Platform } from '../../local/hcp-terraform/platform.ts';
 import { createRun, runMoved } from '../../local/hcp-terraform/queue.ts';
 import { cancel, queuePlan, runRequest } from '../../local/hcp-terraform/runs.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
-import type { Workspace } from '../../local/hcp-terraform/world.ts';
-import { type Invocation, startEnvironment } from '../../local/lambda/function.ts';
-import { HcpApi } from '../../local/start/hcp-api.ts';
+import { type EventSourceMapping, mapQueue } from '../../local/lambda/event-source-mapping.ts';
+import { type Invocation, type LocalFunction, startEnvironment, startFunction } from '../../local/lambda/function.ts';
 import { type Deployment, synthesize } from '../../test/journey/deployment.ts';
+import { Platform as Client } from '../../test/local/hcp-terraform/client.ts';
+import { failedTick } from './tick-line.ts';
 
 const API_TOKEN_SECRET = 'acme/api-token';
+export const HMAC_KEY_SECRET = 'acme/nudge-key';
 const POOL = 'default';
 const ORGANIZATION = 'acme';
 
@@ -35,9 +37,13 @@ const PHASES: Phases = { provisionMs: 10_000, pullMs: 20_000, bootMs: 1_000, dep
 const REQUEST_STARTS = 'http.server.request.start';
 const RESPONSE_ENDS = 'http.server.response.finish';
 
-/** Lambda's schedule and time limit, as deployed. */
+/** Lambda's schedule, time limit, and limit of concurrent invocations by messages, as deployed. */
 const EVERY_MS = 60_000;
 const TIMEOUT_MS = 58_000;
+const MESSAGES_CONCURRENCY = 2;
+
+/** The queue of wake-ups, in seconds, as deployed. */
+const WAKE_UPS = { visibilityTimeout: 60, messageRetentionPeriod: 120 };
 
 /** The heap that Node uses with the function's 256 MiB of memory, as in `labs/soak`. With this machine's memory, it would be larger. */
 const HEAP = '--max-old-space-size=96 --max-semi-space-size=4';
@@ -46,12 +52,16 @@ const HEAP = '--max-old-space-size=96 --max-semi-space-size=4';
 export function deploy(maxAgents: number): Promise<Deployment> {
   const pools = [{ name: POOL, agentTokenSecret: 'acme/agent-token', maxAgents }];
   const hostname = 'localhost:8443';
-  return synthesize({ hostname, organization: ORGANIZATION, apiTokenSecret: API_TOKEN_SECRET, pools }, () => '');
+  const nudge = { hmacKeySecret: HMAC_KEY_SECRET };
+  return synthesize({ hostname, organization: ORGANIZATION, apiTokenSecret: API_TOKEN_SECRET, pools, nudge }, () => '');
 }
 
 export interface SystemOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly everyMs?: number;
+  readonly phases?: Phases;
+  /** Runs the tasks. Default: they do nothing until they are stopped. */
+  readonly runner?: (client: Client) => MachineRunner;
 }
 
 /** A launched task: the job for which it was launched, and when. */
@@ -74,26 +84,43 @@ export class System {
   readonly ticks: ({ readonly atMs: number; readonly failed: boolean } & Use)[] = [];
   /** Requests of the function to HCP Terraform, by kind. */
   readonly hcpRequests = { runLists: 0, others: 0, tooMany: 0 };
+  /** A user of HCP Terraform who has all permissions. */
+  readonly client: Client;
+  readonly deployment: Deployment;
+  /** Environment with which a function finds the emulators. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly wakeUpsUrl: string;
+  readonly workspaceId: string;
   readonly #platform: HcpTerraformServer;
   readonly #aws: EcsServer;
-  readonly #workspace: Workspace;
-  readonly #child: ChildProcess;
+  readonly #launcher: LocalFunction;
+  readonly #mapping: EventSourceMapping;
+  #hasEnded = false;
   #lastUse: Use = { cpuSeconds: 0, peakMiB: 0 };
-  readonly #api: HcpApi;
 
   private constructor(parts: {
-    platform: HcpTerraformServer;
+    client: Client;
     aws: EcsServer;
-    workspace: Workspace;
-    api: HcpApi;
+    workspaceId: string;
     deployment: Deployment;
     options: SystemOptions;
   }) {
-    const { platform, aws, deployment, options } = parts;
+    const { client, aws, deployment, options } = parts;
+    const platform = client.server;
+    const wakeUps = aws.createQueue('wake-ups', WAKE_UPS);
+    this.client = client;
+    this.deployment = deployment;
+    this.environment = {
+      NODE_EXTRA_CA_CERTS: platform.caFile,
+      AWS_REGION: aws.region,
+      AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+      AWS_ENDPOINT_URL: aws.url,
+    };
+    this.wakeUpsUrl = wakeUps.url;
+    this.workspaceId = parts.workspaceId;
     this.#platform = platform;
     this.#aws = aws;
-    this.#workspace = parts.workspace;
-    this.#api = parts.api;
     const known = new Set<string>();
     aws.onTaskChange(({ id, startedBy = '' }) => {
       if (known.has(id)) return;
@@ -103,42 +130,41 @@ export class System {
     subscribe(REQUEST_STARTS, this.#counted);
     subscribe(RESPONSE_ENDS, this.#answered);
     const { functionFolder, functionEnvironment } = deployment;
-    this.#child = startEnvironment({
+    const settings = {
       module: `${functionFolder}/index.mjs`,
       environment: {
         AWS_LAMBDA_FUNCTION_NAME: 'bench',
-        NODE_OPTIONS: `--enable-source-maps ${HEAP}`,
         ...functionEnvironment,
+        NODE_OPTIONS: `${functionEnvironment['NODE_OPTIONS'] ?? ''} ${HEAP}`,
         [ENV.hostname]: platform.hostname,
         [ENV.subnets]: aws.subnets.map(({ id }) => id).join(','),
         [ENV.securityGroups]: aws.securityGroups.join(','),
-        NODE_EXTRA_CA_CERTS: platform.caFile,
-        AWS_REGION: aws.region,
-        AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
-        AWS_ENDPOINT_URL: aws.url,
+        [ENV.wakeUpsQueueUrl]: wakeUps.url,
+        ...this.environment,
         ...options.environment,
       },
       everyMs: options.everyMs ?? EVERY_MS,
       timeoutMs: TIMEOUT_MS,
-      onLine: (line) => this.#logged(line),
-      onInvocation: (invocation) => this.invocations.push({ ...invocation, endedAtMs: Date.now() }),
+      onLine: (line: string) => this.#logged(line),
+      onInvocation: (invocation: Invocation) => this.invocations.push({ ...invocation, endedAtMs: Date.now() }),
+    };
+    this.#launcher = startFunction(settings, () => {
+      this.#hasEnded = true;
+    });
+    this.#mapping = mapQueue({
+      queue: wakeUps.queue,
+      invoke: (event) => this.#launcher.invoke(event),
+      maxConcurrency: MESSAGES_CONCURRENCY,
+      region: aws.region,
     });
   }
 
   static async start(deployment: Deployment, options: SystemOptions = {}): Promise<System> {
     const platform = await startHcpTerraform({ organization: ORGANIZATION, agentPoolName: POOL });
-    const aws = await startEcs({
-      rates: VENDOR_RATES,
-      phases: PHASES,
-      closeGraceMs: 0,
-      runner: async () => new NoContainers(),
-    });
-    const user = { url: platform.url, token: platform.apiToken, certificate: platform.certPem };
-    const api = new HcpApi({ ...user, organization: ORGANIZATION });
-    const { id } = await api.createWorkspace({ name: 'bench', poolId: platform.agentPool.id });
-    const workspace = platform.world.workspaces.get(id);
-    if (workspace === undefined) throw new Error('The workspace was not created');
+    const client = new Client(platform);
+    const { phases = PHASES, runner = () => new NoContainers() } = options;
+    const aws = await startEcs({ rates: VENDOR_RATES, phases, closeGraceMs: 0, runner: async () => runner(client) });
+    const workspaceId = await createWorkspace(client, 'bench');
     aws.createCluster({ clusterName: deployment.functionEnvironment[ENV.cluster] ?? '' });
     aws.putSecret(API_TOKEN_SECRET, platform.launcherApiToken);
     for (const { family, cpu, memory } of deployment.taskDefinitions) {
@@ -151,27 +177,51 @@ export class System {
         containerDefinitions: [{ name: 'agent', image: 'agent', essential: true }],
       });
     }
-    return new System({ platform, aws, workspace, api, deployment, options });
+    return new System({ client, aws, workspaceId, deployment, options });
   }
 
   /** Queues speculative plans, which don't wait for each other. The API would allow only a few per second. @returns their ids */
   queue(count: number): string[] {
+    return Array.from({ length: count }, () => this.#queueRun(this.workspaceId, { planOnly: true }));
+  }
+
+  /** Queues one run in each of several new workspaces. Its apply needs no confirmation. @returns the runs' ids */
+  async queueAutoApplied(count: number): Promise<string[]> {
+    const workspaces = [];
+    for (let n = 0; n < count; n += 1) workspaces.push(await createWorkspace(this.client, `auto-apply-${n}`));
+    return workspaces.map((id) => this.#queueRun(id, { autoApply: true }));
+  }
+
+  #queueRun(workspaceId: string, request: { readonly planOnly?: boolean; readonly autoApply?: boolean }): string {
     const platform = this.#rules();
+    const workspace = platform.world.workspaces.get(workspaceId);
+    if (workspace === undefined) throw new Error(`There is no workspace ${workspaceId}`);
     const version = {
-      id: `cv-bench-${this.#platform.world.configurationVersions.size}`,
-      workspaceId: this.#workspace.id,
+      id: `cv-bench-${platform.world.configurationVersions.size}`,
+      workspaceId,
       createdAt: 0,
       createdById: '',
       autoQueueRuns: false,
-      speculative: true,
+      speculative: request.planOnly ?? false,
       provisional: false,
     };
-    return Array.from({ length: count }, () => {
-      const by = { userId: '', source: 'tfe-api' };
-      const run = createRun(platform, this.#workspace, version, by, runRequest.parse({ planOnly: true }));
-      queuePlan(run, platform.now());
-      return run.id;
-    });
+    const by = { userId: '', source: 'tfe-api' };
+    const run = createRun(platform, workspace, version, by, runRequest.parse(request));
+    queuePlan(run, platform.now());
+    return run.id;
+  }
+
+  /** When the run entered a status, such as `planned-at`, in milliseconds since the epoch; `undefined` if it didn't. */
+  timestampOf(run: string, name: string): number | undefined {
+    return this.#platform.world.runs.get(run)?.timestamps.get(name);
+  }
+
+  createdAt(run: string): number | undefined {
+    return this.#platform.world.runs.get(run)?.createdAt;
+  }
+
+  putSecret(name: string, value: string): void {
+    this.#aws.putSecret(name, value);
   }
 
   /** Cancels the run, so that its job is no longer queued. */
@@ -203,8 +253,10 @@ export class System {
   async close(): Promise<void> {
     unsubscribe(REQUEST_STARTS, this.#counted);
     unsubscribe(RESPONSE_ENDS, this.#answered);
-    this.#child.kill('SIGKILL');
-    await Promise.all([this.#platform.close(), this.#aws.close(), this.#api.close()]);
+    this.#mapping.stop();
+    await this.#launcher.stop();
+    // The client's close ends the platform, too.
+    await Promise.all([this.client.close(), this.#aws.close()]);
   }
 
   readonly #counted = (message: unknown): void => {
@@ -221,21 +273,24 @@ export class System {
   };
 
   #logged(line: string): void {
-    const [, failed] = /"message":"tick( with errors)?"/.exec(line) ?? [null];
-    if (failed === null) return;
-    this.ticks.push({ atMs: Date.now(), failed: failed !== undefined, ...this.use() });
+    const failed = failedTick(line);
+    if (failed !== undefined) this.ticks.push({ atMs: Date.now(), failed, ...this.use() });
   }
 
   /** Whether the function's process has ended, for example because its heap is full. */
   get ended(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return this.#hasEnded;
   }
 
   /** If the process has ended, its last known use. */
   use(): Use {
-    if (!this.ended) this.#lastUse = useOf(this.#child.pid ?? 0);
+    if (!this.ended) this.#lastUse = useOf(this.#launcher.pid() ?? 0);
     return this.#lastUse;
   }
+}
+
+function createWorkspace(client: Client, name: string): Promise<string> {
+  return client.workspace(name, { 'execution-mode': 'agent', 'agent-pool-id': client.server.agentPool.id });
 }
 
 /** The request and the response in a message of Node's channels. */

@@ -52,6 +52,8 @@ export interface LocalFunction {
    * @returns the error that the handler threw, if there was one
    */
   invoke(event: object): Promise<string | undefined>;
+  /** ID of the process that the schedule uses; `undefined` if it couldn't start. */
+  pid(): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -96,6 +98,7 @@ export function startFunction(settings: FunctionSettings, onDeath: (death: Death
       });
       return (await invokeIn(another, event)).error;
     },
+    pid: () => child.pid,
     async stop() {
       stopping = true;
       clearTimeout(restart);

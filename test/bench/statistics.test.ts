@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { bytesByPackage } from '../../bench/cold-start.ts';
 import { idealLaunches, idealLaunchSeconds, median, percentile } from '../../bench/statistics.ts';
+import { failedTick } from '../../bench/wire/tick-line.ts';
 
 it.each([
   [0.5, 50],
@@ -49,4 +50,13 @@ it('the bytes of a bundle belong to the innermost package, and other files to th
     { name: 'functions/launcher', bytes: 3 },
     { name: 'a', bytes: 1 },
   ]);
+});
+
+it.each([
+  ['{"level":"INFO","message":"tick","pools":[]}', false],
+  ['{"level":"ERROR","message":"tick with errors","pools":[]}', true],
+  ['{"_aws":{"Timestamp":1},"QueuedJobs":1}', undefined],
+  ['{"level":"WARN","message":"a run of a nudge could not be read"}', undefined],
+])('the failure of a tick is read from the line %s', (line, failed) => {
+  expect(failedTick(line)).toBe(failed);
 });

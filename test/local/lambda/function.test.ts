@@ -35,6 +35,7 @@ test('a function stays warm between invocations and inherits nothing of the host
     let count = 0;
     export async function handler(event, context) {
       count += 1;
+      if (count === 3) console.log(process.pid);
       if (count === 2) throw new Error('not today');
       const left = context.getRemainingTimeInMillis();
       const names = Object.keys(process.env).filter((name) => /^(VITEST|npm_)/.test(name));
@@ -42,8 +43,9 @@ test('a function stays warm between invocations and inherits nothing of the host
     }
   `);
   await until(() => expect(invocations.length).toBeGreaterThanOrEqual(3));
-  expect(lines.slice(0, 2)).toEqual([
+  expect(lines.slice(0, 3)).toEqual([
     '[1,"aws.scheduler",true,36,"hello",[]]',
+    `${running?.pid()}`,
     '[3,"aws.scheduler",true,36,"hello",[]]',
   ]);
   expect(invocations.slice(0, 3).map(({ number, error }) => [number, error])).toEqual([
