@@ -55,7 +55,7 @@ export async function measureReactions(deployment: Deployment): Promise<Reaction
     { mode: 'idle pool, nudge', seconds: warm.fromQueued },
     { mode: 'idle pool, nudge, from the creation of the run', seconds: warm.fromCreated },
     { mode: 'idle pool, nudge with a cold function, from the creation of the run', seconds: cold.fromCreated },
-    { mode: 'active pool, poll every 10 s', seconds: activeSeconds },
+    { mode: 'active pool, poll every 5 s', seconds: activeSeconds },
     { mode: 'active pool, from the end of a plan to the RunTask of its automatic apply', seconds: applySeconds },
   ];
 }
