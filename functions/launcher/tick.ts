@@ -236,11 +236,15 @@ interface Observed {
 /** Observes one pool. Never rejects. */
 async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps: TickDeps): Promise<Observed> {
   const { liveTasks, hcpTerraform, tasks, settings, nowMs, signal } = deps;
-  if (!demand.ok) return { pool, observation: demand };
+  const early = await deps.early.get(pool);
+  if (!demand.ok) {
+    // If the first requests got no answer, there may have been no time for the runs. Then the first error says more.
+    const isFirst = early?.ok === false && demand.error.fault === 'unavailable';
+    return { pool, observation: isFirst ? early : demand };
+  }
   const known = { pool, demand: demand.value };
   try {
     const live = await liveTasks;
-    const early = await deps.early.get(pool);
     if (!live.ok) return { ...known, observation: live };
     if (early === undefined) throw new Error(`No reading of ${pool.name}`);
     if (!early.ok) return { ...known, observation: early };

@@ -39,7 +39,7 @@ export const GROUPS: readonly Group[] = [
   {
     name: 'adapters',
     parts: [
-      launcher('adapters/ecs/*', 'adapters/{ecs,refusals,run-task}'),
+      launcher('adapters/ecs/*', 'adapters/{ecs,refusals,run-task,launch-pace,task-memory}'),
       hcpTerraform('answers', 'hcp-terraform-answers'),
       hcpTerraform('http', 'hcp-terraform-http'),
       hcpTerraform('send', 'hcp-terraform-http'),

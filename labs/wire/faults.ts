@@ -73,6 +73,9 @@ const failure = (reason: string) => answer(200, JSON.stringify({ tasks: [], fail
 /** More faults than the SDK's attempts for a call, so that no retry hides the fault. */
 const PAST_RETRIES = 3;
 
+/** More faults than the launcher's attempts for a launch. It repeats RunTask itself, once. */
+const PAST_LAUNCHES = 2;
+
 const hcpTerraform =
   (on: string) =>
   (name: string, fault: WireFault, times: number, logged: RegExp | undefined): FaultRow => ({
@@ -117,11 +120,12 @@ export const FAULT_TABLE: readonly FaultRow[] = [
   agents('agents: 500', answer(500, '{}'), 1, /answered with an error/),
   agents('agents: no response', HANG, 1, /no complete answer within 8 s/),
   runTask('the response is lost', LOST, 1, undefined),
-  runTask('every response is lost', LOST, PAST_RETRIES, /RunTask/),
-  runTask('connection closed', REFUSE, PAST_RETRIES, /RunTask/),
+  runTask('every response is lost', LOST, PAST_LAUNCHES, /RunTask/),
+  runTask('connection closed', REFUSE, PAST_LAUNCHES, /RunTask/),
   runTask('no response', HANG, 1, undefined),
-  runTask('500', awsError(500, 'ServerException', 'sorry'), PAST_RETRIES, /ServerException/),
-  runTask('throttled', THROTTLED, PAST_RETRIES, /throttled/),
+  runTask('500', awsError(500, 'ServerException', 'sorry'), PAST_LAUNCHES, /ServerException/),
+  // The launcher sends a throttled call again, at a lower rate.
+  runTask('throttled', THROTTLED, PAST_RETRIES, undefined),
   runTask(
     'throttled by EC2, as an invalid parameter',
     awsError(
@@ -130,7 +134,7 @@ export const FAULT_TABLE: readonly FaultRow[] = [
       'Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)',
     ),
     1,
-    /throttled/,
+    undefined,
   ),
   runTask(
     'no capacity',

@@ -91,7 +91,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     for (const pool of this.#poolsOf(request)) {
       if (question && tick.queued.has(pool)) continue;
       // The runs of the first reading are still true, but the tick must not decide on them.
-      const again = request.kind === 'runs' && request.page === 1 && tick.queued.has(pool);
+      const again = request.kind === 'runs' && tick.runsAgain.has(pool);
       const what = question ? QUESTION : again ? 'second reading of runs' : request.kind;
       tick.blind.set(pool, `${what}: ${fault ?? 'refused'}`);
     }
@@ -101,6 +101,9 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   #send(request: Asked, secret: string, signal: AbortSignal, hits: FaultKind[]): Promise<RawAnswer> {
     const { time, random, faults } = this.#platform;
     const { tick } = request;
+    if (request.kind === 'runs' && request.withOperations && request.page === 1) {
+      for (const pool of request.pools) if (tick.queued.has(pool)) tick.runsAgain.add(pool);
+    }
     if (request.kind === 'runs') {
       tick.calls.runLists += 1;
       this.#platform.onRunList(this.#environment, secret);

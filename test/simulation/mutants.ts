@@ -617,7 +617,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'one pool’s failure ends the whole tick',
     [1, 9],
-    edit('tick.ts', 'if (!demand.ok) return { pool, observation: demand };', 'if (!demand.ok) throw demand.error;'),
+    edit('tick.ts', 'return { pool, observation: isFirst ? early : demand };', 'throw demand.error;'),
   ),
   one(
     'every tick sends every request',

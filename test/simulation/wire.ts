@@ -38,6 +38,8 @@ export interface TickRecord {
     string,
     { readonly atMs: number; readonly statuses: ReadonlyMap<string, AgentStatusName> | 'hidden' }
   >;
+  /** Pools whose runs were listed more than once. */
+  readonly runsAgain: Set<string>;
   /** Pools whose agents were listed more than once. */
   readonly agentsAgain: Set<string>;
   /** Pools in which the tick has begun to launch. Data that it reads later doesn't change its decision. */
@@ -68,6 +70,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     stopped: new Set(),
     agentsListedAtMs: new Map(),
     agents: new Map(),
+    runsAgain: new Set(),
     agentsAgain: new Set(),
     decided: new Set(),
     createdIds: new Set(),

@@ -30,6 +30,20 @@ const tickOfOne = async (overrides: Partial<Pool> = {}) => (await tickOf([pool('
 const requests = () => ({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked });
 const launched = () => tasks.launches.map(({ pool: of, job, attempt }) => `${of.name} ${job.key}/${attempt}`);
 
+describe('two errors of a pool', () => {
+  const down = (system: 'ECS' | 'HCP Terraform', fault: 'unavailable' | 'rejected') =>
+    new UpstreamError({ system, fault, what: 'down' });
+
+  it.each([
+    ['the first, if the runs got no answer either, perhaps because the tick ran out of time', 'unavailable', 'ECS'],
+    ['that of the runs, if HCP Terraform refused the request', 'rejected', 'HCP Terraform'],
+  ] as const)('are reported as %s', async (_, fault, system) => {
+    tasks.tasks = down('ECS', 'unavailable');
+    platform.fails('one', down('HCP Terraform', fault));
+    expect((await tickOfOne())?.errors).toMatchObject([{ system }]);
+  });
+});
+
 describe('launches for which no time is left', () => {
   const answers = (late: readonly string[]) => {
     const { answer } = tasks;
@@ -343,13 +357,13 @@ describe('a bug while one pool is processed', () => {
     },
   );
 
-  it('in the list of live tasks doesn’t end the process when no pool reads the list', async () => {
+  it('in the list of live tasks is reported, even if the runs of no pool can be read', async () => {
     tasks.tasks = bug();
     for (const name of ['one', 'two']) platform.fails(name, trouble());
     const ticked = await tickOf([pool('one'), pool('two')]);
     expect([...ticked.values()].map(({ errors }) => errors)).toMatchObject([
-      [{ fault: 'unavailable' }],
-      [{ fault: 'unavailable' }],
+      [{ fault: 'internal' }],
+      [{ fault: 'internal' }],
     ]);
   });
 

@@ -1,11 +1,9 @@
 /**
- * Remembers tasks between the ticks of a warm function, so that it describes each stopped task once.
+ * Remembers tasks between the ticks of a warm function, so that it describes each stopped task once. A stopped task never changes again.
  *
- * A tick lists the live tasks. A known task that is no longer listed has stopped, so the tick describes it by its id. That replaces the list of all
- * stopped tasks of the last hour. A stopped task never changes again.
- *
- * The list of stopped tasks is read again every five minutes, after a pause, and after a launch with an unknown result. It then shows tasks that other
- * function instances started and that stopped between two ticks of this one.
+ * A tick lists the live tasks. A known task that is no longer listed has stopped, so the tick describes it by its id. As long as a family has less
+ * than one page of stopped tasks, each tick also lists them, because other function instances may have started some. A longer list is read
+ * once per minute, after a pause, and after a launch with an unknown result.
  */
 import { isLive } from '../../core/supply.ts';
 import type { Task } from '../../core/types.ts';
@@ -14,6 +12,12 @@ import { taskIdOf } from './answers.ts';
 
 /** After a longer pause, other function instances may have run in the meantime. */
 const PAUSE_MS = 30_000;
+
+/** Number of tasks per page of ECS's lists. */
+const PAGE = 100;
+
+/** How often a list of several pages is read. */
+const LIST_EVERY_MS = 60_000;
 
 /** A task that was live or launched, and hasn't been described as STOPPED. */
 interface OpenTask {
@@ -62,7 +66,7 @@ export class TaskMemory {
   /** Whether the stopped tasks of the family must be listed. */
   mustList(family: string, nowMs: number): boolean {
     const known = this.#stopped.get(family);
-    return known === undefined || nowMs - known.listedAtMs >= READ_LAG_MS;
+    return known === undefined || known.tasks.size < PAGE || nowMs - known.listedAtMs >= LIST_EVERY_MS;
   }
 
   /** The known tasks of a family that the last list of live tasks didn't contain. */

