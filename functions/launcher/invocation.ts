@@ -25,7 +25,6 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
   const { clock } = parts;
   const signal = clock.timeout(Math.max(1, deadlineMs - clock.now()));
   let active = false;
-  let lastCost: number | undefined;
   for (;;) {
     const before = parts.pollBudget().taken;
     const ticked = await parts.tick({ signal, launchUntilMs: deadlineMs - ANSWER_MS });
@@ -34,11 +33,7 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
     const taken = parts.pollBudget().taken.map((total, token) => total - (before[token] ?? 0));
     const cost = taken.reduce((a, b) => Math.max(a, b), 1);
     const isLate = hasLateLaunches(ticked);
-    // A poll that reads everything is expensive, but rare. So the cheaper of two ticks shows what the next one costs.
-    const isRepeatable = 2 * cost < parts.pollBudget().perMinute;
-    const nextCost = lastCost === undefined ? (isRepeatable ? 1 : cost) : Math.min(cost, lastCost);
-    const nextMs = Math.max(clock.now(), ticked.startedAtMs + waitMs(parts, nextCost, isLate));
-    lastCost = cost;
+    const nextMs = Math.max(clock.now(), ticked.startedAtMs + waitMs(parts, cost, isLate));
     if (!active || (parts.activePollMs === 0 && !isLate) || nextMs + TICK_NEEDS_MS > deadlineMs) return ticked;
     await clock.sleep(nextMs - clock.now(), signal);
   }

@@ -181,8 +181,14 @@ async function agentsOf(
   return { agents: recentAgents, agentsSinceMs: recentMs, agentsUnknownFor: older.map(({ id }) => id) };
 }
 
-/** Adds older agents to the recent ones. The recent ones keep the state in which they were listed before the runs. */
+/**
+ * Adds older agents to the recent ones. The recent ones keep the state in which they were listed before the runs, and agents that have registered
+ * since then are left out. An agent that registered twice has two rows, so its newer row belongs to an older one.
+ */
 function withOlder(recent: readonly Agent[], all: readonly Agent[], recentMs: number): readonly Agent[] {
   const listed = new Set(recent.map(({ id }) => id));
-  return [...recent, ...all.filter(({ id, lastPingMs = 0 }) => !listed.has(id) && lastPingMs < recentMs)];
+  const others = all.filter(({ id }) => !listed.has(id));
+  const isOlder = ({ lastPingMs = 0 }: Agent): boolean => lastPingMs < recentMs;
+  const olderNames = new Set(others.filter(isOlder).map(({ name }) => name));
+  return [...recent, ...others.filter((agent) => isOlder(agent) || olderNames.has(agent.name))];
 }

@@ -202,6 +202,14 @@ describe('a job that is taken between two requests', () => {
     expect(rereads).toBe(0);
   });
 
+  it('doesn’t hide the newer row of an agent that registered twice, if only the longer list has both', async () => {
+    const old = mine('twice', { createdAtMs: NOW - minutes(60) });
+    const first = agent('twice', 'exited', { id: 'agent-1', lastPingMs: NOW - minutes(50) });
+    agentsByAge([], [first, agent('twice', 'busy', { id: 'agent-2', lastPingMs: NOW })]);
+    const { supply } = await observe({ runs: [queued], live: [old] });
+    expect(supply.live.map(({ state }) => state)).toEqual(['busy']);
+  });
+
   it('keeps the state that an agent had before the runs were read, if older agents are listed afterwards', async () => {
     const old = mine('old', { createdAtMs: NOW - minutes(60) });
     const { id } = agent('a', 'idle');
