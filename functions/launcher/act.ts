@@ -4,7 +4,7 @@ import type { Launch, Stop, Supply } from './core/types.ts';
 import { resultOf, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
 
-/** Launches or stops of a pool that wait for ECS at the same time. It allows 20 calls per second with answers that take up to two seconds. */
+/** Maximum number of launches or stops of a pool that wait for ECS at the same time: enough for 20 calls per second that take two seconds each. */
 const CALLS_AT_ONCE = 40;
 
 export type LaunchOutcome =
@@ -19,7 +19,7 @@ export type LaunchOutcome =
   | { readonly kind: 'refused'; readonly launch: Launch; readonly refusal: Refusal }
   /** Every client token that was tried belongs to a task that has ended or was counted already. The next tick tries further tokens. */
   | { readonly kind: 'spent'; readonly launch: Launch; readonly attempts: readonly number[] }
-  /** ECS's launch rate left no time for the launch in this tick. No call was sent. */
+  /** ECS's launch rate left no time for the launch in this tick, or for its repetition on demand. The client token makes it safe to try again. */
   | { readonly kind: 'late'; readonly launch: Launch }
   /** ECS may or may not have started a task. The client token makes it safe to send the request again. */
   | { readonly kind: 'failed'; readonly launch: Launch; readonly error: UpstreamError };

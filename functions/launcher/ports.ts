@@ -132,7 +132,7 @@ export type LaunchAnswer =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The client token is in use, but ECS reports no task for it. A task may or may not have started. */
   | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError }
-  /** ECS's launch rate left no time for the launch. No call was sent. */
+  /** ECS's launch rate left no time for the launch, or for its repetition on demand. */
   | { readonly kind: 'late' };
 
 /** What the launcher needs from ECS, in its own cluster. */

@@ -48,6 +48,7 @@ interface TickDeps extends TickPorts {
   /** The tasks of all pools that aren't stopped. */
   readonly liveTasks: Promise<Result<readonly Task[]>>;
   readonly early: ReadonlyMap<Pool, Promise<Result<EarlyReading> | Broken>>;
+  readonly polling: Polling;
   readonly launchUntilMs: number;
   readonly signal: AbortSignal;
 }
@@ -103,8 +104,9 @@ export async function tick(
     const need = await runsNeed(pool, early.get(pool), reading);
     return need && { ...need, mayReadAll: !isExtra };
   };
-  const runs = pollRuns(pools, hcpTerraform, { signal, needOf });
-  const deps = { ...ports, settings, nowMs: startedAtMs, liveTasks, early, launchUntilMs, signal };
+  const polling = { signal, needOf };
+  const runs = pollRuns(pools, hcpTerraform, polling);
+  const deps = { ...ports, settings, nowMs: startedAtMs, liveTasks, early, polling, launchUntilMs, signal };
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
@@ -262,8 +264,8 @@ async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps:
  * Reads a pool's runs again, because an agent may have taken a job since the first reading. If the request budget doesn't allow that, the first
  * reading counts. Rejects with `UpstreamError`.
  */
-async function pollAgain(pool: Pool, before: Demand, { hcpTerraform, signal }: TickDeps): Promise<Demand> {
-  const again = await hcpTerraform.openRuns([pool], { signal, needOf: async () => undefined }).get(pool);
+async function pollAgain(pool: Pool, before: Demand, { hcpTerraform, polling }: TickDeps): Promise<Demand> {
+  const again = await hcpTerraform.openRuns([pool], polling).get(pool);
   if (again?.ok === true) return demandOf(again.value, hcpTerraform.visibilityOf(pool).unlisted);
   const isWithheld = again?.error.fault === 'throttled' && again.error.status === undefined;
   if (isWithheld || again === undefined) return before;
@@ -335,7 +337,7 @@ function lateDeferral({ kind, launch }: LaunchOutcome): Deferral[] {
   return kind === 'late' ? [{ jobKey: launch.job.key, cause: 'launch-rate', reason }] : [];
 }
 
-/** Whether ECS's launch rate left no time for some of the tick's launches. */
+/** Whether no time was left for some of the tick's launches. */
 export function hasLateLaunches({ pools }: Tick): boolean {
   return pools.some(({ decision }) => decision?.deferrals.some(({ cause }) => cause === 'launch-rate') === true);
 }

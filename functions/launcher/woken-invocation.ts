@@ -79,7 +79,7 @@ export class WokenInvocations {
       if (endMs !== undefined) await this.#pollAgain(clock.now(), endMs, deadlineMs);
       return undefined;
     }
-    if (wokenBy !== undefined && wokenBy.untilMs === undefined && !(await this.#turn())) return undefined;
+    if (wokenBy !== undefined && wokenBy.untilMs === undefined && !(await this.#turn(deadlineMs))) return undefined;
     if (wokenBy !== undefined) await this.#follow(runsToFollow(wokenBy));
     const endMs = chainEndMs(wokenBy, clock.now());
     const tick = (time: TickTime): Promise<Tick> => this.#tick(time);
@@ -110,11 +110,12 @@ export class WokenInvocations {
   }
 
   /** Waits until nudges may cause a tick. The nudges that arrive in the meantime then wait together. @returns false if that takes too long */
-  async #turn(): Promise<boolean> {
+  async #turn(deadlineMs: number): Promise<boolean> {
     const { clock } = this.#parts;
-    const waitMs = this.#nudges.waitMs(clock.now());
-    if (waitMs > LONGEST_TURN_MS) return false;
-    if (waitMs > 0) await clock.sleep(waitMs, clock.timeout(2 * LONGEST_TURN_MS));
+    const nowMs = clock.now();
+    const waitMs = this.#nudges.waitMs(nowMs);
+    if (waitMs > LONGEST_TURN_MS || nowMs + waitMs + TICK_NEEDS_MS > deadlineMs) return false;
+    if (waitMs > 0) await clock.sleep(waitMs, clock.timeout(deadlineMs - nowMs));
     return true;
   }
 

@@ -49,7 +49,11 @@ describe('agents without a job, if HCP Terraform answers in 2–4 s and AWS in 1
 
   it('are more than 1 % if the runs are read before the agents', async () => {
     const edits = [
-      { file: 'tick.ts', find: '{ signal, needOf });', replace: '{ signal, needOf: async () => undefined });' },
+      {
+        file: 'tick.ts',
+        find: 'polling = { signal, needOf };',
+        replace: 'polling = { signal, needOf: async () => undefined };',
+      },
     ];
     const name = 'the runs are read before the agents';
     expect(await unusedShare(await loadLauncher(folder.write({ name, breaks: [], edits })))).toBeGreaterThan(0.01);

@@ -5,7 +5,8 @@
  * in addition to the jobs for which agents are free. So it stops reading there. If many agents are free, it skips the pages in front: page 8 of a
  * list of queued jobs proves that at least 700 jobs are queued.
  */
-import type { Lane, Phase, QueuedJob, Supply, Task, UnlistedJobs } from './types.ts';
+import { unclaimed } from './supply.ts';
+import type { Lane, Phase, QueuedJob, Supply, UnlistedJobs } from './types.ts';
 
 /** Maximum number of launches that a tick prepares: about what ECS's launch rate allows while a tick launches. */
 export const LAUNCHES_A_TICK = 200;
@@ -31,23 +32,15 @@ export function runsNeedOf(lanes: readonly Lane[], maxAgents: number, supply: Su
   return {
     lanes: lanes.map(({ phases, taskDefinition }) => ({
       phases,
-      unclaimed: supply.live.filter(({ task, state }) => isOf(task, taskDefinition) && canTakeAJob(state)).length,
+      unclaimed: unclaimed(supply.live.filter(({ task }) => task.family === taskDefinition)),
     })),
     launches: Math.max(0, Math.min(LAUNCHES_A_TICK, maxAgents - occupied)),
   };
 }
 
-function isOf({ family }: Task, taskDefinition: string): boolean {
-  return family === taskDefinition;
-}
-
-function canTakeAJob(state: Supply['live'][number]['state']): boolean {
-  return state === 'starting' || state === 'idle';
-}
-
 /** Whether a tick needs to know more than this number of queued jobs of the lane. */
-export function needsMore({ unclaimed }: LaneNeed, { launches }: RunsNeed, known: number): boolean {
-  return launches > 0 && known < unclaimed + launches;
+export function needsMore(lane: LaneNeed, { launches }: RunsNeed, known: number): boolean {
+  return launches > 0 && known < lane.unclaimed + launches;
 }
 
 /** The lane's jobs among these. */

@@ -13,6 +13,7 @@ interface Waiting {
   /** The turn must begin by this time. */
   readonly untilMs: number;
   readonly settle: (isTurn: boolean) => void;
+  readonly fail: (bug: unknown) => void;
 }
 
 export class LaunchPace {
@@ -41,11 +42,11 @@ export class LaunchPace {
   turn(pool: string, capacity: Capacity, untilMs: number, signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const queue = this.#waiting.get(pool) ?? [];
-      queue.push({ capacity, untilMs, settle: resolve });
+      queue.push({ capacity, untilMs, settle: resolve, fail: reject });
       this.#waiting.set(pool, queue);
       // Other launches may be waiting for a bucket that this one doesn't need.
       if (this.#running) this.#serveOne();
-      else this.#serve(signal).catch(reject);
+      else void this.#serve(signal);
     });
   }
 
@@ -54,7 +55,7 @@ export class LaunchPace {
     this.#starts[capacity].throttled(sentAtMs, this.#clock.now());
   }
 
-  /** Serves the waiting launches until none is left. */
+  /** Serves the waiting launches until none is left, or until the signal ends the invocation. Never rejects. */
   async #serve(signal: AbortSignal): Promise<void> {
     this.#running = true;
     try {
@@ -63,10 +64,10 @@ export class LaunchPace {
         // Without a wait, this lets the served launch go first.
         await (waitMs > 0 ? this.#clock.sleep(waitMs, signal) : undefined);
       }
-    } catch {
-      // The invocation has ended.
-      for (const queue of this.#waiting.values()) for (const { settle } of queue) settle(false);
+    } catch (error) {
+      const left = [...this.#waiting.values()].flat();
       this.#waiting.clear();
+      for (const { settle, fail } of left) signal.aborted ? settle(false) : fail(error);
     } finally {
       this.#running = false;
     }

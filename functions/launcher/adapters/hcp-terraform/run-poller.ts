@@ -32,8 +32,8 @@ const PAGES_A_POLL = 5;
 const SMALL_PAGES_A_POLL = 10;
 
 /**
- * A list of more than one page is read completely once per minute, for the metrics, the sweeps and the names of busy agents. While there are
- * jobs to start agents for, it may be postponed once.
+ * A list of more than one page is read completely once per minute, for the metrics, the sweeps and the names of busy agents. In a burst, it is
+ * read completely only every two minutes.
  */
 const READ_ALL_EVERY_MS = 60_000;
 

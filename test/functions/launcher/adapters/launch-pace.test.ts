@@ -81,12 +81,24 @@ describe('the pace of launches', () => {
     expect((await turns([{ pool: 'one', count: 1 }], { clock, pace })).had).toHaveLength(1);
   });
 
-  it('refuses all waiting launches when the invocation ends', async () => {
-    const clock = new PatientClock(NOW);
+  it.each<[string, boolean, boolean | Error]>([
+    ['refuses all waiting launches when the invocation ends', true, false],
+    ['fails all waiting launches after a bug, instead of calling them late', false, new TypeError('x is undefined')],
+  ])('%s', async (_, isAborted, outcome) => {
+    const clock = new FakeClock(NOW);
+    const ending = new AbortController();
     clock.sleep = async () => {
-      throw new DOMException('The sleep was aborted', 'AbortError');
+      await new Promise((resolve) => setImmediate(resolve));
+      if (isAborted) ending.abort();
+      throw outcome instanceof Error ? outcome : ending.signal.reason;
     };
-    const { had, refused } = await turns([{ pool: 'one', count: 25 }], { clock });
-    expect([had.length, refused.length]).toEqual([10, 15]);
+    const pace = new LaunchPace(clock);
+    const asked = Array.from({ length: 12 }, () =>
+      pace.turn('one', 'on-demand', never, ending.signal).catch((error: unknown) => error),
+    );
+    expect(await Promise.all(asked)).toEqual([...Array(10).fill(true), outcome, outcome]);
+    // The next invocation starts again.
+    clock.nowMs += seconds(1);
+    expect(await pace.turn('one', 'on-demand', never, signal)).toBe(true);
   });
 });
