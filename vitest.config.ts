@@ -1,8 +1,36 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/**
+ * Tests that start many processes or local systems, simulate many worlds or synthesize often. With them, `npm test` would take more than 90 s on two cores,
+ * so `npm run test:slow` runs them.
+ */
+export const SLOW_TESTS = [
+  'test/cli/*.test.ts',
+  'test/cli/commands/*.test.ts',
+  'test/cli/setup/*.test.ts',
+  'test/bench/models.test.ts',
+  'test/bin/agent-launcher.test.ts',
+  'test/bin/check-network.test.ts',
+  'test/bin/synth-standalone.test.ts',
+  'test/lib/compliance.test.ts',
+  'test/lib/partitions.test.ts',
+  'test/lib/service-trust.test.ts',
+  'test/lib/network/reachability.test.ts',
+  'test/bin/deploy-policy.test.ts',
+  'test/live/local.test.ts',
+  'test/functions/token-rotation/model.test.ts',
+  'test/functions/token-rotation/whole-path.test.ts',
+  'test/local/*/main.test.ts',
+  'test/local/*/second-client.test.ts',
+  'test/local/tfc-agent/agent.test.ts',
+  'test/simulation/simulation.test.ts',
+  'test/simulation/stacks.test.ts',
+];
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...SLOW_TESTS],
     // Most of the time goes into waiting for child processes, not into the processor.
     maxWorkers: 4,
     // The test files of a worker share one evaluation of aws-cdk-lib, which costs more than their tests.

@@ -23,12 +23,21 @@ function run(command, args, { env = {}, capture = false } = {}) {
 
 test('the unit tests pass as the README runs them', () => run('npm', ['test']));
 
+test('the slow tests pass: the commands over HTTP, programs as processes, simulated worlds', () =>
+  run('npm', ['run', 'test:slow']));
+
 test('format, lint, types, tests with coverage and synth pass', () => run('npm', ['run', 'check']));
+
+test('npm knows no serious vulnerability in a dependency, if the registry offers audits', () =>
+  run('node', ['.ci/audit.mjs']));
 
 test('the package builds', () => run('npm', ['run', 'build']));
 
 test('the package works in another CDK app, and the templates of all egress modes are valid for CloudFormation', () =>
   run('npm', ['run', 'lab:synth']));
+
+test('the real CDK CLI deploys and destroys every egress mode in an emulated account, if the emulator is installed', () =>
+  run('npm', ['run', 'lab:deploy']));
 
 test('the demo serves every job in its own container and leaves no agent', async () => {
   const summary = JSON.parse(await run('npm', ['start', '--silent', '--', '--json'], { capture: true }));
@@ -62,11 +71,14 @@ test('the launcher keeps its promises in worlds where rare events are frequent',
     'lingering',
     'idle-polls',
     'nudges',
+    'stacks',
+    'slow',
+    'throttled',
   ]) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
   // Worlds of these profiles last for hours, or change a deployment while it runs.
-  for (const profile of ['warm', 'sweeps', 'rephased']) {
+  for (const profile of ['warm', 'sweeps', 'rephased', 'slow-burst']) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '60', '--profile', profile]);
   }
 });
@@ -80,5 +92,14 @@ test('the image works in a real container engine', () => run('npm', ['run', 'lab
 
 test('the demo and the local ECS work with tasks in real containers', () =>
   run('npm', ['run', 'lab:local-containers'], containers));
+
+// The same applies to the packages of this lab.
+const namespaces = { env: process.getuid() === 0 ? { REQUIRE_NAMESPACES: '1' } : {} };
+
+test('the launcher works behind a proxy and with a private authority, in network namespaces', () =>
+  run('npm', ['run', 'lab:enterprise'], namespaces));
+
+test('the filter of the gateway works with the real nginx and nftables, in network namespaces', () =>
+  run('npm', ['run', 'lab:gateway'], namespaces));
 
 test('the egress rules work in a real firewall engine', () => run('npm', ['run', 'lab:egress']));

@@ -12,7 +12,9 @@ const version = process.argv[2] ?? defaultVersion();
 try {
   if (!isRelease(version)) throw new Error(`'${version}' is not a version; specify one such as 1.33.0.`);
   const url = `${releases}/tfc-agent/index.json`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(30_000) });
+  const response = await fetch(url, { signal: AbortSignal.timeout(30_000) }).catch((error) => {
+    throw new Error(`could not reach ${new URL(url).host}: ${error.cause?.message ?? error.message}.`);
+  });
   if (!response.ok) throw new Error(`${url} answered with status ${response.status}.`);
   const index = await response.json();
   const known = Object.keys(index?.versions ?? {})
@@ -30,8 +32,7 @@ try {
     process.exitCode = 1;
   }
 } catch (error) {
-  const cause = error.cause?.message === undefined ? '' : ` (${error.cause.message})`;
-  console.error(`newest-version: ${error.message}${cause}`);
+  console.error(`newest-version: ${error.message}`);
   process.exitCode = 2;
 }
 

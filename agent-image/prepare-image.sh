@@ -80,6 +80,19 @@ case ${HIDE_AGENT:-true} in
   *) fail "HIDE_AGENT is '$HIDE_AGENT'; set true or false." ;;
 esac
 
+# -- Trust private certificate authorities. update-ca-certificates reads one certificate per file, so each gets a file. Go programs, such as the
+# agent and Terraform, read the list that it writes (https://pkg.go.dev/crypto/x509#SystemCertPool); so do git and curl.
+if [ -n "${CA_CERTIFICATES:-}" ]; then
+  command -v update-ca-certificates >/dev/null || fail 'the base image has no update-ca-certificates; install ca-certificates in it.'
+  mkdir -p /usr/local/share/ca-certificates/agent-launcher
+  printf %s "$CA_CERTIFICATES" | base64 -d | awk '
+    /^-----BEGIN CERTIFICATE-----/ { file = sprintf("/usr/local/share/ca-certificates/agent-launcher/%02d.crt", ++count) }
+    file != "" { print > file }
+    /^-----END CERTIFICATE-----/ { close(file); file = "" }'
+  ls /usr/local/share/ca-certificates/agent-launcher/*.crt >/dev/null 2>&1 || fail 'CA_CERTIFICATES contains no certificate in Base64.'
+  update-ca-certificates
+fi
+
 # -- Writable folders, and no setuid or setgid file
 mkdir -p /home/tfc-agent/.tfc-agent
 chown tfc-agent: /home/tfc-agent/.tfc-agent

@@ -1,4 +1,4 @@
-/** Import time and size of the launcher's bundle, next to a bundle of its two SDK clients alone. */
+/** Import time and size of the launcher's bundle, next to a bundle of its three SDK clients alone. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
-import { BUNDLE_ENVIRONMENT, BUNDLE_OPTIONS } from '../lib/bundle/lambda-bundle.ts';
+import { BUNDLE_OPTIONS, BUNDLE_PLUGINS } from '../lib/bundle/bundle-options.ts';
+import { BUNDLE_ENVIRONMENT } from '../lib/bundle/lambda-bundle.ts';
 import { PACKAGE_ROOT } from '../lib/package-root.ts';
 import { median } from './statistics.ts';
 
@@ -16,6 +17,7 @@ const IMPORTS = 15;
 const CLIENTS = `
 export { DescribeTasksCommand, ECSClient, ListTasksCommand, RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 export { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+export { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 `;
 
 export interface ColdStart {
@@ -59,6 +61,7 @@ type Inputs = Metafile['outputs'][string]['inputs'];
 async function bundled(file: string, entry: BuildOptions): Promise<{ file: string; bytes: number; inputs: Inputs }> {
   const { metafile } = await build({
     ...BUNDLE_OPTIONS,
+    plugins: [...BUNDLE_PLUGINS],
     ...entry,
     absWorkingDir: PACKAGE_ROOT,
     outfile: file,

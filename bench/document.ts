@@ -28,7 +28,7 @@ export function documentOf(measured: Measurements): string {
   return `${[
     head(measured),
     waits(measured),
-    costs(measured),
+    costs(),
     burstSection(measured),
     reactionSection(measured),
     requestSection(measured),
@@ -39,21 +39,15 @@ export function documentOf(measured: Measurements): string {
 }
 
 function head({ date, commit, machine, bursts, comparisons }: Measurements): string {
-  const working = comparisons.find(({ workload }) => workload.name === 'working day');
   const largest = bursts.filter(({ jobs }) => jobs <= MAX_AGENTS).at(-1);
   const last = bursts.at(-1);
   const summary = [
-    ...(working === undefined
-      ? []
-      : [
-          `On a working day with ${number(working.workload.runs.length)} runs, half of the jobs get an agent within ${seconds(working.ours.p50)}, and 95 % within ${seconds(working.ours.p95)}. 1,000 jobs cost ${usd(working.ours.usdPer1000)}.`,
-        ]),
-    `A month without any run costs ${money(OURS.idleMonthUsd)}, without the network.`,
+    ...daySummary(comparisons),
     ...(largest === undefined ? [] : [burstSentence(largest)]),
     ...(last === undefined
       ? []
       : [
-          `With ${number(last.jobs)} queued jobs, a tick uses at most ${duration(last.tickCpuSeconds)} of one core, and the process uses ${number(last.peakMiB)} MiB. The emulator's host has a large part of it ([size](#how-much-processor-time-and-memory-does-a-tick-use)).`,
+          `With ${number(last.jobs)} queued jobs, a tick uses at most ${duration(last.tickCpuSeconds)} of one core, and the process uses ${number(last.peakMiB)} MiB. Much of that belongs to the emulator's host ([size](#how-much-processor-time-and-memory-does-a-tick-use)).`,
         ]),
   ];
   return `# Performance
@@ -70,6 +64,36 @@ The times over HTTP depend on the machine, so compare them with each other, and 
 [Costs](costs.md) has the prices, and [Reliability](reliability.md) has what happens when something fails.`;
 }
 
+/** The sentences about the simulated days in the summary, each with the beginning by which {@link withSimulatedDays} finds it. */
+function daySummary(comparisons: readonly Comparison[]): string[] {
+  const working = comparisons.find(({ workload }) => workload.name === 'working day');
+  return [
+    ...(working === undefined
+      ? []
+      : [
+          `${WORKING_DAY} with ${number(working.workload.runs.length)} runs, half of the jobs get an agent within ${seconds(working.ours.p50)}, and 95 % within ${seconds(working.ours.p95)}. 1,000 jobs cost ${usd(working.ours.usdPer1000)}.`,
+        ]),
+    `${IDLE_MONTH} costs ${money(OURS.idleMonthUsd)}, without the network.`,
+  ];
+}
+
+const WORKING_DAY = 'On a working day';
+const IDLE_MONTH = 'A month without any run';
+
+/** Replaces everything about the simulated days in a page that exists. They don't depend on the machine. */
+export function withSimulatedDays(page: string, comparisons: readonly Comparison[]): string {
+  const sections = page.split(/\n(?=## )/);
+  const heading = (text: string) => text.split('\n')[0];
+  const replaced = [waits({ comparisons }), costs()].reduce(
+    (all, section) => all.map((old) => (heading(old) === heading(section) ? `${section}\n` : old)),
+    sections,
+  );
+  return daySummary(comparisons).reduce((text, sentence) => {
+    const beginning = [WORKING_DAY, IDLE_MONTH].find((one) => sentence.startsWith(one)) ?? sentence;
+    return text.replace(new RegExp(`^- ${beginning}.*$`, 'm'), `- ${sentence.replaceAll('$', '$$$$')}`);
+  }, replaced.join('\n'));
+}
+
 function burstSentence({ jobs, launched, wanted, lastSeconds, firstSeconds, idealSeconds }: Burst): string {
   if (launched < wanted) {
     return `Of ${number(jobs)} jobs queued at once, ${number(launched)} have a task after ${duration(lastSeconds)}. ECS would need ${duration(idealSeconds)} for all.`;
@@ -80,7 +104,7 @@ function burstSentence({ jobs, launched, wanted, lastSeconds, firstSeconds, idea
 const seconds = (value: number | undefined): string => (value === undefined ? '–' : duration(value));
 const usd = (value: number | undefined): string => (value === undefined ? '–' : money(value));
 
-function waits({ comparisons }: Measurements): string {
+function waits({ comparisons }: Pick<Measurements, 'comparisons'>): string {
   return `## How long does a job wait?
 
 ![Wait of 95 % of the jobs, for each launcher and workload](performance-wait.svg)
@@ -139,7 +163,7 @@ function dayRow({ launcher, day, p50, p95, p99, usdPer1000 }: Result): string[] 
   ];
 }
 
-function costs(_: Measurements): string {
+function costs(): string {
   const rows = [OURS, ...OTHERS].map(({ name, idleMonthUsd, notIncluded }) => [
     name,
     notIncluded === undefined ? money(idleMonthUsd) : `${money(idleMonthUsd)} + ${notIncluded}`,
@@ -208,7 +232,7 @@ function burstSection({ bursts }: Measurements): string {
 
 The deployed bundle runs against the emulators over HTTP, with the vendors' rate limits. One agent of the pool runs already. The jobs are queued at once, in the middle between two polls, with \`maxAgents\` ${number(MAX_AGENTS)}.
 
-AWS documents [two limits](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html): 20 RunTask calls per second, also at once, and 100 Fargate starts at once, then 20 per second. One call launches one job's task, so n jobs need at least max(0, n − 20) / 20 seconds.
+AWS documents [two limits](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html): for RunTask 20 calls at once, then 20 per second; for Fargate 100 starts at once, then 20 per second. One call launches one job's task, so n jobs need at least max(0, n − 20) / 20 seconds.
 Any agent can take any job, so a second task for a job is harmless while there aren't more tasks than jobs.
 
 ${burstTable(bursts)}`;
@@ -288,7 +312,7 @@ function coldStartSection({ coldStart }: Measurements): string {
   const { launcherMs, clientsMs, imports, launcherBytes, clientsBytes, packages } = coldStart;
   const rows = [
     ['launcher', `${number(launcherMs)} ms`, kilobytes(launcherBytes)],
-    ['its two SDK clients alone', `${number(clientsMs)} ms`, kilobytes(clientsBytes)],
+    ['its three SDK clients alone', `${number(clientsMs)} ms`, kilobytes(clientsBytes)],
     ['ratio', `${(launcherMs / clientsMs).toFixed(2)} ×`, `${(launcherBytes / clientsBytes).toFixed(2)} ×`],
   ];
   const rest = packages.slice(LARGEST_PACKAGES);
@@ -296,7 +320,7 @@ function coldStartSection({ coldStart }: Measurements): string {
   const all = [...shown, [`${rest.length} others`, rest.reduce((sum, { bytes }) => sum + bytes, 0)] as const];
   return `## How long does a cold start import?
 
-Median of ${imports} imports each in new processes, alternating, with source maps enabled as deployed. The second bundle contains only the clients and commands of ECS and Secrets Manager that the launcher uses.
+Median of ${imports} imports each in new processes, alternating, with source maps enabled as deployed. The second bundle contains only the clients and commands of ECS, Secrets Manager and SQS that the launcher uses.
 
 ${markdownTable(['bundle', 'import', 'size'], rows)}
 

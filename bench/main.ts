@@ -4,9 +4,10 @@
  *   npm run bench                       everything
  *   npm run bench -- --only bursts      only bursts of 100 jobs and more; prints the tables, and writes no file
  *   npm run bench -- --only reaction    only the reaction; the same
+ *   npm run bench -- --only days        only the simulated days, which don't depend on the machine; writes their sections and pictures
  */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -14,7 +15,7 @@ import { PACKAGE_ROOT } from '../lib/package-root.ts';
 import type { Deployment } from '../test/journey/deployment.ts';
 import { measureColdStart } from './cold-start.ts';
 import { compare } from './comparison.ts';
-import { burstTable, documentOf, reactionTable, sizeTable } from './document.ts';
+import { burstTable, documentOf, reactionTable, sizeTable, withSimulatedDays } from './document.ts';
 import { burstPicture, costPicture, waitPicture } from './pictures.ts';
 import { type Burst, MAX_AGENTS, measureBurst } from './wire/bursts.ts';
 import { measureIdleHour } from './wire/idle-requests.ts';
@@ -72,10 +73,19 @@ const PARTS: ReadonlyMap<string, (deployment: Deployment) => Promise<string>> = 
   ['reaction', async (deployment: Deployment) => `${reactionTable(await measureReactions(deployment))}\n`],
 ]);
 
+async function writeDays(): Promise<void> {
+  const comparisons = await measured('simulated days', compare);
+  const path = join(values.out, 'performance.md');
+  await writeFile(path, withSimulatedDays(await readFile(path, 'utf8'), comparisons));
+  await writeFile(join(values.out, 'performance-wait.svg'), waitPicture(comparisons));
+  await writeFile(join(values.out, 'performance-cost.svg'), costPicture(comparisons));
+}
+
 async function measurePart(name: string): Promise<void> {
+  if (name === 'days') return writeDays();
   const part = PARTS.get(name);
   if (part === undefined) {
-    throw new Error(`--only was ${JSON.stringify(name)}. Allowed are ${[...PARTS.keys()].join(' and ')}.`);
+    throw new Error(`--only was ${JSON.stringify(name)}. Allowed are ${[...PARTS.keys(), 'days'].join(', ')}.`);
   }
   const deployment = await measured('synthesis', () => deploy(MAX_AGENTS));
   try {

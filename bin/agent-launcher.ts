@@ -4,17 +4,18 @@ import { AgentLauncherStack } from '../lib/agent-launcher-stack.ts';
 import { dockerNote } from '../lib/settings/docker-note.ts';
 import { SettingsError } from '../lib/settings/errors.ts';
 import { parseSettings, type Settings } from '../lib/settings/parse.ts';
+import { stackEnvironment } from './stack-environment.ts';
 
 const app = new App();
+const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
 const settings = settingsOrExit();
-new AgentLauncherStack(app, settings.stackName, { settings });
+new AgentLauncherStack(app, settings.stackName, { settings, ...stackEnvironment({ account, region }) });
 const note = dockerNote(settings, process.env);
 if (note !== undefined) console.error(note);
 
 /** Invalid settings are a user error: prints what to fix, without a stack trace. */
 function settingsOrExit(): Settings {
   try {
-    const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
     // Without credentials, the CLI reports us-east-1 if no region is configured.
     return parseSettings(app.node.getAllContext(), account === undefined ? {} : { account, region });
   } catch (error) {

@@ -1,44 +1,56 @@
 /**
  * `npm run --silent check-network -- [-c name=value …]`: checks whether the existing VPC in the settings has what agents
- * need. It reads cdk.json and the overrides as the app does, and queries AWS with the AWS CLI. It changes nothing.
+ * need, without the other checks of `agent-launcher doctor`. It reads cdk.json and the overrides as the app does. It changes nothing.
  *
  * {@link USAGE} lists the exit codes.
  */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { proxiesIn } from '../lib/agent/proxies.ts';
-import { portOf, taskStartServices } from '../lib/network/allowed-domains.ts';
+import { AwsCliError, askAwsCli } from '../lib/network-check/aws-cli.ts';
 import { findingsIn, NOT_CHECKED } from '../lib/network-check/check.ts';
-import { vpcFacts } from '../lib/network-check/facts.ts';
+import { askEc2 } from '../lib/network-check/ec2.ts';
+import { type Ask, dnsFirewallFacts, NO_DNS_FIREWALL, vpcFacts } from '../lib/network-check/facts.ts';
+import type { DnsFirewallFacts, VpcNeeds } from '../lib/network-check/findings.ts';
+import { existingVpcNeeds } from '../lib/network-check/needs.ts';
 import { SettingsError } from '../lib/settings/errors.ts';
 import { parseSettings } from '../lib/settings/parse.ts';
-import { imagesOf } from '../lib/settings/task-images.ts';
 
-const USAGE = `Checks whether the existing VPC in your settings has what agents need. It changes nothing.
+const USAGE = `Checks whether the existing VPC in your settings has what agents need. It
+changes nothing.
 
 Usage: npm run --silent check-network -- [-c name=value ...]
 
 Options:
-  -c, --context name=value   Overrides a setting in cdk.json, as in "cdk deploy -c name=value". Repeat it for more settings.
+  -c, --context name=value   Overrides a setting in cdk.json, as in
+                             "cdk deploy -c name=value". Repeat it for more
+                             settings.
   -h, --help                 Prints this text.
 
-It reads cdk.json in the current folder and calls "aws" (the AWS CLI) with its profile and region.
+It reads cdk.json in the current folder. It finds AWS credentials and the region
+as the AWS CLI does (AWS_PROFILE, AWS_REGION), and calls "aws" (the AWS CLI)
+only for DNS Firewall. "agent-launcher doctor" includes this check.
 
-Exit codes: 0 nothing is missing, 1 something is missing, 2 the check could not run.
+Exit codes: 0 nothing is missing, 1 something is missing, 2 the check could not
+run.
 
 Example:
-  npm run --silent check-network -- -c network='{"egress":"existing-vpc","vpcId":"vpc-...","subnetIds":["subnet-..."]}'`;
+  npm run --silent check-network -- -c network.vpcId=vpc-...`;
 
-/** Thrown if the check can't run: the command line is wrong, or a call of the AWS CLI failed. */
+const REMEDY =
+  'The command needs AWS credentials, a region (AWS_REGION), and read-only permissions for EC2 and Route 53 Resolver.';
+
+/** Time limits of one request to EC2. A person waits for the answer. */
+const LIMITS = { connectionTimeout: 5_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
+
+/** Thrown if the check can't run, for example because the command line is wrong. */
 class CannotLook extends Error {}
 
 try {
-  process.exitCode = check();
+  process.exitCode = await check();
 } catch (error) {
   console.error(
-    error instanceof SettingsError || error instanceof CannotLook
+    error instanceof SettingsError || error instanceof CannotLook || error instanceof AwsCliError
       ? `\n${error.message}\n`
       : error instanceof z.ZodError
         ? `\nThis command does not understand the response of AWS:\n${z.prettifyError(error)}\n`
@@ -47,7 +59,7 @@ try {
   process.exitCode = 2;
 }
 
-function check(): number {
+async function check(): Promise<number> {
   const values = optionsOf(process.argv.slice(2));
   if (values.help) {
     console.log(USAGE);
@@ -56,23 +68,16 @@ function check(): number {
   const overrides = Object.fromEntries(values.context.map(override));
   const context = contextOf('cdk.json');
   const settings = parseSettings({ ...context, ...overrides });
-  const { network, pools, hostname } = settings;
-  if (network.egress !== 'existing-vpc') {
+  const { network } = settings;
+  const needs = existingVpcNeeds(settings);
+  if (needs === undefined || network.egress !== 'existing-vpc') {
     console.log(`network.egress is ${network.egress}: the stack creates the network, so there is nothing to check.`);
     return 0;
   }
-  const needs = {
-    vpcId: network.vpcId,
-    subnetIds: network.subnetIds,
-    hostname,
-    agents: pools.reduce((sum, { maxAgents }) => sum + maxAgents, 0),
-    ports: [...new Set([443, portOf(hostname)])],
-    proxyPorts: pools.flatMap(({ environment }) => proxiesIn(environment).flatMap(({ proxy }) => proxy?.port ?? [])),
-    services: taskStartServices(imagesOf(settings)),
-    dnsFirewall: network.dnsFirewall,
-    guardDuty: network.guardDuty,
-  };
-  const findings = findingsIn(vpcFacts(askAws, needs, network.securityGroupIds ?? []), needs);
+  const ask = await askAws();
+  const vpc = await vpcFacts(ask, needs, network.securityGroupIds ?? []);
+  const dns = await dnsOf(ask, needs);
+  const findings = findingsIn({ ...vpc, ...dns.facts }, needs);
   for (const { level, what, remedy } of findings) {
     console.log(`${level === 'missing' ? 'MISSING' : 'note   '} ${what}\n        to do: ${remedy}`);
   }
@@ -82,8 +87,39 @@ function check(): number {
       ? `${needs.vpcId} has everything that agents need and that this command can check.`
       : `${gaps === 1 ? 'One thing is' : `${gaps} things are`} missing in ${needs.vpcId}.`,
   );
-  console.log(`Not checked: ${NOT_CHECKED}.`);
-  return gaps === 0 ? 0 : 1;
+  console.log(`Not checked: ${dns.unread === undefined ? '' : 'DNS Firewall, '}${NOT_CHECKED}.`);
+  if (dns.unread !== undefined) console.error(dns.unread);
+  if (gaps > 0) return 1;
+  return dns.unread !== undefined && needs.dnsFirewall ? 2 : 0;
+}
+
+/** Asks EC2 with the SDK, and Route 53 Resolver with the AWS CLI. */
+async function askAws(): Promise<Ask> {
+  // The command loads the SDK only if there is something to check.
+  const { EC2Client } = await import('@aws-sdk/client-ec2');
+  // The AWS CLI also reads AWS_DEFAULT_REGION, the SDK doesn't.
+  const region = process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || undefined;
+  const client = new EC2Client({ ...(region !== undefined && { region }), requestHandler: LIMITS });
+  const send = (command: Parameters<typeof client.send>[0]): Promise<unknown> =>
+    client.send(command).catch((error: unknown) => {
+      throw new CannotLook(`EC2 did not answer: ${error instanceof Error ? error.message : String(error)}\n${REMEDY}`, {
+        cause: error,
+      });
+    });
+  return askEc2(send, askAwsCli());
+}
+
+/** DNS Firewall, or why it could not be read. The rest of the VPC doesn't depend on it. */
+async function dnsOf(
+  ask: Ask,
+  needs: VpcNeeds,
+): Promise<{ readonly facts: DnsFirewallFacts; readonly unread?: string }> {
+  try {
+    return { facts: await dnsFirewallFacts(ask, needs) };
+  } catch (error) {
+    if (!(error instanceof AwsCliError)) throw error;
+    return { facts: NO_DNS_FIREWALL, unread: `DNS Firewall was not checked. ${error.message}` };
+  }
 }
 
 function optionsOf(args: string[]) {
@@ -119,16 +155,4 @@ function override(given: string): [string, string] {
     throw new CannotLook(`-c ${given} has no value. Write -c name=value, as with cdk.`);
   }
   return [name, value];
-}
-
-function askAws(...command: readonly string[]): unknown {
-  const { status, stdout, stderr, error } = spawnSync('aws', [...command, '--output', 'json'], { encoding: 'utf8' });
-  if (error !== undefined)
-    throw new CannotLook('The AWS CLI (`aws`) could not be started. Install it: https://docs.aws.amazon.com/cli/');
-  if (status !== 0) {
-    throw new CannotLook(
-      `aws ${command.slice(0, 2).join(' ')} failed: ${stderr.trim()}\nThe command needs read-only permissions for EC2 and Route 53 Resolver.`,
-    );
-  }
-  return JSON.parse(stdout);
 }

@@ -1,6 +1,8 @@
 import { Annotations, CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
@@ -10,10 +12,16 @@ import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool
 import { type AllowedApis, taskRoleWarnings, unreachableApiWarning } from './agent/task-role-warnings.ts';
 import type { WarmAgentsOptions } from './agent/warm-agents.ts';
 import { AgentLauncher } from './agent-launcher.ts';
+import { ecrImage } from './aws/ecr-image.ts';
+import { untaggableTypes } from './aws/lambda-features.ts';
+import type { LogOptions } from './log-group.ts';
 import { registryOf } from './network/allowed-domains.ts';
+import { type EncryptionOptions, encryptionKeys } from './properties/encryption.ts';
+import { configureRoles } from './roles.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings/parse.ts';
+import { secretReference } from './settings/secret-reference.ts';
 import { builtVersion, isCopied } from './settings/task-images.ts';
-import { agentNetwork, networkOutputs, securityGroupsOf } from './stack-network.ts';
+import { agentNetwork, gatewaysOf, launcherVpcOf, networkOutputs, securityGroupsOf } from './stack-network.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
@@ -23,76 +31,163 @@ export interface AgentLauncherStackProps extends StackProps {
 export class AgentLauncherStack extends Stack {
   readonly launcher: AgentLauncher;
   private readonly secrets = new Map<string, ISecret>();
+  private readonly keys = new Map<string, IKey>();
+  private readonly roles = new Map<string, iam.IRole>();
 
   constructor(scope: Construct, id: string, props: AgentLauncherStackProps) {
     const { settings, ...stackProps } = props;
-    super(scope, id, { description: 'Ephemeral HCP Terraform agents: one Fargate task per queued job', ...stackProps });
-    for (const [key, value] of Object.entries(settings.tags)) Tags.of(this).add(key, value);
+    super(scope, id, {
+      description: 'Ephemeral HCP Terraform agents: one Fargate task per queued job',
+      ...(settings.terminationProtection && { terminationProtection: true }),
+      ...stackProps,
+    });
+    const excludeResourceTypes = untaggableTypes(this.region);
+    for (const [key, value] of Object.entries(settings.tags)) Tags.of(this).add(key, value, { excludeResourceTypes });
 
     const { agentImage } = settings;
-    const network = agentNetwork(this, settings);
+    const logs = this.logs(settings.logs);
+    const encryption = this.encryption(settings.encryption);
+    const { gatewayVolumesKeyArn = settings.encryption.keyArn } = settings.encryption;
+    const network = agentNetwork(
+      this,
+      settings,
+      { ...logs, encryptionKey: encryptionKeys(encryption).logs },
+      settings.network.egress === 'on-demand' ? this.key(gatewayVolumesKeyArn) : undefined,
+    );
+    const apiToken = secretReference(settings.apiTokenSecret);
+    const hmacKey = settings.nudge && secretReference(settings.nudge.hmacKeySecret);
     this.launcher = new AgentLauncher(this, 'Launcher', {
       name: settings.stackName,
       hostname: settings.hostname,
       organization: settings.organization,
-      apiTokenSecret: this.secret(settings.apiTokenSecret),
+      apiTokenSecret: this.secret(apiToken.id),
+      apiTokenJsonKey: apiToken.jsonKey,
       pools: settings.pools.map((pool) => this.pool(pool, agentImage)),
       vpc: network.vpc,
       vpcSubnets: network.taskSubnets,
       securityGroups: securityGroupsOf(network),
       assignPublicIp: network.assignPublicIp,
+      gateways: gatewaysOf(network),
       startAfter: [network],
       guardDuty: settings.network.guardDuty,
       agentImage:
-        agentImage.registry === undefined ? builtImage(agentImage) : this.image(agentImage.registry, agentImage),
+        agentImage.registry === undefined ? builtImage(settings) : this.image(agentImage.registry, agentImage),
+      caCertificates: settings.caCertificates && {
+        file: settings.caCertificates.file,
+        secret: this.optionalSecret(settings.caCertificates.secret),
+      },
       agentsCeiling: settings.agentsCeiling,
+      fips: settings.fips,
+      launcher: {
+        vpc: launcherVpcOf(network),
+        httpsProxy: settings.launcher.httpsProxy,
+        noProxy: settings.launcher.noProxy,
+        httpsProxyCredentialsSecret: this.optionalSecret(settings.launcher.httpsProxyCredentialsSecret),
+        architecture:
+          settings.launcher.architecture === 'arm64' ? lambda.Architecture.ARM_64 : lambda.Architecture.X86_64,
+        codeSigningConfig:
+          settings.launcher.codeSigningConfigArn === undefined
+            ? undefined
+            : lambda.CodeSigningConfig.fromCodeSigningConfigArn(
+                this,
+                'CodeSigning',
+                settings.launcher.codeSigningConfigArn,
+              ),
+      },
       schedule: Duration.minutes(settings.scheduleMinutes),
       activePoll: Duration.seconds(settings.activePollSeconds),
       idlePoll: Duration.seconds(settings.idlePollSeconds),
-      nudge: settings.nudge && {
-        hmacKeySecret: this.secret(settings.nudge.hmacKeySecret),
-        reservedConcurrentExecutions: settings.nudge.reservedConcurrency,
+      nudge: hmacKey && {
+        hmacKeySecret: this.secret(hmacKey.id),
+        hmacKeyJsonKey: hmacKey.jsonKey,
+        reservedConcurrentExecutions: settings.nudge?.reservedConcurrency,
+      },
+      agentTokenRotation: settings.agentTokenRotation && {
+        maxAge: Duration.days(settings.agentTokenRotation.days),
+        apiTokenSecret: this.secret(settings.agentTokenRotation.apiTokenSecret),
+        ignoreOtherAgents: settings.agentTokenRotation.ignoreOtherAgents,
       },
       idleWindow: Duration.seconds(settings.idleWindowSeconds),
       startDeadline: Duration.seconds(settings.startDeadlineSeconds),
       reservedConcurrentExecutions: settings.reservedConcurrency,
       logRetention: settings.logRetentionDays,
+      logs,
+      encryption,
       oldestQueued: Duration.minutes(settings.oldestQueuedMinutes),
+      oldestTask: Duration.hours(settings.oldestTaskHours),
+      apiTokenExpiry: Duration.days(settings.apiTokenExpiryDays),
       alarmTopic:
         settings.alarmTopicArn === undefined
           ? undefined
           : Topic.fromTopicArn(this, 'AlarmTopic', settings.alarmTopicArn),
+      alarmEmail: settings.alarmEmail,
+      auditEvents: settings.auditEvents,
     });
+    if (settings.roles !== undefined) configureRoles(settings.stackName, settings.roles, this);
     for (const pool of settings.pools) this.grant(pool, settings.network);
     for (const { id, ...output } of networkOutputs(settings, network)) new CfnOutput(this, id, output);
     this.launcher.addOutputs(this);
   }
 
+  private logs({ exportRoleArn, ...logs }: Settings['logs']): LogOptions {
+    if (exportRoleArn === undefined) return logs;
+    return { ...logs, exportRole: iam.Role.fromRoleArn(this, 'LogExportRole', exportRoleArn, { mutable: false }) };
+  }
+
+  /** Keys of the settings. Their policies don't change. */
+  private encryption(settings: Settings['encryption']): EncryptionOptions {
+    const { keyArn, secretsKeyArn, logsKeyArn, environmentKeyArn, ephemeralStorageKeyArn, queueKeyArn, topicKeyArn } =
+      settings;
+    return {
+      key: this.key(keyArn),
+      secretsKey: this.key(secretsKeyArn),
+      logsKey: this.key(logsKeyArn),
+      environmentKey: this.key(environmentKeyArn),
+      ephemeralStorageKey: this.key(ephemeralStorageKeyArn),
+      queueKey: this.key(queueKeyArn),
+      topicKey: this.key(topicKeyArn),
+    };
+  }
+
+  private key(arn: string | undefined): IKey | undefined {
+    if (arn === undefined) return undefined;
+    const key = this.keys.get(arn) ?? Key.fromKeyArn(this, constructId(`Key ${arn}`), arn);
+    this.keys.set(arn, key);
+    return key;
+  }
+
   /** A registry image. If the settings request a copy, agents run the copy. */
   private image(reference: string, settings: AgentImageSettings): AgentImage {
-    if (!isCopied(reference, settings.copy)) return AgentImage.fromReference(reference);
-    const { credentialsSecret } = settings;
+    const { credentialsSecret, registry } = settings;
     // Send the login only to the registry that it belongs to.
-    const own = settings.registry !== undefined && registryOf(settings.registry).host === registryOf(reference).host;
-    return AgentImage.copyOf(
-      reference,
-      own && credentialsSecret !== undefined ? { credentials: this.secret(credentialsSecret) } : {},
-    );
+    const own = registry !== undefined && registryOf(registry).host === registryOf(reference).host;
+    const options = own && credentialsSecret !== undefined ? { credentials: this.secret(credentialsSecret) } : {};
+    return isCopied(reference, settings.copy)
+      ? AgentImage.copyOf(reference, options)
+      : AgentImage.fromReference(reference, ecrImage(reference) === undefined ? options : {});
   }
 
   private pool(pool: PoolSettings, agentImage: AgentImageSettings): AgentPoolOptions {
-    const { name, id, organization, maxAgents, environment, policySweeps, sweepMinutes } = pool;
+    const { name, id, organization, maxAgents, standbySeconds, environment, policySweeps, sweepMinutes } = pool;
+    const agentToken = secretReference(pool.agentTokenSecret);
+    const apiToken = pool.apiTokenSecret === undefined ? undefined : secretReference(pool.apiTokenSecret);
     return {
       name,
       id,
       organization,
-      apiTokenSecret: pool.apiTokenSecret === undefined ? undefined : this.secret(pool.apiTokenSecret),
-      agentTokenSecret: this.secret(pool.agentTokenSecret),
+      apiTokenSecret: apiToken && this.secret(apiToken.id),
+      apiTokenJsonKey: apiToken?.jsonKey,
+      agentTokenSecret: this.secret(agentToken.id),
+      agentTokenJsonKey: agentToken.jsonKey,
       maxAgents,
+      standby: standbySeconds === undefined ? undefined : Duration.seconds(standbySeconds),
+      maxJobHours: pool.maxJobHours,
+      foreignAgents: pool.foreignAgents,
       ...sizeOptions(pool),
       cpuArchitecture: pool.architecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
       environment,
-      phases: pool.phases && phasesOptions(pool.phases),
+      taskRole: this.existingRole(pool.taskRoleArn),
+      phases: pool.phases && this.phases(pool.phases),
       warmAgents: pool.warmAgents && warmAgentsOptions(pool.warmAgents),
       sweepInterval: sweepMinutes === undefined ? undefined : Duration.minutes(sweepMinutes),
       policySweeps,
@@ -109,9 +204,12 @@ export class AgentLauncherStack extends Stack {
     const built = this.launcher.pool(pool.name);
     for (const jobs of pool.phases === undefined ? (['all'] as const) : PHASES) {
       const own = jobs === 'all' ? undefined : pool.phases?.[jobs];
+      const taskRoleArn = own?.taskRoleArn ?? pool.taskRoleArn;
+      const isNew = taskRoleArn === undefined;
       const permissions = {
-        taskRolePolicyArns: own?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
-        taskRoleStatements: own?.taskRoleStatements ?? pool.taskRoleStatements,
+        taskRoleArn,
+        taskRolePolicyArns: isNew ? (own?.taskRolePolicyArns ?? pool.taskRolePolicyArns) : [],
+        taskRoleStatements: isNew ? (own?.taskRoleStatements ?? pool.taskRoleStatements) : [],
       };
       if (jobs === 'all') this.grantTo(built.taskRole, pool.name, permissions);
       else this.grantTo(built.taskRoleOf(jobs), `${pool.name} ${jobs}`, permissions);
@@ -134,6 +232,37 @@ export class AgentLauncherStack extends Stack {
     for (const statement of taskRoleStatements) {
       role.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
     }
+  }
+
+  private optionalSecret(nameOrArn: string | undefined): ISecret | undefined {
+    return nameOrArn === undefined ? undefined : this.secret(nameOrArn);
+  }
+
+  private phases({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['phases']>): PhasesOptions {
+    return {
+      plan: {
+        ...sizeOptions(plan),
+        taskRole: this.existingRole(plan?.taskRoleArn),
+        capacity: plan?.capacity,
+        maxJobHours: plan?.maxJobHours,
+      },
+      apply: {
+        ...sizeOptions(apply),
+        taskRole: this.existingRole(apply?.taskRoleArn),
+        maxJobHours: apply?.maxJobHours,
+      },
+      unlistedJobs,
+    };
+  }
+
+  /** An existing role by its ARN. The CDK adds nothing to it. */
+  private existingRole(arn: string | undefined): iam.IRole | undefined {
+    if (arn === undefined) return undefined;
+    const known = this.roles.get(arn);
+    if (known !== undefined) return known;
+    const role = iam.Role.fromRoleArn(this, constructId(`Role ${arn}`), arn, { mutable: false });
+    this.roles.set(arn, role);
+    return role;
   }
 
   /** An existing secret, by its name or complete ARN. The template never contains its value. */
@@ -161,14 +290,6 @@ function warmAgentsOptions({ idleMinutes, ...warm }: NonNullable<PoolSettings['w
   return { ...warm, idleWindow: Duration.minutes(idleMinutes) };
 }
 
-function phasesOptions({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['phases']>): PhasesOptions {
-  return {
-    plan: { ...sizeOptions(plan), capacity: plan?.capacity },
-    apply: sizeOptions(apply),
-    unlistedJobs,
-  };
-}
-
 type PhaseSettings = NonNullable<NonNullable<PoolSettings['phases']>['apply']>;
 type SizeSettings = Pick<PhaseSettings, 'cpu' | 'memoryMiB' | 'ephemeralStorageGiB'>;
 
@@ -176,9 +297,10 @@ function sizeOptions({ cpu, memoryMiB, ephemeralStorageGiB }: SizeSettings = {})
   return { cpu, memoryLimitMiB: memoryMiB, ephemeralStorageGiB };
 }
 
-function builtImage(settings: AgentImageSettings): AgentImage {
-  const { source, digest, base, hideAgent } = settings;
+function builtImage({ agentImage, caCertificates }: Settings): AgentImage {
+  const { source, digest, base, hideAgent } = agentImage;
+  const caCertificatesFile = caCertificates?.file;
   return source === 'release'
-    ? AgentImage.fromRelease(builtVersion(settings), { hideAgent, baseImage: base })
-    : AgentImage.fromVersion(builtVersion(settings), { hideAgent, digest });
+    ? AgentImage.fromRelease(builtVersion(agentImage), { hideAgent, caCertificatesFile, baseImage: base })
+    : AgentImage.fromVersion(builtVersion(agentImage), { hideAgent, caCertificatesFile, digest });
 }

@@ -42,14 +42,32 @@ export const DEFAULT_IDLE_WINDOW_SECONDS = 300;
 /** Seconds after which the launcher stops a task whose agent never registered. */
 export const DEFAULT_START_DEADLINE_SECONDS = 300;
 
+/** CPU architecture of the Lambda functions. */
+export const DEFAULT_FUNCTION_ARCHITECTURE = 'arm64';
+
 /** Address range of a VPC that the stack creates: 4,096 addresses, 1,024 in each of the two private subnets. */
 export const DEFAULT_VPC_CIDR = '10.90.0.0/20';
+
+/** Instance type of a gateway: the smallest one, with 512 MiB of memory. */
+export const DEFAULT_GATEWAY_INSTANCE_TYPE = 't4g.nano';
+
+/** Minutes that a gateway keeps running after its last task. */
+export const DEFAULT_GATEWAY_IDLE_MINUTES = 10;
+
+/** Days after which an idle gateway is replaced. */
+export const DEFAULT_GATEWAY_MAX_AGE_DAYS = 30;
 
 /** Minutes that a job may wait for an agent before an alarm fires. */
 export const DEFAULT_OLDEST_QUEUED_MINUTES = 15;
 
+/** Hours that a task may be at work before an alarm fires. */
+export const DEFAULT_OLDEST_TASK_HOURS = 24;
+
+/** Days before the expiry of an API token from which on an alarm fires. */
+export const DEFAULT_API_TOKEN_EXPIRY_DAYS = 14;
+
 /**
- * Reserved concurrency of the nudge's function. An invocation takes less than half a second, so five serve ten runs per second.
+ * Reserved concurrency of the nudge's function. An invocation takes less than half a second, so five serve ten requests per second. A run sends two.
  */
 export const DEFAULT_NUDGE_CONCURRENCY = 5;
 

@@ -1,13 +1,15 @@
-import { Stack, Token } from 'aws-cdk-lib';
+import { Duration, Stack, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { acknowledge } from './acknowledgement.ts';
+import { acknowledge, explain, ROLE_EXCEPTIONS } from './acknowledgement.ts';
 import type { IdleNetwork } from './aws/costs.ts';
 import { ecrImage } from './aws/ecr-image.ts';
 import { suffixOf } from './aws/partitions.ts';
 import { bucketsIn } from './aws/s3-names.ts';
 import { DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
+import { allowServices, type LogGroupOptions } from './log-group.ts';
 import {
   jobNames,
   type Place,
@@ -19,18 +21,27 @@ import {
 } from './network/allowed-domains.ts';
 import { DnsFirewall } from './network/dns-firewall.ts';
 import { covers, normalised } from './network/domain-name.ts';
+import { Gateways } from './network/gateways.ts';
 import { guardDutyAccount } from './network/guardduty.ts';
+import { isOpenToJobs, type LauncherApi, launcherApiName, launcherApis } from './network/launcher-apis.ts';
 import { layoutId } from './network/layout.ts';
 import { NetworkFirewall } from './network/network-firewall.ts';
 import { ownVpc } from './network/own-vpc.ts';
-import { taskSecurityGroup } from './network/security-group.ts';
+import { launcherSecurityGroup, taskSecurityGroup } from './network/security-group.ts';
 import { suricataRules } from './network/suricata-rules.ts';
 import { vendedLogGroup } from './network/vended-log-group.ts';
-import { layerEndpoint, taskEndpoints } from './network/vpc-endpoints.ts';
+import {
+  allowThrough,
+  launcherEndpointGroup,
+  launcherEndpoints,
+  layerEndpoint,
+  taskEndpoints,
+} from './network/vpc-endpoints.ts';
 import type { EgressNetworkProps } from './properties/egress-network.ts';
 import { checkNetworkProps } from './properties/egress-network-checks.ts';
+import { restrictTrust } from './service-trust.ts';
 
-export type { EgressNetworkProps };
+export type { EgressNetworkProps, Gateways };
 
 /** A VPC that allows the outbound traffic of its egress mode, and no inbound traffic. */
 export class EgressNetwork extends Construct {
@@ -39,8 +50,19 @@ export class EgressNetwork extends Construct {
   readonly taskSubnets: ec2.SubnetSelection;
   /** The agents' security group; see {@link taskSecurityGroup}. */
   readonly securityGroup: ec2.SecurityGroup;
-  /** Source addresses of all IPv4 traffic of the tasks, for IP allow-lists. Empty if each task has its own address. */
+  /** Group of the launcher's function, if `launcher` is set; see {@link launcherSecurityGroup}. */
+  readonly launcherSecurityGroup: ec2.SecurityGroup | undefined;
+  /** APIs of the launcher that have an endpoint in this VPC, which admits only the launcher. */
+  readonly launcherEndpoints: readonly LauncherApi[];
+  /** Gateways of the mode `on-demand`. Pass them to `AgentLauncher`, which starts and stops them. */
+  readonly gateways: Gateways | undefined;
+  /**
+   * Source addresses of all IPv4 traffic of the VPC, for IP allow-lists. Empty if each task has its own address, or if a gateway gets another
+   * address at each start.
+   */
   readonly addresses: readonly string[];
+  /** Allocation IDs of the existing Elastic IPs that the NAT gateways use; {@link addresses} is then empty. */
+  readonly allocationIds: readonly string[];
   /** Whether tasks need a public address. */
   readonly assignPublicIp: boolean;
   /** Resources that cost money while nothing runs. */
@@ -48,6 +70,8 @@ export class EgressNetwork extends Construct {
   /** Every domain that resolves. */
   readonly names: readonly string[];
   private readonly dnsFirewall: boolean;
+  /** The endpoint of Secrets Manager, with `vpcEndpoints: 'task-start'`. */
+  private readonly secretsEndpoint: ec2.InterfaceVpcEndpoint | undefined;
 
   constructor(scope: Construct, id: string, props: EgressNetworkProps) {
     super(scope, id);
@@ -55,9 +79,23 @@ export class EgressNetwork extends Construct {
     const { egress, hostname, images, ipv6, vpcEndpoints, dnsFirewall } = network;
     const layout = layoutId(network);
     const ground = layout === undefined ? this : new Construct(this, layout);
-    const { vpc, addresses } = ownVpc(ground, network);
+    const { vpc, addresses, allocationIds, natGateways } = ownVpc(ground, network);
     this.vpc = vpc as ec2.IVpc;
-    this.addresses = addresses;
+    explain(vpc, {
+      VPCDefaultSecurityGroupClosed:
+        'Nothing uses the default security group: every network interface has a group of the stack. To empty it, the stack would need another function with permissions on security groups.',
+      VPCNoUnrestrictedRouteToIGW:
+        egress === 'public-ip'
+          ? 'Tasks use the route directly, because they have public addresses. Their security group admits nothing. Another network.egress gives tasks private subnets.'
+          : egress === 'on-demand'
+            ? 'Only the subnets of the gateways have the route. No task runs there, and the security group of the gateways admits only the subnets of the tasks.'
+            : 'Only the subnets of the NAT gateways have the route. No task runs there, and NAT gateways admit no connections from outside.',
+      ...(ipv6 && {
+        VPCSubnetAutoAssignPublicIpDisabled:
+          'Only IPv6 addresses are assigned automatically, because of network.ipv6. The security group of the tasks admits nothing.',
+      }),
+    });
+    this.allocationIds = allocationIds;
     this.taskSubnets = { subnetGroupName: 'Tasks' };
     this.assignPublicIp = egress === 'public-ip';
 
@@ -71,46 +109,102 @@ export class EgressNetwork extends Construct {
       buckets: bucketsIn(network.allowedDomains ?? []),
       registryBuckets: registryBuckets(images),
     });
-    const withEndpoints = vpcEndpoints === 'task-start';
-    if (withEndpoints) taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup });
-
     const place: Place = Stack.of(this);
+    const { launcher } = network;
+    this.launcherSecurityGroup = launcher && launcherSecurityGroup(this, { vpc: this.vpc, extraPorts: [port] });
+    const apis = launcher === undefined ? [] : launcherApis(launcher);
+    const located = {
+      account: place.account,
+      region: place.region,
+      urlSuffix: place.urlSuffix,
+      isKnown: !Token.isUnresolved(place.region),
+    };
+    // Without DNS Firewall, every domain resolves and is reachable, so an endpoint would limit nothing.
+    this.launcherEndpoints = dnsFirewall ? apis.filter((api) => !isOpenToJobs(api, network, located)) : [];
+    const withEndpoints = vpcEndpoints === 'task-start';
+    const launcherGroup =
+      this.launcherSecurityGroup !== undefined && (withEndpoints || this.launcherEndpoints.length > 0)
+        ? launcherEndpointGroup(this, this.vpc, this.launcherSecurityGroup)
+        : undefined;
+    this.secretsEndpoint = withEndpoints
+      ? taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup, launcher: launcherGroup })
+      : undefined;
+    if (launcherGroup !== undefined) {
+      launcherEndpoints(this, { ...endpoints, apis: this.launcherEndpoints, securityGroup: launcherGroup });
+    }
+
     const guardDuty = network.guardDuty ? guardDutyAccount(this) : undefined;
-    this.names = resolvingNames(network, images, place, guardDuty);
+    const launcherNames = apis.map((api) => launcherApiName(api, place));
+    this.names = normalised([...resolvingNames(network, images, place, guardDuty), ...launcherNames]);
     this.dnsFirewall = dnsFirewall;
     if (this.dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', {
         vpcId: vpc.vpcId,
         names: this.names,
-        ...(network.dnsQueryLogRetentionDays !== undefined && { queryLogRetention: network.dnsQueryLogRetentionDays }),
+        logs: network.logs,
+        queryLogRetention: network.dnsQueryLogRetentionDays ?? DEFAULT_LOG_RETENTION_DAYS,
       });
     }
+    // Traffic to an endpoint doesn't pass the firewall or the gateway, so these don't need to allow it.
+    const start = taskStartNames(images, place, guardDuty);
+    const passing = normalised([
+      ...jobNames(network, place),
+      ...start.registries,
+      ...start.monitoring,
+      ...(withEndpoints ? [] : start.apis),
+      ...apis.filter((api) => !this.launcherEndpoints.includes(api)).map((api) => launcherApiName(api, place)),
+    ]);
+    const host = hostname.split(':')[0] ?? hostname;
     if (network.egress === 'network-firewall') {
-      // Traffic to an endpoint doesn't pass the firewall, so the firewall doesn't need to allow it.
-      const { apis, registries, monitoring } = taskStartNames(images, place, guardDuty);
-      const names = normalised([
-        ...jobNames(network, place),
-        ...registries,
-        ...monitoring,
-        ...(withEndpoints ? [] : apis),
-      ]);
-      const host = hostname.split(':')[0] ?? hostname;
       new NetworkFirewall(this, 'Firewall', {
         vpc,
         ground,
-        rules: suricataRules(names, port === 443 ? [] : [{ name: host, port }]),
+        rules: suricataRules(passing, port === 443 ? [] : [{ name: host, port }]),
         logRetention: network.firewallLogRetentionDays ?? DEFAULT_LOG_RETENTION_DAYS,
+        logs: network.logs,
       });
     }
-    this.flowLogs(network.flowLogRetentionDays);
+    this.gateways =
+      network.egress === 'on-demand'
+        ? new Gateways(this, 'Gateways', {
+            vpc,
+            cidr: network.cidr,
+            ground,
+            names: passing,
+            host,
+            port,
+            instanceType: network.gatewayInstanceType,
+            start: network.gatewayStart,
+            idleTime: Duration.minutes(network.gatewayIdleMinutes),
+            maxAge: Duration.days(network.gatewayMaxAgeDays),
+            fixedAddress: network.fixedAddress,
+            sessionManager: network.gatewaySessionManager,
+            logRetention: network.gatewayLogRetentionDays ?? DEFAULT_LOG_RETENTION_DAYS,
+            logs: network.logs,
+            volumeKey: network.gatewayVolumeKey,
+          })
+        : undefined;
+    this.addresses = this.gateways?.addresses ?? addresses;
+    allowServices(this, 'logs', network.logs?.encryptionKey, Stack.of(this).stackName);
+    this.flowLogs(network.flowLogRetentionDays ?? DEFAULT_LOG_RETENTION_DAYS, network.logs);
 
     const zones = vpc.selectSubnets(this.taskSubnets).subnets.length;
     this.idle = {
-      natGateways: addresses.length,
+      natGateways,
       firewallEndpoints: egress === 'network-firewall' ? zones : 0,
-      interfaceEndpoints: withEndpoints ? TASK_START_ENDPOINTS * zones : 0,
+      gateways: this.gateways?.all.length ?? 0,
+      fixedAddresses: this.gateways?.addresses.length ?? 0,
+      interfaceEndpoints: ((withEndpoints ? TASK_START_ENDPOINTS : 0) + this.launcherEndpoints.length) * zones,
       dnsNames: this.dnsFirewall ? this.names.length + 1 : 0,
     };
+  }
+
+  /**
+   * Allows a role to call further actions of Secrets Manager, if an endpoint limits them. A starting task only reads values, and so
+   * does the launcher.
+   */
+  allowSecretsActions(role: IRole, actions: readonly string[]): void {
+    if (this.secretsEndpoint !== undefined) allowThrough(this.secretsEndpoint, 'Launcher', [...actions], role);
   }
 
   /** The hosts that a pull of the image needs and that don't resolve. Ignores hosts that are known only at deployment. */
@@ -124,16 +218,19 @@ export class EgressNetwork extends Construct {
     return registries.filter((host) => !names.some((name) => covers(name, host)));
   }
 
-  private flowLogs(retention: logs.RetentionDays | undefined): void {
-    if (retention === undefined) {
-      acknowledge(this.vpc, {
-        id: 'AwsSolutions::AwsSolutions-VPC7',
-        reason:
-          'Flow logs are billed per gigabyte and contain addresses, not names; nothing in this VPC accepts connections. The setting network.flowLogRetentionDays turns them on.',
-      });
+  private flowLogs(retention: logs.RetentionDays | 0, options: LogGroupOptions | undefined): void {
+    if (retention === 0) {
+      const reason =
+        'Flow logs are on by default, and network.flowLogRetentionDays 0 turns them off. The setting network.flowLogRetentionDays removes the finding.';
+      acknowledge(this.vpc, { id: 'AwsSolutions::AwsSolutions-VPC7', reason });
+      explain(this.vpc, { VPCFlowLogsEnabled: reason });
       return;
     }
-    const logGroup = vendedLogGroup(this, 'FlowLogs', retention);
-    this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup) });
+    const logGroup = vendedLogGroup(this, 'FlowLogs', retention, options);
+    const { iamRole } = this.vpc.addFlowLog('FlowLog', {
+      destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup),
+    });
+    restrictTrust(iamRole, 'vpc-flow-logs.amazonaws.com');
+    if (iamRole !== undefined) explain(iamRole, ROLE_EXCEPTIONS);
   }
 }

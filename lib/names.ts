@@ -7,7 +7,7 @@
  *
  * So each separator is a character that the part before it can't contain. A launcher's name can't contain `_`, `/` or `:`.
  */
-import type { Phase } from '../functions/launcher/contract.ts';
+import { PHASES, type Phase } from '../functions/launcher/contract.ts';
 
 /**
  * The launcher's name, which is also the name of the stack, cluster, schedule and dashboard. CloudFormation doesn't
@@ -24,7 +24,17 @@ export const POOL_NAME = /^[A-Za-z0-9_-]{1,90}$/;
  */
 export function taskFamily(launcher: string, phases: readonly Phase[], pool: string): string {
   const [only, ...others] = phases;
-  return `${launcher}_${only === undefined || others.length > 0 ? 'all' : only}_${pool}`;
+  return `${familyPrefix(launcher)}${only === undefined || others.length > 0 ? 'all' : only}_${pool}`;
+}
+
+/** Every family that a pool can have. A change of `phases` replaces some by others, whose tasks then run at the same time. */
+export function taskFamilies(launcher: string, pool: string): string[] {
+  return [PHASES, ...PHASES.map((phase) => [phase])].map((phases) => taskFamily(launcher, phases, pool));
+}
+
+/** The beginning of every family of this launcher, and of no other launcher's: a launcher's name can't contain `_`. */
+export function familyPrefix(launcher: string): string {
+  return `${launcher}_`;
 }
 
 export function agentLogGroup(launcher: string, pool: string): string {
@@ -44,6 +54,15 @@ export function nudgeLogGroup(launcher: string): string {
   return `/${launcher}/nudge`;
 }
 
+export function tokenRotationLogGroup(launcher: string): string {
+  return `/${launcher}/token-rotation`;
+}
+
+/** The function that rotates agent tokens, and its schedule. */
+export function tokenRotationFunction(launcher: string): string {
+  return `${launcher}-token-rotation`;
+}
+
 /** The function behind the nudge's URL. */
 export function nudgeFunction(launcher: string): string {
   return `${launcher}-nudge`;
@@ -52,6 +71,45 @@ export function nudgeFunction(launcher: string): string {
 /** An alarm, named after its heading in the runbook and, if it belongs to a pool, after the pool. */
 export function alarmName(launcher: string, heading: string, pool: string | undefined): string {
   return `${launcher}: ${heading}${pool === undefined ? '' : ` (${pool})`}`;
+}
+
+/** The topic that the stack creates for its alarms. The fixed suffix keeps the names of two launchers different. */
+export function alarmTopicName(launcher: string): string {
+  return `${launcher}-alarms`;
+}
+
+/** An EventBridge rule about calls that aren't the launcher's. At most 62 of 64 characters. */
+export function auditRule(launcher: string, kind: string): string {
+  return `${launcher}-audit-${kind}`;
+}
+
+/** The stack's outputs. The command line finds the resources of a deployment by these names. */
+export const OUTPUTS = {
+  cluster: 'ClusterName',
+  launcherFunction: 'LauncherFunctionName',
+  launcherLogGroup: 'LauncherLogGroup',
+  agentLogGroups: 'AgentLogGroups',
+  dashboardUrl: 'DashboardUrl',
+  version: 'Version',
+  standingAgents: 'StandingAgents',
+  idlePollCost: 'IdlePollCost',
+  nudgeUrl: 'NudgeUrl',
+  nudgeCost: 'NudgeCost',
+  keyPolicy: 'KeyPolicy',
+  roleArns: 'RoleArns',
+  imageCopyRoleArn: 'ImageCopyRoleArn',
+  egressAddresses: 'EgressAddresses',
+  egressAllocationIds: 'EgressAllocationIds',
+  egressClaim: 'EgressClaim',
+  egressIdleCost: 'EgressIdleCost',
+  gatewayAddress: 'GatewayAddress',
+  gatewayRunningCost: 'GatewayRunningCost',
+  gatewayLogGroup: 'GatewayLogGroup',
+} as const;
+
+/** Value of {@link OUTPUTS}`.agentLogGroups`. */
+export function agentLogGroupsText(groups: readonly string[]): string {
+  return groups.join(', ');
 }
 
 /**

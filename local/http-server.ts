@@ -82,7 +82,8 @@ const OWN_SITE = new Set(['none', 'same-origin']);
 function foreignRequest(headers: IncomingHttpHeaders, hosts: readonly string[]): string | undefined {
   const { host, origin, 'sec-fetch-site': site } = headers;
   const [isLoopback, , , port = '0'] = LOOPBACK_HOST.exec(host ?? '') ?? [];
-  const isNamed = host !== undefined && hosts.includes(host.toLowerCase());
+  const named = host?.toLowerCase() ?? '';
+  const isNamed = hosts.includes(named) || hosts.includes(named.replace(/:\d+$/, ''));
   if (!isNamed && (isLoopback === undefined || Number(port) > 65_535)) {
     return `The Host header is ${JSON.stringify(host ?? '')}. This server answers for localhost, 127.0.0.1 and [::1] only.`;
   }

@@ -10,10 +10,10 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-const files = globSync('{bin,lib,functions,local}/**/*.ts').map((file) => file.replaceAll('\\', '/'));
+const files = globSync('{bin,cli,lib,functions,local}/**/*.ts').map((file) => file.replaceAll('\\', '/'));
 
 /** The files whose imports are checked, without installed packages and build results. */
-const importing = globSync('{bin,lib,functions,local,labs,bench,examples,test}/**/*.{ts,mjs}', {
+const importing = globSync('{bin,cli,lib,functions,local,labs,bench,examples,test}/**/*.{ts,mjs}', {
   exclude: (name) => ['node_modules', 'dist', 'cdk.out', 'out'].includes(name),
 }).map((file) => file.replaceAll('\\', '/'));
 
@@ -41,7 +41,7 @@ const within =
 
 /** Whether an import is a file of this repository, not a package. */
 const isInRepository = (to: string): boolean =>
-  /^(?:\.|(?:bin|lib|functions|local|test|labs|bench|examples|agent-image)\/)/.test(to);
+  /^(?:\.|(?:bin|cli|lib|functions|local|test|labs|bench|examples|agent-image)\/)/.test(to);
 
 /** Imports of these files that the rule does not allow, as readable lines. */
 function offences(of: (file: string) => boolean, allowed: (target: string, imported: Import) => boolean): string[] {
@@ -50,11 +50,38 @@ function offences(of: (file: string) => boolean, allowed: (target: string, impor
     .map(({ from, to }) => `${from} imports ${to}`);
 }
 
-const lambdas = [...new Set(files.filter(within('functions/')).map((file) => file.split('/').slice(0, 2).join('/')))];
+/** How every function reaches HCP Terraform and AWS. It isn't a Lambda function. */
+const CONNECTION = 'functions/connection/';
+
+const lambdas = [
+  ...new Set(
+    files
+      .filter((file) => file.startsWith('functions/') && !file.startsWith(CONNECTION))
+      .map((file) => file.split('/').slice(0, 2).join('/')),
+  ),
+];
 
 /** Files at the root of functions/launcher: the steps of a tick, and the report. */
-const STEPS = ['tick.ts', 'observe.ts', 'confirm.ts', 'act.ts', 'invocation.ts', 'woken-invocation.ts'];
-const REPORT = ['report.ts', 'report-metrics.ts', 'tick-line.ts', 'other-launchers.ts'];
+const STEPS = [
+  'tick.ts',
+  'tick-gateways.ts',
+  'gateway-reading.ts',
+  'gateway-retire.ts',
+  'observe.ts',
+  'confirm.ts',
+  'act.ts',
+  'invocation.ts',
+  'woken-invocation.ts',
+];
+const REPORT = [
+  'report.ts',
+  'report-metrics.ts',
+  'tick-line.ts',
+  'gateway-line.ts',
+  'task-ended-line.ts',
+  'first-seen.ts',
+  'other-launchers.ts',
+];
 /** Files at the root of functions/launcher that have their own rule in `an import`. */
 const WITH_A_RULE = ['handler.ts', ...STEPS, ...REPORT];
 
@@ -87,6 +114,7 @@ describe('an import', () => {
       `${lambda}/ports.ts`,
       `${lambda}/errors.ts`,
       `${lambda}/contract.ts`,
+      CONNECTION,
     );
     expect(offences(within(`${lambda}/adapters/`), (to) => allowed(to) || !to.startsWith('functions/'))).toEqual([]);
   });
@@ -103,9 +131,11 @@ describe('an import', () => {
     expect(offences(within(...shell), within(...allowed, ...shell))).toEqual([]);
   });
 
-  it('of the report is a type of the shell, ports, the contract, core or Powertools', () => {
+  it('of the report is a type of the shell or of a log line, ports, the contract, core or Powertools', () => {
     const report = REPORT.map((name) => `functions/launcher/${name}`);
-    const shell = ['tick', 'observe', 'act'].map((name) => `functions/launcher/${name}.ts`);
+    const types = ['tick', 'tick-gateways', 'observe', 'act', 'log-lines'].map(
+      (name) => `functions/launcher/${name}.ts`,
+    );
     const allowed = within(
       ...report,
       'functions/launcher/core/',
@@ -114,7 +144,7 @@ describe('an import', () => {
       '@aws-lambda-powertools/metrics',
     );
     expect(
-      offences(within(...report), (to, { typeOnly }) => allowed(to) || (typeOnly && within(...shell)(to))),
+      offences(within(...report), (to, { typeOnly }) => allowed(to) || (typeOnly && within(...types)(to))),
     ).toEqual([]);
   });
 
@@ -123,15 +153,26 @@ describe('an import', () => {
     expect(offences(within('functions/'), (to) => !forbidden.test(to))).toEqual([]);
   });
 
-  it('of a Lambda function is not another Lambda function', () => {
+  it('of a Lambda function is not another Lambda function, but can be functions/connection', () => {
     const own = (file: string) => file.split('/').slice(0, 2).join('/');
-    expect(
-      offences(within('functions/'), (to, { from }) => !to.startsWith('functions/') || own(to) === own(from)),
-    ).toEqual([]);
+    const allowed = (to: string, { from }: Import) =>
+      !to.startsWith('functions/') || own(to) === own(from) || to.startsWith(CONNECTION);
+    expect(offences(within('functions/'), allowed)).toEqual([]);
   });
 
-  it('of functions in lib is the contract, its schema or a check that both sides make', () => {
-    const shared = /\/(contract|pool-environment|time-zone|warm-limit)\.ts$/;
+  it('of functions/connection outside adapters is its contract, its configuration or its errors', () => {
+    const shell = (file: string) =>
+      file.startsWith('functions/') &&
+      !file.startsWith(CONNECTION) &&
+      !file.includes('/adapters/') &&
+      basename(file) !== 'handler.ts';
+    const allowed = within(`${CONNECTION}contract.ts`, `${CONNECTION}config.ts`, `${CONNECTION}errors.ts`);
+    expect(offences(shell, (to) => !to.startsWith(CONNECTION) || allowed(to))).toEqual([]);
+  });
+
+  it('of functions in lib is the contract, its schema, a check or a form that both sides have, or the price of a task', () => {
+    const shared =
+      /\/(contract|pool-environment|gateway-environment|time-zone|warm-limit|core\/fargate-price|core\/secret-reference)\.ts$/;
     expect(offences(within('lib/'), (to) => !/^functions\//.test(to) || shared.test(to))).toEqual([]);
   });
 
@@ -139,9 +180,39 @@ describe('an import', () => {
     expect(offences(within('bin/'), (to) => within('bin/', 'lib/')(to) || !isInRepository(to))).toEqual([]);
   });
 
-  it('of bin, lib and functions is not in local, test, labs, bench or examples', () => {
+  it('of functions in cli is the contract, a schema of what the launcher writes, the causes of start failures, the expiry or the rotation of tokens', () => {
+    const shared =
+      /\/(contract|pool-environment|log-lines|core\/start-causes|core\/token-expiry|token-rotation\/core\/[a-z-]+)\.ts$/;
+    expect(offences(within('cli/'), (to) => !/^functions\//.test(to) || shared.test(to))).toEqual([]);
+  });
+
+  it('of cli is in cli, lib, functions or a package, and lib loads no CDK for it', () => {
+    expect(offences(within('cli/'), (to) => within('cli/', 'lib/', 'functions/')(to) || !isInRepository(to))).toEqual(
+      [],
+    );
+    const cdk = files.filter(within('cli/')).filter((file) => loadsCdk(file));
+    expect(cdk).toEqual([]);
+  });
+
+  it('of cli/core is core, lib, the contract, the errors of io or zod, and otherwise only a type', () => {
+    const allowed = within('cli/core/', 'cli/io.ts', 'lib/', 'functions/', 'zod', 'node:util');
+    expect(offences(within('cli/core/'), (to, { typeOnly }) => allowed(to) || typeOnly)).toEqual([]);
+  });
+
+  it('that the command line needs for its help loads neither the AWS SDK nor another large package', () => {
+    const small = ['commander', 'zod', '@bomb.sh/tab/commander'];
+    const packages = [...packagesLoadedBy('cli/main.ts')].filter((name) => !name.startsWith('node:'));
+    expect(packages.filter((name) => !small.includes(name))).toEqual([]);
+    expect(packages).toContain('commander');
+  });
+
+  it('of lib, functions, bin and local is not in cli', () => {
+    expect(offences(within('bin/', 'lib/', 'functions/', 'local/'), (to) => !within('cli/')(to))).toEqual([]);
+  });
+
+  it('of bin, cli, lib and functions is not in local, test, labs, bench or examples', () => {
     const forbidden = within('local/', 'test/', 'labs/', 'bench/', 'examples/');
-    expect(offences(within('bin/', 'lib/', 'functions/'), (to) => !forbidden(to))).toEqual([]);
+    expect(offences(within('bin/', 'cli/', 'lib/', 'functions/'), (to) => !forbidden(to))).toEqual([]);
   });
 
   it('of lib, functions, local, labs and bench is not in bin', () => {
@@ -209,18 +280,40 @@ const inBackticks = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)]
 
 /** The part of the CDK that a module loads at run time, including through its imports. */
 function cdkOf(module: string): string {
-  const reached = new Set(files.filter((file) => file.startsWith('lib/') && moduleOf(file) === module));
+  return cdkLoadedBy(files.filter((file) => file.startsWith('lib/') && moduleOf(file) === module));
+}
+
+/** Whether a file loads more of the CDK than its facts about regions. */
+function loadsCdk(file: string): boolean {
+  return cdkLoadedBy([file]) === 'yes';
+}
+
+function cdkLoadedBy(entries: readonly string[]): string {
+  const reached = new Set(entries);
   const packages = new Set<string>();
   for (const file of reached) {
     for (const { to, typeOnly } of importsOf(file)) {
       if (typeOnly) continue;
-      if (/^(?:lib|functions)\//.test(to)) reached.add(to);
+      if (/^(?:cli|lib|functions)\//.test(to)) reached.add(to);
       else packages.add(to);
     }
   }
   const cdk = [...packages].filter((name) => /^(?:aws-cdk-lib|constructs)(?:\/|$)/.test(name));
   if (cdk.length === 0) return 'no';
   return cdk.every((name) => name === 'aws-cdk-lib/region-info') ? 'regions' : 'yes';
+}
+
+/** The packages that a file loads at once, including through its imports. Dynamic imports don't count. */
+function packagesLoadedBy(entry: string): Set<string> {
+  const reached = new Set([entry]);
+  const packages = new Set<string>();
+  for (const file of reached) {
+    const text = readFileSync(file, 'utf8').replaceAll(/\bimport\(/g, 'later(');
+    for (const { to, typeOnly } of importsIn(file, text)) {
+      if (!typeOnly) (isInRepository(to) ? reached : packages).add(to);
+    }
+  }
+  return packages;
 }
 
 describe('the modules of lib', () => {
@@ -281,15 +374,24 @@ describe('the other files at the root of functions/launcher', () => {
     const actual = imports.filter(({ from }) => from === `${root}${file}`).map(({ to }) => to);
     const own = actual.filter((to) => to.startsWith(root)).map((to) => to.slice(root.length).replace(/\/.*/, ''));
     expect([...new Set(own)].sort()).toEqual([...inFunction].sort());
-    expect(actual.filter((to) => !to.startsWith(root)).sort()).toEqual([...packages].sort());
+    const others = new Set(actual.filter((to) => !to.startsWith(root)));
+    expect([...others].sort()).toEqual([...packages].sort());
   });
 });
 
 const below = files.filter((file) => file.startsWith('functions/') && basename(file) !== 'handler.ts');
 
+it('only four files write to the terminal, because they remove escape sequences of others', () => {
+  const writing = files
+    .filter(within('cli/'))
+    .filter((file) => /std(?:out|err)\.write\(/.test(readFileSync(file, 'utf8')));
+  expect(writing.sort()).toEqual(['cli/commands/cost.ts', 'cli/context.ts', 'cli/program.ts', 'cli/terminal/watch.ts']);
+});
+
 it.each([
   ['the environment', /process\.env/],
   ['the clock', /\bDate\.now\(|new Date\(\)/],
+  ['the timer', /AbortSignal\.timeout\(|\bsetTimeout\(/],
   ['random values', /Math\.random|randomUUID/],
 ])('no file below a handler reads %s', (_, pattern) => {
   expect(below.filter((file) => pattern.test(readFileSync(file, 'utf8')))).toEqual([]);

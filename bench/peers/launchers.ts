@@ -1,7 +1,7 @@
 /** The launchers of the comparison, with their prices. All prices come from `lib/aws/prices.ts`. */
 import { HOURS, jobCost, total } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
-import { activePoolHourCost, idleLauncherCost } from '../../test/lib/launcher-costs.ts';
+import { activePoolHourCost, idleLauncherLines } from '../../test/lib/launcher-costs.ts';
 import { alwaysOn, assareh, OPERATOR_COOLDOWN, operator, oulman } from './models.ts';
 import type { Workload } from './workloads.ts';
 import { type Day, playLauncher, playPeer } from './world.ts';
@@ -34,7 +34,7 @@ export function agentsUsd({ billedMs }: Pick<Day, 'billedMs'>): number {
   return billedMs.reduce((sum, ms) => sum + jobCost({ ...AGENT, seconds: ms / 1000 }), 0);
 }
 
-const idleLines = idleLauncherCost({ secrets: 2, alarms: 7 });
+const idleLines = idleLauncherLines();
 /** Everything that a month of the launcher costs except the function's own time, which the world measures. */
 const fixedMonthUsd = total(idleLines.filter(({ item }) => item !== 'launcher'));
 

@@ -6,7 +6,7 @@
  */
 
 import type { ECSClient } from '@aws-sdk/client-ecs';
-import { ApiError } from '../../local/ecs/core/api-error.ts';
+import { ApiError } from '../../local/aws/core/api-error.ts';
 import { createRateLimiter, VENDOR_RATE_LIMITS } from '../../local/hcp-terraform/rate-limits.ts';
 import { Containers } from '../../test/simulation/containers.ts';
 import { EcsWorld, type SimulatedTask } from '../../test/simulation/ecs-world.ts';

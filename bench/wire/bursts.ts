@@ -1,5 +1,6 @@
 /** Launch rate, and the function's processor time and memory: a number of jobs is queued at once in an active pool. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_ACTIVE_POLL_SECONDS } from '../../lib/defaults.ts';
 import type { Deployment } from '../../test/journey/deployment.ts';
 import { idealLaunchSeconds } from '../statistics.ts';
 import { System } from './system.ts';
@@ -9,7 +10,7 @@ import { waited } from './wait.ts';
 export const MAX_AGENTS = 1000;
 
 /** The jobs are queued in the middle between two polls, so that the first launch has the mean wait. */
-const HALF_A_POLL_MS = 5_000;
+const HALF_A_POLL_MS = (DEFAULT_ACTIVE_POLL_SECONDS * 1000) / 2;
 
 export interface Burst {
   readonly jobs: number;

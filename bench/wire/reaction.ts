@@ -1,6 +1,7 @@
 /** How long the function takes from a queued job to its RunTask, by mode. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ENV } from '../../functions/launcher/contract.ts';
+import { DEFAULT_ACTIVE_POLL_SECONDS } from '../../lib/defaults.ts';
 import type { Deployment } from '../../test/journey/deployment.ts';
 import { textAt } from '../../test/local/hcp-terraform/client.ts';
 import { startNudge } from './nudge.ts';
@@ -55,7 +56,7 @@ export async function measureReactions(deployment: Deployment): Promise<Reaction
     { mode: 'idle pool, nudge', seconds: warm.fromQueued },
     { mode: 'idle pool, nudge, from the creation of the run', seconds: warm.fromCreated },
     { mode: 'idle pool, nudge with a cold function, from the creation of the run', seconds: cold.fromCreated },
-    { mode: 'active pool, poll every 5 s', seconds: activeSeconds },
+    { mode: `active pool, poll every ${DEFAULT_ACTIVE_POLL_SECONDS} s`, seconds: activeSeconds },
     { mode: 'active pool, from the end of a plan to the RunTask of its automatic apply', seconds: applySeconds },
   ];
 }

@@ -16,8 +16,8 @@ import type { ContainerEvents, ContainerLaunch, RunningContainer } from '../../l
 import type { MachineRunner } from '../../local/ecs/machine-runner.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
 import type { Platform } from '../../local/hcp-terraform/platform.ts';
-import { createRun, runMoved } from '../../local/hcp-terraform/queue.ts';
-import { cancel, queuePlan, runRequest } from '../../local/hcp-terraform/runs.ts';
+import { createRun } from '../../local/hcp-terraform/queue.ts';
+import { queuePlan, runRequest } from '../../local/hcp-terraform/runs.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
 import { type EventSourceMapping, mapQueue } from '../../local/lambda/event-source-mapping.ts';
 import { type Invocation, type LocalFunction, startEnvironment, startFunction } from '../../local/lambda/function.ts';
@@ -45,7 +45,7 @@ const MESSAGES_CONCURRENCY = 2;
 /** The queue of wake-ups, in seconds, as deployed. */
 const WAKE_UPS = { visibilityTimeout: 60, messageRetentionPeriod: 120 };
 
-/** The heap that Node uses with the function's 256 MiB of memory, as in `labs/soak`. With this machine's memory, it would be larger. */
+/** The heap that Node uses with the function's 256 MiB of memory, as in `labs/soak`. Without these flags, Node would choose a heap for this machine's memory. */
 const HEAP = '--max-old-space-size=96 --max-semi-space-size=4';
 
 /** Synthesizes the stack once, with placeholders for the addresses of the emulators. */
@@ -222,15 +222,6 @@ export class System {
 
   putSecret(name: string, value: string): void {
     this.#aws.putSecret(name, value);
-  }
-
-  /** Cancels the run, so that its job is no longer queued. */
-  cancel(id: string): void {
-    const platform = this.#rules();
-    const run = platform.world.runs.get(id);
-    if (run === undefined) throw new Error(`There is no run ${id}`);
-    cancel(run, '', platform.now(), 0);
-    runMoved(platform, run);
   }
 
   #rules(): Platform {

@@ -85,7 +85,7 @@ async function credentialsIn(
     return registryCredentials.parse(JSON.parse(SecretString));
   } catch {
     throw new ImageCopyError(
-      `The secret ${secretId} does not contain a registry login. Its string must be {"username": "…", "accessToken": "…"}.`,
+      `The secret ${secretId} does not contain a registry login. Its string must be {"username": "…", "password": "…"}.`,
     );
   }
 }

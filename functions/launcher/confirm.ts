@@ -13,7 +13,7 @@ interface SecondLook {
 /**
  * Checks each stop again right before the launcher carries it out, and returns the stops that are still correct.
  *
- * A stop must never end a job, but the decision may rest on an old or incomplete list of agents. So the launcher lists the agents again
+ * A stop must never end a job that may continue, but the decision may rest on an old or incomplete list of agents. So the launcher lists the agents again
  * for every stop that depends on that list:
  *
  * - The agent never registered: the agent must still be missing from a list that goes back to before its task.
@@ -21,7 +21,10 @@ interface SecondLook {
  * - The agent is errored: every agent with its name must be errored or exited. HCP Terraform rejects an errored agent that comes back
  *   (https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses). Whether the agent tries again isn't documented.
  *
- * In the last two cases, the second list goes back only as far as the first list. The agents of a whole day can be too many to list, and an
+ * - The job has run for too long: an agent with its name must still be busy, and none idle. A busy agent pings all the time, so the agents of the last
+ *   minutes are enough. The agent runs a single job, so a busy agent still runs the same one.
+ *
+ * For an agent that left or is errored, the second list goes back only as far as the first list. The agents of a whole day can be too many to list, and an
  * agent that registered again has pinged recently. An exit code from ECS needs no second list, because a container never restarts.
  */
 export async function confirmedStops(
@@ -35,10 +38,10 @@ export async function confirmedStops(
     cause !== 'agent-left' || tasks.get(taskId)?.exitCode === undefined;
   const doubtful = stops.filter(isDoubtful);
   if (doubtful.length === 0) return { stops };
-  const needsSinceMs = ({ taskId, cause }: Stop): number =>
-    cause === 'agent-never-registered'
-      ? (tasks.get(taskId)?.createdAtMs ?? CLOCK_SKEW_MS) - CLOCK_SKEW_MS
-      : (agentsSinceMs ?? 0);
+  const needsSinceMs = ({ taskId, cause }: Stop): number => {
+    if (cause === 'agent-never-registered') return (tasks.get(taskId)?.createdAtMs ?? CLOCK_SKEW_MS) - CLOCK_SKEW_MS;
+    return cause === 'job-too-long' ? recentAgentsMs(eyes.nowMs) : (agentsSinceMs ?? 0);
+  };
   const oldestMs = doubtful.map(needsSinceMs).reduce((a, b) => Math.min(a, b));
   const { sinceMs, agents } = await secondLook(pool, oldestMs, eyes);
   // If the second list fails, keep only the stops that don't depend on a list.
@@ -70,6 +73,8 @@ function isBorneOut({ taskId, cause }: Stop, agents: readonly Agent[] | undefine
   const its = agents.filter(({ name }) => name === taskId);
   if (cause === 'agent-never-registered') return its.length === 0;
   if (its.length === 0) return false;
+  const statuses = new Set(its.map(({ status }) => status));
+  if (cause === 'job-too-long') return statuses.has('busy') && !statuses.has('idle');
   if (cause === 'agent-errored') return its.every(({ status }) => status === 'errored' || status === 'exited');
   return its.every(({ status }) => status === 'exited');
 }

@@ -1,10 +1,11 @@
 /**
- * Observes one pool, in the order that wastes no task: first its tasks and agents, then its runs.
+ * Observes one pool, in the order that avoids tasks without a job: first its tasks and agents, then its runs.
  *
  * A job can be taken between two requests. If the runs were read first, the job would count as queued and its agent as busy, so the launcher would
  * start a task that gets no job. In this order, the agent counts as idle at most until the next poll, and the running job usually shows its name.
  *
- * - An idle pool costs no request for its stopped tasks and agents. A pool is idle if it has no jobs, live tasks, warm agents or sweeps.
+ * - An idle pool costs no request for its agents. A pool is idle if it has no jobs, live tasks, warm agents or sweeps.
+ * - An idle pool costs a call for its stopped tasks only until ECS has shown the end of each task that this function knew.
  * - If no task is live, the runs are read first, because they show whether the pool is idle. If an agent of another launcher may have taken a job since
  *   then, the runs are read again.
  * - The list of agents first covers only the last minutes, because a working agent pings all the time. So a job that runs for a day doesn't
@@ -14,6 +15,7 @@
  * - If the longer list is too long to read, the launcher uses the short one. The agents of older tasks are then unknown.
  * - If any part can't be read, the tick reports an error and decides nothing for the pool.
  */
+import { type ForeignAgents, foreignAgents } from './core/foreign-agents.ts';
 import { agentsOfOtherTasks } from './core/other-launchers.ts';
 import { standingJobs, sweepMayFail } from './core/standing.ts';
 import { isLive, supplyOf } from './core/supply.ts';
@@ -28,12 +30,16 @@ export interface PoolObservation {
   readonly supply: Supply;
   /** Whether HCP Terraform let us list the pool's agents. */
   readonly agentsVisible: boolean;
-  /** The pool is idle, so its stopped tasks weren't read, and {@link supply} contains no start failures. */
+  /** The pool is idle, so {@link supply} contains no start failures. */
   readonly startsUnread?: true;
+  /** Tasks that have stopped, whether they are news or not; absent if there are none. */
+  readonly ended?: readonly Task[];
   /** {@link supply} takes into account the agents that pinged since this time; absent: no agents were listed. */
   readonly agentsSinceMs?: number;
   /** Tasks whose agents are unknown, because the list of agents since those tasks started is too long to read. */
   readonly agentsUnknownFor?: readonly string[];
+  /** Agents of the pool that belong to no task of this cluster; absent if there are none. */
+  readonly foreignAgents?: ForeignAgents;
   /** Names of idle or busy agents that seem to belong to another launcher. */
   readonly agentsOfOtherTasks?: readonly string[];
 }
@@ -58,6 +64,8 @@ export interface ObserveDeps {
   readonly nowMs: number;
   readonly startDeadlineMs: number;
   readonly signal: AbortSignal;
+  /** The tick doesn't report ended tasks. */
+  readonly isExtra: boolean;
 }
 
 /** A pool's stopped tasks, and the agents that pinged in the last minutes. */
@@ -121,9 +129,16 @@ export async function observePool(input: ObserveInput, deps: ObserveDeps): Promi
   const { queued, running } = input.demand;
   // If a job runs but no task is live, either an agent of another launcher has the job, or its task ended. The stopped tasks show which.
   const active = queued.length > 0 || early.live.length > 0 || standing || running.length > 0;
-  const late = async (): Promise<PoolReading> =>
-    active ? readRest(pool, deps) : { stopped: [], recentAgents: agentsMatter ? await recentAgentsOf(pool, deps) : [] };
-  const { stopped, recentAgents } = early.rest ?? (await late());
+  const idleReading = async (): Promise<PoolReading> => ({
+    stopped: [],
+    recentAgents: agentsMatter ? await recentAgentsOf(pool, deps) : [],
+  });
+  const late = active ? readRest : idleReading;
+  const [{ stopped, recentAgents }, idleEnded] = await Promise.all([
+    early.rest ?? late(pool, deps),
+    active || deps.isExtra ? [] : deps.tasks.endedTasks(familiesOf(pool), deps.signal),
+  ]);
+  const ended = [...stopped, ...idleEnded].filter(({ lastStatus }) => lastStatus === 'STOPPED');
   // A task that stopped between the two requests is in both lists. Use its stopped state.
   const tasks = [...new Map([...early.live, ...stopped].map((task) => [task.id, task])).values()];
   const isOutdated = early.rest === undefined && mayHaveTaken(recentAgents ?? [], input.demand);
@@ -134,6 +149,7 @@ export async function observePool(input: ObserveInput, deps: ObserveDeps): Promi
       : { agents: [], agentsUnknownFor: [] };
   const taskIds = new Set([...liveTasks, ...tasks].map(({ id }) => id));
   const others = agentsOfOtherTasks(agents ?? [], demand.running, taskIds);
+  const foreign = foreignAgents(agents, demand.running, taskIds);
   return {
     demand,
     supply: supplyOf(
@@ -143,8 +159,10 @@ export async function observePool(input: ObserveInput, deps: ObserveDeps): Promi
     ),
     agentsVisible: agents !== undefined && hcpTerraform.visibilityOf(pool).agentsVisible,
     ...(!active && { startsUnread: true }),
+    ...(ended.length > 0 && { ended }),
     ...(agentsSinceMs !== undefined && { agentsSinceMs }),
     ...(agentsUnknownFor.length > 0 && { agentsUnknownFor }),
+    ...(foreign.idle.length + foreign.busy.length > 0 && { foreignAgents: foreign }),
     ...(others.length > 0 && { agentsOfOtherTasks: others }),
   };
 }

@@ -32,6 +32,8 @@ const warmEnvironment = z.strictObject({
     .exactOptional(),
 });
 
+const maxJobHours = z.int().min(1).max(168);
+
 const laneEnvironment = z.strictObject({
   /** Family of the lane's task definition, without a revision (docs/decisions says why). */
   taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
@@ -41,6 +43,10 @@ const laneEnvironment = z.strictObject({
   capacity: z.literal('spot').exactOptional(),
   /** Absent: no warm agents. */
   warm: warmEnvironment.exactOptional(),
+  /** Hours that a plan may run before its task is stopped, and an unlisted job if the lane accepts no applies; absent: no limit. */
+  maxPlanHours: maxJobHours.exactOptional(),
+  /** Hours that an apply may run before its task is stopped; absent: no limit. */
+  maxApplyHours: maxJobHours.exactOptional(),
   /** Absent: the lane's agents evaluate policy sets, so the launcher starts an agent for a run in a post-plan status. */
   policies: z.literal(false).exactOptional(),
   /** Minutes between two sweeps; absent: no sweeps. */
@@ -58,10 +64,12 @@ const poolEnvironment = z
       .exactOptional(),
     /** Organization of the pool, if it isn't `ENV.organization`. */
     organization: nonEmpty.exactOptional(),
-    /** Secret of the API token for this pool, if it isn't `ENV.apiTokenSecret`. */
+    /** Secret of the API token for this pool, with its key, if it isn't `ENV.apiTokenSecret`. */
     apiTokenSecret: nonEmpty.exactOptional(),
     /** Maximum number of live tasks of this pool at the same time. */
     maxAgents: z.int().positive(),
+    /** How long a job must have waited before this launcher starts an agent for it; absent: no wait. */
+    standbySeconds: z.int().min(30).max(900).exactOptional(),
     /** One lane for both phases, or one lane for each phase. */
     lanes: z
       .array(laneEnvironment)

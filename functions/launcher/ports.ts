@@ -1,6 +1,8 @@
 import type { WakeUp } from './contract.ts';
 import type { LaunchedTask } from './core/client-token.ts';
+import type { Gateway, GatewayInstance, GatewayRefusal } from './core/gateway-types.ts';
 import type { RunsNeed } from './core/runs-need.ts';
+import type { TokenExpiry } from './core/token-expiry.ts';
 import type { Agent, Lane, QueuedJob, Run, StandingJob, Task, UnlistedJobs } from './core/types.ts';
 import type { Result, UpstreamError } from './errors.ts';
 
@@ -16,6 +18,8 @@ export interface Pool {
   /** One lane for all jobs, or one lane per phase. */
   readonly lanes: readonly [Lane, ...Lane[]];
   readonly maxAgents: number;
+  /** How long a job must have waited before this launcher starts an agent for it, because another launcher serves the pool first; absent: no wait. */
+  readonly standbyMs?: number;
 }
 
 /** How to poll runs. */
@@ -63,11 +67,11 @@ export interface PoolVisibility {
   /** HCP Terraform answered that the pool doesn't exist or that the API token can't see it. It has no agents to count. */
   readonly notFound?: true;
   /**
-   * Present if the last poll didn't read all of the pool's runs. `post-plan-runs`: all jobs were read, but not all runs in a post-plan status.
+   * Present if the last complete poll couldn't read all of the pool's runs. Polls in between don't change it. `post-plan-runs`: all jobs were read, but not all runs in a post-plan status.
    * `queued-jobs`: older jobs may be missing as well. Later polls read them, once the newer jobs have left the list.
    */
   readonly unread?: 'post-plan-runs' | 'queued-jobs';
-  /** Queued jobs that the last poll didn't read because the tick didn't need them; absent: it read everything. */
+  /** Queued jobs that the last poll didn't read because the tick didn't need them; absent: it skipped none. */
   readonly unlisted?: readonly UnlistedJobs[];
 }
 
@@ -147,6 +151,13 @@ export interface Tasks {
   recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]>;
 
   /**
+   * Lists the tasks of idle families that have ended, as far as this function doesn't need a call for that: the known stopped tasks. Describes only
+   * known tasks that the last list of live tasks lacks. Lists the stopped tasks only in the first tick and after a pause of two minutes.
+   * Call {@link liveTasks} first. Rejects with `UpstreamError`.
+   */
+  endedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]>;
+
+  /**
    * Starts one task with its lane's capacity, or on demand if Spot has no capacity. Repeating a request never starts a second task.
    * Waits until ECS's launch rate allows the call, and repeats a throttled call, but sends no call after `untilMs` (epoch milliseconds).
    * Resolves with a refusal if ECS refuses. Rejects with `UpstreamError` only if a task may have started.
@@ -177,8 +188,55 @@ export interface RunStatuses {
   statusOf(runId: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
+/** When API tokens expire. */
+export interface TokenExpiries {
+  /**
+   * Reads when the API token in the secret expires. Uses no request of the {@link PollBudget}. Rejects with `UpstreamError`.
+   */
+  expiryOf(tokenSecret: string, signal: AbortSignal): Promise<TokenExpiry>;
+}
+
 /** The queue of wake-ups. */
 export interface WakeUps {
   /** Sends a message that invokes the launcher after the delay. Rejects with `UpstreamError`. */
   send(wakeUp: WakeUp, delaySeconds: number, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * EC2's answer to a change of an instance. `done`: EC2 accepted it. `overtaken`: the instance or its network interface is no longer in the state that
+ * the change needs, because another tick was faster. The next tick sees the new state.
+ */
+export type GatewayAnswer =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'overtaken'; readonly detail: string }
+  | { readonly kind: 'refused'; readonly refusal: GatewayRefusal };
+
+/** Like {@link GatewayAnswer}. `late`: the time was over, so nothing was sent. */
+export type GatewayEndAnswer = GatewayAnswer | { readonly kind: 'late' };
+
+/** What the launcher needs from EC2. Every method rejects with `UpstreamError` if EC2 gave no usable answer. */
+export interface Gateways {
+  /** Lists the instances of the gateways in any state. Instances that ended a while ago may be missing. The list may be some seconds old. */
+  instances(signal: AbortSignal): Promise<readonly GatewayInstance[]>;
+
+  /** For each of these running instances whose status checks fail: since when. */
+  impairedSinceMs(instanceIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+
+  /** Creates an instance of the gateway with its network interface, so that EC2 allows only one. @param nowMs - value of the tags with times */
+  create(gateway: Gateway, failures: number, nowMs: number, signal: AbortSignal): Promise<GatewayAnswer>;
+
+  /** Starts a stopped instance. Does nothing if it is starting or running. */
+  start(instanceId: string, signal: AbortSignal): Promise<GatewayAnswer>;
+
+  /** Notes on the instance that it is used. */
+  mark(instanceId: string, usedSinceMs: number, nowMs: number, signal: AbortSignal): Promise<void>;
+
+  /** Asks EC2 for a public address of the running instance that has this network interface. */
+  requestAddress(networkInterfaceId: string, signal: AbortSignal): Promise<void>;
+
+  /** Stops an instance. Sends one request, not after `untilMs` (epoch milliseconds), and never repeats it. */
+  stop(instanceId: string, untilMs: number, signal: AbortSignal): Promise<GatewayEndAnswer>;
+
+  /** Ends an instance forever, although it is protected against that. Sends the request once, and not after `untilMs` (epoch milliseconds). */
+  terminate(instanceId: string, untilMs: number, signal: AbortSignal): Promise<GatewayEndAnswer>;
 }

@@ -6,14 +6,19 @@
  * - An idle launcher writes only the heartbeat, `RunListRequests`.
  * - A pool's gauges are written while the pool is active, and once more when it becomes idle, so that graphs end at zero.
  * - Counts are written only if they aren't zero. Alarms treat missing data as good.
+ * - The age of gateways is written only while one is running.
+ * - The metrics of an ended task are written when the task ended, and at no other time.
  * - Start failures are an exception: they are repeated after the pool became idle. Otherwise a failing sweep would write only two
  *   datapoints, and the alarm would not notice it.
  */
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import { METRICS, POOL_DIMENSION } from './contract.ts';
+import { GATEWAY_METRICS, METRICS, POOL_DIMENSION } from './contract.ts';
 import { queuedCount } from './core/demand.ts';
+import { ageMsOf } from './core/gateway-health.ts';
 import { isForRun, isStandingKey } from './core/standing.ts';
 import { failingStarts, type HeldStarts } from './core/start-alarm.ts';
+import { oldestTask } from './core/task-age.ts';
+import type { TaskEnd } from './core/task-end.ts';
 import type { Demand, RunningJob } from './core/types.ts';
 import type { PoolObservation } from './observe.ts';
 import type { PollBudget, Pool } from './ports.ts';
@@ -21,16 +26,15 @@ import type { PoolTick, Tick } from './tick.ts';
 
 /** The part of Powertools' metrics that the report uses. */
 export interface MetricsSink {
-  addMetric(name: string, unit: (typeof MetricUnit)['Count' | 'Seconds'], value: number): unknown;
+  addMetric(name: string, unit: (typeof MetricUnit)['Count' | 'Seconds' | 'NoUnit'], value: number): unknown;
   addDimension(name: string, value: string): unknown;
   publishStoredMetrics(): unknown;
 }
 
+const DAY_MS = 24 * 60 * 60_000;
+
 /** Maximum age of a job's start to be reported. Otherwise a cold start would report old starts again. */
 const FRESH_START_MS = 2 * 60_000;
-
-/** Metrics that are durations; the others are counts. */
-const SECONDS: ReadonlySet<string> = new Set([METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds]);
 
 /** Maximum number of values per blob. Powertools sends a blob on its own at 100 values of one metric. */
 const VALUES_PER_BLOB = 90;
@@ -41,6 +45,8 @@ const REPORTED_MAX = 10_000;
 /** Counts that come from the report's warnings. */
 export interface WarningCounts {
   readonly otherLaunchersAgents: number;
+  /** Idle and busy agents that certainly aren't this launcher's. */
+  readonly foreignAgents: number;
   /** Tasks that ran out of memory and haven't been reported yet. */
   readonly outOfMemory: number;
 }
@@ -90,12 +96,21 @@ export class TickMetrics {
     }
   }
 
-  tick({ pools }: Tick): void {
+  /** Writes the metrics of tasks that ended: their time and cost, and how long each part of their start took. */
+  ends(pool: Pool, ends: readonly TaskEnd[]): void {
+    for (let from = 0; from < ends.length; from += VALUES_PER_BLOB)
+      this.#write(pool, ends.slice(from, from + VALUES_PER_BLOB).flatMap(endValues));
+  }
+
+  tick({ pools, gateways, startedAtMs }: Tick): void {
     const errors = pools.flatMap((pool) => pool.errors);
+    const failed = errors.length + (gateways?.errors.length ?? 0) > 0;
     const rejected = errors.filter((error) => error.fault === 'rejected' && error.status === 401);
     const unknown = new Set(pools.flatMap(({ demand }) => demand?.unknownStatuses ?? []));
     const values: Value[] = [
-      [METRICS.failedTicks, errors.length > 0 ? 1 : 0],
+      [METRICS.failedTicks, failed ? 1 : 0],
+      [GATEWAY_METRICS.problems, gateways?.problems.length ?? 0],
+      [GATEWAY_METRICS.ageDays, oldestAwakeDays(gateways, startedAtMs)],
       [METRICS.apiTokenRejected, rejected.length],
       [METRICS.unknownRunStatuses, unknown.size],
     ];
@@ -113,8 +128,7 @@ export class TickMetrics {
     if (values.length === 0) return;
     if (pool !== undefined) this.#sink.addDimension(POOL_DIMENSION, pool.name);
     for (const [name, value] of values) {
-      const isSeconds = SECONDS.has(name) || name === METRICS.startLatencySeconds;
-      this.#sink.addMetric(name, isSeconds ? MetricUnit.Seconds : MetricUnit.Count, value);
+      this.#sink.addMetric(name, unitOf(name), value);
     }
     this.#sink.publishStoredMetrics();
   }
@@ -158,7 +172,26 @@ export class TickMetrics {
 
 type Value = readonly [name: string, value: number];
 
-function gauges({ demand, observation }: PoolTick, nowMs: number): Value[] {
+/** The unit of a metric. CloudWatch has no unit for money. */
+function unitOf(name: string): Parameters<MetricsSink['addMetric']>[1] {
+  if (name === METRICS.taskCost) return MetricUnit.NoUnit;
+  return name.endsWith('Seconds') ? MetricUnit.Seconds : MetricUnit.Count;
+}
+
+function endValues({ seconds, dollars }: TaskEnd): Value[] {
+  const parts: [name: string, value: number | undefined][] = [
+    [METRICS.taskSeconds, seconds.billed],
+    [METRICS.taskCost, dollars],
+    [METRICS.launchSeconds, seconds.launching],
+    [METRICS.provisionSeconds, seconds.provisioning],
+    [METRICS.pullSeconds, seconds.pulling],
+    [METRICS.bootSeconds, seconds.booting],
+    [METRICS.jobWaitSeconds, seconds.waiting],
+  ];
+  return parts.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+function gauges({ pool, demand, observation }: PoolTick, nowMs: number): Value[] {
   const values: Value[] = [];
   if (demand !== undefined) {
     const [oldest] = demand.queued;
@@ -168,9 +201,20 @@ function gauges({ demand, observation }: PoolTick, nowMs: number): Value[] {
   if (observation !== undefined) {
     const { live } = observation.supply;
     const busy = live.filter(({ state }) => state === 'busy');
-    values.push([METRICS.liveTasks, live.length], [METRICS.busyAgents, busy.length]);
+    const oldest = oldestTask(live, observation.demand.running, pool.lanes, nowMs);
+    values.push(
+      [METRICS.liveTasks, live.length],
+      [METRICS.busyAgents, busy.length],
+      [METRICS.oldestTaskSeconds, (oldest?.ageMs ?? 0) / 1000],
+    );
   }
   return values;
+}
+
+/** The age of the oldest gateway that is running; 0 if none is. */
+function oldestAwakeDays(gateways: Tick['gateways'], nowMs: number): number {
+  const running = (gateways?.views ?? []).flatMap(({ instance }) => (instance?.state === 'running' ? instance : []));
+  return running.reduce((oldest, instance) => Math.max(oldest, ageMsOf(instance, nowMs)), 0) / DAY_MS;
 }
 
 /** The longest time that a run has been in a post-plan status. */
@@ -183,19 +227,22 @@ function counts({ unread, observation, decision, launches }: PoolTick, warnings:
   const values: Value[] = [[METRICS.runListsTruncated, unread === undefined ? 0 : 1]];
   if (observation !== undefined) {
     values.push(
+      [METRICS.foreignAgents, warnings.foreignAgents],
       [METRICS.otherLaunchersAgents, warnings.otherLaunchersAgents],
       [METRICS.outOfMemory, warnings.outOfMemory],
     );
   }
   if (decision !== undefined) {
-    const standing = decision.deferrals.filter(({ jobKey }) => isStandingKey(jobKey)).length;
+    // No limit prevents these launches: another launcher has the first chance to serve the jobs, or a gateway is starting.
+    const limited = decision.deferrals.filter(({ cause }) => cause !== 'standby' && cause !== 'gateway');
+    const standing = limited.filter(({ jobKey }) => isStandingKey(jobKey)).length;
     const launched = launches.filter(({ kind }) => kind === 'launched');
     const insteadOfSpot = launches.filter((outcome) => outcome.kind === 'launched' && outcome.insteadOfSpot);
     values.push(
       [METRICS.launches, launched.length],
       [METRICS.launchesInsteadOfSpot, insteadOfSpot.length],
       [METRICS.launchesRefused, refusedOf(launches).length],
-      [METRICS.launchesDeferred, decision.deferrals.length - standing],
+      [METRICS.launchesDeferred, limited.length - standing],
       [METRICS.standingDeferred, standing],
     );
   }

@@ -4,11 +4,15 @@
  * Every tick writes a log line. A warning appears when its cause is new, and is not repeated in every tick. The function remembers the
  * reported warnings only while it is warm, so a cold start can repeat them.
  */
+import { isStanding } from './core/standing.ts';
+import { type EndNews, TaskEnds } from './core/task-ends.ts';
 import type { OutOfMemory, Task } from './core/types.ts';
 import { DEAD_AGENT_SHOWN_MS, READ_LAG_MS } from './core/vendor-timing.ts';
-import { OtherLaunchers } from './other-launchers.ts';
+import { FirstSeen } from './first-seen.ts';
+import { OtherLaunchers, type Sighting } from './other-launchers.ts';
 import type { PollBudget, Pool } from './ports.ts';
 import { boundedWith, type MetricsSink, TickMetrics } from './report-metrics.ts';
+import { describeTaskEnd } from './task-ended-line.ts';
 import type { PoolTick, Tick } from './tick.ts';
 import { describeTick } from './tick-line.ts';
 
@@ -19,6 +23,8 @@ export interface ReportParts {
   readonly logger: { readonly info: Log; readonly warn: Log; readonly error: Log };
   readonly metrics: MetricsSink;
   readonly pollBudget: () => PollBudget;
+  /** Interval between scheduled invocations. */
+  readonly scheduleMs: number;
 }
 
 /**
@@ -36,23 +42,37 @@ export class TickReport {
   readonly #otherLaunchers = new OtherLaunchers();
   /** Names of pools whose runs the last poll didn't read completely. */
   readonly #truncated = new Set<string>();
+  /** The problems of gateways in the last tick that could read them. */
+  #gatewayProblems: ReadonlySet<string> = new Set();
+  readonly #firstSeen = new FirstSeen();
+  readonly #ends: TaskEnds;
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
     this.#metrics = new TickMetrics(parts.metrics, parts.pollBudget);
+    this.#ends = new TaskEnds(parts.scheduleMs);
   }
 
   report(tick: Tick): void {
     const { logger, pollBudget } = this.#parts;
-    const line = describeTick(tick, pollBudget().usedInLastMinute);
-    if (tick.pools.every(({ errors }) => errors.length === 0)) logger.info('tick', line);
-    else logger.error('tick with errors', line);
+    const firstSeen = this.#firstSeen.inTick(tick);
+    const sightings = new Map(tick.pools.map((part) => [part, this.#otherLaunchers.look(part, tick.startedAtMs)]));
+    const foreign = new Map([...sightings].map(([part, sighting]) => [part.pool.name, sighting.foreign]));
+    const line = describeTick(tick, { runListRequests: pollBudget().usedInLastMinute, firstSeen, foreign });
+    const hasErrors = [...tick.pools, tick.gateways].some((part) => (part?.errors.length ?? 0) > 0);
+    if (hasErrors) logger.error('tick with errors', line);
+    else logger.info('tick', line);
+    this.#warnOfGateways(tick);
     this.#warnOfUnknownStatuses(tick);
-    for (const part of tick.pools) {
+    if (tick.isExtra !== true) this.#ends.tickStarted(tick.startedAtMs);
+    for (const [part, sighting] of sightings) {
       this.#warnOfUnreadRuns(part);
-      const otherLaunchersAgents = this.#warnOfOtherLaunchers(part, tick.startedAtMs);
+      this.#warnOfOtherLaunchers(part, sighting);
       const outOfMemory = this.#warnOfOutOfMemory(part, tick.startedAtMs);
-      this.#metrics.pool(part, { otherLaunchersAgents, outOfMemory }, tick.startedAtMs);
+      const { agents, foreign } = sighting;
+      const counts = { otherLaunchersAgents: agents.length, foreignAgents: foreign.idle.length + foreign.busy.length };
+      this.#metrics.pool(part, { ...counts, outOfMemory }, tick.startedAtMs);
+      this.#metrics.ends(part.pool, this.#reportEnds(part, tick).counted);
     }
     this.#metrics.tick(tick);
   }
@@ -61,6 +81,31 @@ export class TickReport {
   wakeUpNotSent({ system, fault, message }: PoolTick['errors'][number]): void {
     this.#parts.logger.error('wake-up not sent', { system, fault, message });
     this.#metrics.failure();
+  }
+
+  /** Logs each task that has ended, once. @returns the newly logged tasks, and those to count. */
+  #reportEnds({ pool, demand, observation, launches }: PoolTick, { isExtra, startedAtMs }: Tick): EndNews {
+    const launched = launches.flatMap((outcome) => {
+      if (outcome.kind !== 'launched' || isStanding(outcome.launch.job)) return [];
+      const { queuedAtMs, workspaceId } = outcome.launch.job;
+      return [{ taskId: outcome.taskId, queuedAtMs, workspaceId }];
+    });
+    this.#ends.saw({ running: demand?.running ?? [], launched });
+    if (isExtra === true || observation === undefined) return { logged: [], counted: [] };
+    const failed = new Set(observation.supply.startFailures.map(({ task }) => task.id));
+    const news = this.#ends.news(observation.ended ?? [], failed, startedAtMs);
+    for (const end of news.logged) this.#parts.logger.info('task ended', describeTaskEnd(pool, end));
+    return news;
+  }
+
+  /** Warns of each problem of a gateway when it appears. */
+  #warnOfGateways({ gateways }: Tick): void {
+    if (gateways === undefined || gateways.views.length === 0) return;
+    const keyOf = ({ gateway, cause }: (typeof gateways.problems)[number]): string => `${gateway} ${cause}`;
+    for (const problem of gateways.problems) {
+      if (!this.#gatewayProblems.has(keyOf(problem))) this.#parts.logger.warn('gateway problem', { ...problem });
+    }
+    this.#gatewayProblems = new Set(gateways.problems.map(keyOf));
   }
 
   #warnOfUnknownStatuses({ pools }: Tick): void {
@@ -85,19 +130,15 @@ export class TickReport {
     }
   }
 
-  /** @returns how many agents seem to belong to another launcher. */
-  #warnOfOtherLaunchers(part: PoolTick, nowMs: number): number {
-    const { agents, isNews } = this.#otherLaunchers.look(part, nowMs);
-    if (isNews) {
-      this.#parts.logger.warn('another launcher seems to serve this pool', {
-        pool: part.pool.name,
-        agents,
-        remedy:
-          'these agents are named like ECS tasks, but no such tasks are in this cluster. Delete the other stack, or give each stack its ' +
-          'own pool (docs/runbook.md, "Two launchers on one pool")',
-      });
-    }
-    return agents.length;
+  #warnOfOtherLaunchers({ pool }: PoolTick, { agents, isNews }: Sighting): void {
+    if (!isNews) return;
+    this.#parts.logger.warn('another launcher seems to serve this pool', {
+      pool: pool.name,
+      agents,
+      remedy:
+        'these agents are named like ECS tasks, but no such tasks are in this cluster. Delete the other stack, or give each stack its ' +
+        'own pool (docs/runbook.md, "Two launchers on one pool")',
+    });
   }
 
   /** Reports each task that ran out of memory, once. @returns the number of newly reported tasks. */

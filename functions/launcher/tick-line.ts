@@ -1,41 +1,67 @@
 /** Builds the log line of a tick: an object with everything that the tick observed, decided and did. */
 import { queuedCount } from './core/demand.ts';
+import type { ForeignAgents } from './core/foreign-agents.ts';
 import { isStanding } from './core/standing.ts';
 import { startCauseOf } from './core/start-causes.ts';
+import { oldestTask } from './core/task-age.ts';
 import type { Demand } from './core/types.ts';
+import { describeGateways } from './gateway-line.ts';
+import type { PoolAttributes, TickAttributes } from './log-lines.ts';
 import type { PoolTick, Tick } from './tick.ts';
 
 /** Maximum number of start failures per pool in the line. The newest ones are shown. */
 const START_FAILURES_SHOWN = 5;
 
-/** @param runListRequests - number of requests for run lists in the last minute. */
-export function describeTick(tick: Tick, runListRequests: number): Record<string, unknown> {
+/** From this age, the line shows the oldest task. */
+const OLD_MS = 60 * 60_000;
+
+type LaunchAttributes = NonNullable<PoolAttributes['launches']>[number];
+
+/** What the line contains in addition to the tick. */
+export interface TickContext {
+  /** Number of requests for run lists in the last minute. */
+  readonly runListRequests: number;
+  /** Keys of the queued jobs of a pool that the line lists for the first time, by the pool's name. */
+  readonly firstSeen: ReadonlyMap<string, readonly string[]>;
+  /** Agents of a pool that this launcher did not start, by the pool's name. */
+  readonly foreign: ReadonlyMap<string, ForeignAgents>;
+}
+
+/** Maximum number of names of foreign agents per pool in the line. */
+const NAMES_SHOWN = 10;
+
+export function describeTick(tick: Tick, { runListRequests, firstSeen, foreign }: TickContext): TickAttributes {
   return {
     durationMs: tick.endedAtMs - tick.startedAtMs,
     runListRequests,
-    pools: tick.pools.map((pool) => describePool(pool, tick.startedAtMs)),
+    pools: tick.pools.map((part) => ({
+      ...describePool(part, tick.startedAtMs, firstSeen.get(part.pool.name) ?? []),
+      ...describeForeign(foreign.get(part.pool.name)),
+    })),
+    ...(tick.gateways !== undefined && describeGateways(tick.gateways, tick.startedAtMs)),
   };
 }
 
-function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
+function describePool(part: PoolTick, nowMs: number, firstSeen: readonly string[]): PoolAttributes {
   const { pool, demand, unread, observation, decision, launches, stops, errors } = part;
   return {
     pool: pool.name,
     ...(unread !== undefined && { unread }),
     ...(demand !== undefined && describeDemand(demand, nowMs)),
-    ...(observation !== undefined && describeSupply(observation)),
+    ...(firstSeen.length > 0 && { firstSeen: [...firstSeen] }),
+    ...(observation !== undefined && { ...describeSupply(observation), ...describeOldest(part, observation, nowMs) }),
     ...(launches.length > 0 && { launches: launches.map(describeLaunch) }),
     ...(stops.length > 0 && {
       stops: stops.map(({ kind, stop: { taskId, cause, reason } }) => ({ task: taskId, cause, reason, outcome: kind })),
     }),
-    ...(decision !== undefined && decision.deferrals.length > 0 && { deferrals: decision.deferrals }),
+    ...(decision !== undefined && decision.deferrals.length > 0 && { deferrals: [...decision.deferrals] }),
     ...(errors.length > 0 && {
       errors: errors.map(({ system, fault, message }) => ({ system, fault, message })),
     }),
   };
 }
 
-function describeDemand(demand: Demand, nowMs: number): Record<string, unknown> {
+function describeDemand(demand: Demand, nowMs: number): Omit<PoolAttributes, 'pool'> {
   const { queued, running, waiting } = demand;
   const [oldest] = queued;
   const [longest] = waiting;
@@ -54,7 +80,7 @@ function describeDemand(demand: Demand, nowMs: number): Record<string, unknown> 
   };
 }
 
-function describeSupply(observation: NonNullable<PoolTick['observation']>): Record<string, unknown> {
+function describeSupply(observation: NonNullable<PoolTick['observation']>): Omit<PoolAttributes, 'pool'> {
   const { supply, agentsVisible, agentsUnknownFor } = observation;
   const byState = Map.groupBy(supply.live, ({ state }) => state);
   return {
@@ -80,7 +106,27 @@ function describeSupply(observation: NonNullable<PoolTick['observation']>): Reco
   };
 }
 
-function describeLaunch(outcome: PoolTick['launches'][number]): Record<string, unknown> {
+function describeForeign(foreign: ForeignAgents | undefined): Pick<PoolAttributes, 'foreignAgents'> {
+  const { idle = [], busy = [] } = foreign ?? {};
+  const names = [...busy, ...idle].slice(0, NAMES_SHOWN);
+  return names.length === 0 ? {} : { foreignAgents: { idle: idle.length, busy: busy.length, names } };
+}
+
+/** The oldest task, if it is so old that a person may want to know it. */
+function describeOldest(
+  { pool }: PoolTick,
+  { supply, demand }: NonNullable<PoolTick['observation']>,
+  nowMs: number,
+): Pick<PoolAttributes, 'oldestTask'> {
+  const oldest = oldestTask(supply.live, demand.running, pool.lanes, nowMs);
+  if (oldest === undefined || oldest.ageMs < OLD_MS) return {};
+  const job = demand.running.find(({ agentName }) => agentName === oldest.taskId)?.key;
+  return {
+    oldestTask: { task: oldest.taskId, seconds: Math.round(oldest.ageMs / 1000), ...(job !== undefined && { job }) },
+  };
+}
+
+function describeLaunch(outcome: PoolTick['launches'][number]): LaunchAttributes {
   const { launch, kind } = outcome;
   return {
     job: launch.job.key,

@@ -5,6 +5,7 @@
  * 2. Poll the runs of all pools. Pools with the same API token are polled together. `observe.ts` says why the runs come second.
  * 3. Group the pools that share an organization agent limit. Without such a limit, each pool is its own group.
  * 4. Observe the rest of each pool of a group, decide about the whole group, then carry out each pool's launches and stops.
+ * 5. If tasks reach the internet through gateways of the launcher, launches wait until these are ready (`tick-gateways.ts`).
  *
  * Groups run in parallel, so a problem in one group never delays the launches of another. Within a group, launches wait until all pools are
  * observed, because the limit allows no launch while the agents of a pool can't be counted. A bug in one pool is an error of that pool
@@ -17,10 +18,12 @@ import { demandOf } from './core/demand.ts';
 import { type RunsNeed, runsNeedOf } from './core/runs-need.ts';
 import { standingJobs } from './core/standing.ts';
 import { supplyOf } from './core/supply.ts';
-import type { Decision, Deferral, Demand, Limits, Run, Task } from './core/types.ts';
+import type { Decision, Deferral, Demand, Launch, Limits, Run, Task } from './core/types.ts';
 import { InternalError, type Result, resultOf, type UpstreamError } from './errors.ts';
+import type { GatewaySettings } from './gateway-reading.ts';
 import { type EarlyReading, type ObserveDeps, observePool, type PoolObservation, readEarly } from './observe.ts';
-import type { HcpTerraform, Polling, Pool, PoolVisibility, Tasks } from './ports.ts';
+import type { Gateways, HcpTerraform, Polling, Pool, PoolVisibility, Tasks } from './ports.ts';
+import { type GatewayTick, TickGateways } from './tick-gateways.ts';
 
 /** Minimum time between the start of a tick and the invocation's deadline. */
 export const TICK_NEEDS_MS = 8_000;
@@ -30,19 +33,24 @@ const LAUNCHING_MS = 10_000;
 
 /** Settings of a tick that all pools share. */
 export interface TickSettings {
-  readonly limits: Omit<Limits, 'maxAgents'>;
+  readonly limits: Omit<Limits, 'maxAgents' | 'standbyMs'>;
   /** Maximum number of agents that an organization may have registered at the same time; `undefined`: no limit. */
   readonly agentsCeiling: number | undefined;
+  /** Absent: tasks don't need a gateway of the launcher. */
+  readonly gateways?: GatewaySettings | undefined;
 }
 
 export interface TickPorts {
   readonly hcpTerraform: HcpTerraform;
   readonly tasks: Tasks;
+  /** Present if {@link TickSettings.gateways} is. */
+  readonly gateways?: Gateways | undefined;
   readonly now: () => number;
 }
 
 /** What all steps of a tick use. All steps use the same time, so a schedule that begins during a tick takes effect in the next one. */
-interface TickDeps extends TickPorts {
+interface TickDeps extends Omit<TickPorts, 'gateways'> {
+  readonly gateways: TickGateways | undefined;
   readonly settings: TickSettings;
   readonly nowMs: number;
   /** The tasks of all pools that aren't stopped. */
@@ -51,13 +59,14 @@ interface TickDeps extends TickPorts {
   readonly polling: Polling;
   readonly launchUntilMs: number;
   readonly signal: AbortSignal;
+  readonly isExtra: boolean;
 }
 
 /** One pool's part of a tick: what was observed, decided and done, and what went wrong. */
 export interface PoolTick {
   readonly pool: Pool;
   readonly demand?: Demand;
-  /** Which open runs {@link demand} doesn't include; absent: it includes all of them. */
+  /** Which open runs the last complete poll couldn't read. What other polls skip is in `demand.unlisted`. */
   readonly unread?: NonNullable<PoolVisibility['unread']>;
   readonly observation?: PoolObservation;
   readonly decision?: Decision;
@@ -80,7 +89,11 @@ export interface TickTime {
 export interface Tick {
   readonly startedAtMs: number;
   readonly endedAtMs: number;
+  /** True for a tick in addition to the usual ones. */
+  readonly isExtra?: boolean;
   readonly pools: readonly PoolTick[];
+  /** Absent if tasks don't need a gateway of the launcher. */
+  readonly gateways?: GatewayTick;
 }
 
 /**
@@ -98,7 +111,9 @@ export async function tick(
   const liveTasks = resultOf(tasks.liveTasks(signal));
   // Each pool that awaits this promise reports its rejection. If no pool does, the rejection must not end the process as unhandled.
   liveTasks.catch(() => undefined);
-  const reading = { hcpTerraform, tasks, nowMs: startedAtMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
+  const gateways = gatewaysOf(pools, settings, ports, { liveTasks, nowMs: startedAtMs, signal, isExtra });
+  const { startDeadlineMs } = settings.limits;
+  const reading = { hcpTerraform, tasks, nowMs: startedAtMs, startDeadlineMs, signal, isExtra };
   const early = new Map(pools.map((pool) => [pool, earlyReading(pool, liveTasks, reading)]));
   const needOf = async (pool: Pool) => {
     const need = await runsNeed(pool, early.get(pool), reading);
@@ -106,14 +121,34 @@ export async function tick(
   };
   const polling = { signal, needOf };
   const runs = pollRuns(pools, hcpTerraform, polling);
-  const deps = { ...ports, settings, nowMs: startedAtMs, liveTasks, early, polling, launchUntilMs, signal };
+  const shared = { settings, nowMs: startedAtMs, liveTasks, early, polling, launchUntilMs, signal, isExtra };
+  const deps = { ...ports, ...shared, gateways };
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
       tickGroup(group, runs, deps).catch((bug: unknown) => group.map((pool) => brokenTick(pool, bug))),
     ),
   );
-  return { startedAtMs, endedAtMs: ports.now(), pools: ticked.flat() };
+  const ofGateways = await gateways?.finish();
+  return {
+    startedAtMs,
+    endedAtMs: ports.now(),
+    ...(isExtra && { isExtra }),
+    pools: ticked.flat(),
+    ...(ofGateways !== undefined && { gateways: ofGateways }),
+  };
+}
+
+/** Begins to read the gateways, if there are any. */
+function gatewaysOf(
+  pools: readonly Pool[],
+  { gateways: settings }: TickSettings,
+  { gateways, tasks, now }: TickPorts,
+  more: Pick<TickDeps, 'liveTasks' | 'nowMs' | 'signal' | 'isExtra'>,
+): TickGateways | undefined {
+  if (gateways === undefined || settings === undefined) return undefined;
+  const families = pools.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition));
+  return new TickGateways({ gateways, settings, tasks, families, now, ...more });
 }
 
 /** Turns a bug in the tick of one pool into that pool's error. */
@@ -192,7 +227,7 @@ async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps)
   const observed = await Promise.all(withDemand.map((one) => observe(one, agentsMatter, deps)));
   const members = observed.flatMap(({ pool, observation }): ObservedPool[] => {
     if (!observation.ok) return [];
-    const limits = { ...settings.limits, maxAgents: pool.maxAgents };
+    const limits = { ...settings.limits, maxAgents: pool.maxAgents, standbyMs: pool.standbyMs };
     return [{ pool, observation: observation.value, state: { ...observation.value, lanes: pool.lanes }, limits }];
   });
   const unobserved = observed.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
@@ -237,7 +272,7 @@ interface Observed {
 
 /** Observes one pool. Never rejects. */
 async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps: TickDeps): Promise<Observed> {
-  const { liveTasks, hcpTerraform, tasks, settings, nowMs, signal } = deps;
+  const { liveTasks, hcpTerraform, tasks, settings, nowMs, signal, isExtra } = deps;
   const early = await deps.early.get(pool);
   if (!demand.ok) {
     // If the first requests got no answer, there may have been no time for the runs. Then the first error says more.
@@ -253,7 +288,9 @@ async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps:
     const { startDeadlineMs } = settings.limits;
     const demandAgain = () => pollAgain(pool, demand.value, deps);
     const input = { ...known, liveTasks: live.value, early: early.value, agentsMatter, demandAgain };
-    const observation = await resultOf(observePool(input, { hcpTerraform, tasks, nowMs, startDeadlineMs, signal }));
+    const observation = await resultOf(
+      observePool(input, { hcpTerraform, tasks, nowMs, startDeadlineMs, signal, isExtra }),
+    );
     return { ...known, observation };
   } catch (bug) {
     return { pool, observation: { ok: false, error: new InternalError(bug) } };
@@ -312,17 +349,32 @@ async function actOn({ pool, observation }: ObservedPool, decision: Decision, de
   const known = poolTickOf(pool, observation.demand, deps);
   const launchUntilMs = lastLaunchMs(now(), deps.launchUntilMs);
   const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, launchUntilMs, signal };
-  const [tried, [stops, unconfirmed]] = await Promise.all([
-    launchAll(pool, decision.launches, observation.supply, actDeps),
+  const [{ tried, held }, [stops, unconfirmed]] = await Promise.all([
+    launchesOf(decision, deps.gateways).then(async ({ launches, held }) => ({
+      tried: await launchAll(pool, launches, observation.supply, actDeps),
+      held,
+    })),
     confirmedStops(pool, decision.stops, observation, { hcpTerraform, nowMs, signal }).then(
       async (confirmed) => [await stopAll(confirmed.stops, actDeps), confirmed.error ?? []] as const,
     ),
   ]);
   const launches = tried.filter(({ kind }) => kind !== 'late');
-  const deferrals = [...decision.deferrals, ...tried.flatMap(lateDeferral)];
+  const deferrals = [...decision.deferrals, ...held, ...tried.flatMap(lateDeferral)];
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
   const errors = [known.errors, failed, unconfirmed].flat();
   return { ...known, observation, decision: { ...decision, deferrals }, launches, stops, errors };
+}
+
+/** The launches that the gateways allow now, and the deferrals of the others. */
+async function launchesOf(
+  { launches }: Decision,
+  gateways: TickGateways | undefined,
+): Promise<{ readonly launches: readonly Launch[]; readonly held: readonly Deferral[] }> {
+  if (gateways === undefined || launches.length === 0) return { launches, held: [] };
+  const permission = await gateways.wanted();
+  if (permission.kind === 'allowed') return { launches, held: [] };
+  const { reason } = permission;
+  return { launches: [], held: launches.map(({ job: { key } }) => ({ jobKey: key, cause: 'gateway', reason })) };
 }
 
 /** Latest time for the tick's launches. If there is no time for another tick, this tick uses the rest of the invocation. */
@@ -331,7 +383,7 @@ function lastLaunchMs(nowMs: number, mostMs: number): number {
   return mostMs - untilMs < TICK_NEEDS_MS ? mostMs : untilMs;
 }
 
-/** The deferral of a launch for which no time was left. If the invocation has time for another tick, that one follows at once. */
+/** The deferral of a launch for which no time was left. In a scheduled invocation, the next tick follows at once if time and the request budget allow it. */
 function lateDeferral({ kind, launch }: LaunchOutcome): Deferral[] {
   const reason = 'ECS’s launch rate or the end of the invocation left no time; the next tick tries it again';
   return kind === 'late' ? [{ jobKey: launch.job.key, cause: 'launch-rate', reason }] : [];
@@ -340,4 +392,14 @@ function lateDeferral({ kind, launch }: LaunchOutcome): Deferral[] {
 /** Whether no time was left for some of the tick's launches. */
 export function hasLateLaunches({ pools }: Tick): boolean {
   return pools.some(({ decision }) => decision?.deferrals.some(({ cause }) => cause === 'launch-rate') === true);
+}
+
+/** Whether some of the tick's launches wait for a gateway. */
+export function waitsForGateways({ pools }: Tick): boolean {
+  return pools.some(({ decision }) => decision?.deferrals.some(({ cause }) => cause === 'gateway') === true);
+}
+
+/** Everything that went wrong in the tick. */
+export function errorsOf({ pools, gateways }: Tick): readonly PoolTick['errors'][number][] {
+  return [...pools.flatMap(({ errors }) => errors), ...(gateways?.errors ?? [])];
 }

@@ -3,11 +3,12 @@
  *
  * 1. A nudge's runs are followed until one of them is queued, or until some seconds have passed.
  * 2. The invocation ticks. A scheduled invocation and a poll message in time keep ticking while a pool is active. All others tick once,
- *    because the schedule or the chain of poll messages also polls.
+ *    because the schedule or the chain of poll messages also polls. If that tick started a gateway for its launches, another one follows when
+ *    the gateway is ready.
  * 3. If every pool is idle at the end, the invocation sends the chain's next poll message.
  *
- * A failure in step 1 or 3 never prevents a tick. But wake-ups don't use the part of the request budget that a tick needs in which all
- * pools have jobs, and nudges only use a small part of the budget. If that isn't enough, an invocation by wake-ups doesn't tick.
+ * A failure in step 1 or 3 never prevents a tick. But wake-ups leave enough of the request budget for one tick in which all pools have
+ * jobs, and nudges also have a separate, smaller limit. If no request is left for it, an invocation by wake-ups doesn't tick.
  */
 
 import { isOnItsWay } from './core/demand.ts';
@@ -23,9 +24,9 @@ import {
   type WokenBy,
 } from './core/wake-up.ts';
 import { resultOf, UpstreamError } from './errors.ts';
-import { hasErrors, type InvocationParts, isActive, runInvocation, tickOnce } from './invocation.ts';
+import { gatewaysReady, hasErrors, type InvocationParts, isActive, runInvocation, tickOnce } from './invocation.ts';
 import type { RunStatuses, WakeUps } from './ports.ts';
-import { TICK_NEEDS_MS, type Tick, type TickTime } from './tick.ts';
+import { TICK_NEEDS_MS, type Tick, type TickTime, waitsForGateways } from './tick.ts';
 
 export interface WokenInvocationParts extends InvocationParts {
   /** Time between polls while every pool is idle; a minute or more: only the schedule polls. */
@@ -47,11 +48,14 @@ export interface WokenInvocationParts extends InvocationParts {
  */
 const NUDGE_REQUESTS = { burst: 3, perSecond: 0.1 };
 
-/** How long nudges wait for their turn. If it takes longer, the schedule polls soon enough. */
+/** How long nudges wait for their turn. If it takes longer, they are dropped, and the schedule polls. */
 const LONGEST_TURN_MS = 20_000;
 
 /** How long a tick launches that only nudges caused. The scheduled invocation launches the rest. */
 const NUDGE_LAUNCHING_MS = 5_000;
+
+/** How long an invocation that only nudges caused waits for a gateway that it started. A gateway usually takes ten seconds. */
+const NUDGE_GATEWAY_MS = 20_000;
 
 /** The invocations of a warm function. They remember only what saves requests. */
 export class WokenInvocations {
@@ -84,9 +88,11 @@ export class WokenInvocations {
     const endMs = chainEndMs(wokenBy, clock.now());
     const tick = (time: TickTime): Promise<Tick> => this.#tick(time);
     if (wokenBy !== undefined && endMs === undefined) {
-      const ticked = await tickOnce({ ...this.#parts, tick }, deadlineMs, NUDGE_LAUNCHING_MS);
-      for (let n = 0; n < this.#cost; n += 1) this.#nudges.take(ticked.startedAtMs);
-      return ticked;
+      const ticked = await this.#nudgedTick(tick, deadlineMs);
+      const lastMs = Math.min(clock.now() + NUDGE_GATEWAY_MS, deadlineMs - TICK_NEEDS_MS);
+      const waits = waitsForGateways(ticked);
+      if (!waits || !(await gatewaysReady(this.#parts, ticked, clock.now(), lastMs)) || !this.#mayTick()) return ticked;
+      return this.#nudgedTick(tick, deadlineMs);
     }
     // The schedule's next invocation continues the polling at the end of the chain.
     const continues = endMs !== undefined && endMs - clock.now() >= activePollMs + TICK_NEEDS_MS;
@@ -117,6 +123,13 @@ export class WokenInvocations {
     if (waitMs > LONGEST_TURN_MS || nowMs + waitMs + TICK_NEEDS_MS > deadlineMs) return false;
     if (waitMs > 0) await clock.sleep(waitMs, clock.timeout(deadlineMs - nowMs));
     return true;
+  }
+
+  /** A tick that only nudges caused. */
+  async #nudgedTick(tick: (time: TickTime) => Promise<Tick>, deadlineMs: number): Promise<Tick> {
+    const ticked = await tickOnce({ ...this.#parts, tick }, deadlineMs, NUDGE_LAUNCHING_MS);
+    for (let n = 0; n < this.#cost; n += 1) this.#nudges.take(ticked.startedAtMs);
+    return ticked;
   }
 
   async #tick(time: TickTime): Promise<Tick> {

@@ -6,7 +6,11 @@ import { NudgeError } from './errors.ts';
 export interface NudgeConfig {
   readonly hostname: string;
   readonly hmacKeySecret: string;
+  /** Key of the HMAC key in the secret's JSON object. */
+  readonly hmacKeyJsonKey?: string | undefined;
   readonly wakeUpsQueueUrl: string;
+  /** Secret with certificates to trust in addition to the public ones. */
+  readonly caCertificatesSecret?: string | undefined;
 }
 
 const variables = {
@@ -17,8 +21,10 @@ const variables = {
     .transform((host) => host.replace(/:443$/, ''))
     .describe('a host name in lower case, with an optional port and without a scheme, such as app.terraform.io'),
   hmacKeySecret: z.string().min(1).describe('name or ARN of a secret'),
+  hmacKeyJsonKey: z.string().min(1).optional().describe('key of a JSON object, or no value'),
   wakeUpsQueueUrl: z.url({ protocol: /^https?$/ }).describe('URL of an SQS queue'),
-} satisfies Record<keyof typeof NUDGE_ENV, z.ZodType<string>>;
+  caCertificatesSecret: z.string().min(1).optional().describe('name or ARN of a secret, or no value'),
+} satisfies Record<keyof typeof NUDGE_ENV, z.ZodType<string | undefined>>;
 
 /**
  * Reads the configuration from the environment variables.

@@ -61,12 +61,13 @@ export async function withLab<T>(
   }
 }
 
-interface Server {
+export interface Server {
   readonly far: FarSide;
   arrived(): Promise<Record<string, number>>;
 }
 
-async function startServer(undo: Undo, network: Network): Promise<Server> {
+/** Starts the far side in the world's namespace. */
+export async function startServer(undo: Undo, network: Network): Promise<Server> {
   const child = start(undo, within(network.server, process.execPath, join(import.meta.dirname, 'server-main.ts')), {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -1,7 +1,7 @@
 /** Tests the ECS and Secrets Manager emulators with random input. They must respond, or refuse it with an error of AWS's API. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ApiError } from '../../local/ecs/core/api-error.ts';
+import { ApiError } from '../../local/aws/core/api-error.ts';
 import { Secrets } from '../../local/ecs/core/secrets.ts';
 import { AGENT_DEFINITION, RUN, virtualEcs } from '../../test/local/ecs/core/virtual-ecs.ts';
 import { damage, damagedBy } from './arbitrary.ts';

@@ -21,10 +21,14 @@ function recorded() {
     hostname: HOST,
     keys: { current: async () => KEY, renewed: async () => undefined },
     recent: new RecentSignatures(),
-    reportPassed: reportTo(HOST, async (url) => {
-      urls.push(`${url}`);
-      return new Response();
-    }),
+    reportPassed: reportTo(
+      HOST,
+      async (url) => {
+        urls.push(`${url}`);
+        return new Response();
+      },
+      (ms) => AbortSignal.timeout(ms),
+    ),
     wakeUp: async (runId) => {
       runs.push(runId);
     },

@@ -49,8 +49,13 @@ export const GROUPS: readonly Group[] = [
       hcpTerraform('pages', 'pages', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('client', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('run-poller', 'hcp-terraform-limits', 'hcp-terraform'),
+      hcpTerraform('run-requests', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('run-statuses', 'run-statuses'),
       launcher('adapters/secrets', 'adapters/secrets'),
+      {
+        sources: ['functions/connection/secret-text.ts'],
+        tests: ['test/functions/launcher/adapters/secrets.test.ts'],
+      },
       launcher('adapters/wake-ups', 'adapters/wake-ups'),
     ],
     target: 95,

@@ -50,7 +50,7 @@ async function sample(idlePollSeconds: number, queuedAfterMs: number): Promise<S
     module: `${folder}/index.mjs`,
     environment: {
       ...world.launcherEnvironment,
-      [ENV.activePollSeconds]: '10',
+      [ENV.activePollSeconds]: '5',
       [ENV.idlePollSeconds]: String(idlePollSeconds),
       NODE_OPTIONS: '--enable-source-maps',
     },

@@ -22,7 +22,7 @@ const SLOW_PROFILES: Partial<Record<ProfileName, number>> = {
 const folder = new MutantFolder();
 afterAll(() => folder.remove());
 
-describe('the nine promises', () => {
+describe('the promises', () => {
   it.each(Object.keys(PROFILES) as ProfileName[])('are kept in worlds of the profile %s', async (profile) => {
     const worlds = SLOW_PROFILES[profile] ?? 8;
     const statistics = await runBatch({ seed: 'test', profile, from: 0, to: worlds }, LAUNCHER);

@@ -2,12 +2,14 @@
  * Tests the package as users get it: packed, installed from the tarball into an empty app, and used as in docs/construct.md.
  * Needs the npm registry.
  */
-import { execFileSync, type StdioOptions } from 'node:child_process';
-import { copyFileSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, type StdioOptions, spawnSync } from 'node:child_process';
+import { copyFileSync, cpSync, globSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { startSystem } from '../../test/cli/system.ts';
+import { runProgram } from '../../test/processes.ts';
 import { newFolder } from '../../test/temporary-folder.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -40,12 +42,14 @@ beforeAll(() => {
   npm(root, 'pack', '--pack-destination', folder);
 }, 240_000);
 
-it('contains the constructs, their types, the image and the finished bundle, and no other package', () => {
+it('contains the constructs, their types, the command, the image and the finished bundle, and no other package', () => {
   const [tarball = ''] = globSync('*.tgz', { cwd: folder });
   const files = execFileSync('tar', ['-tzf', join(folder, tarball)], { encoding: 'utf8' }).split('\n');
   for (const file of [
     'lib/agent-launcher.js',
     'lib/THIRD-PARTY-LICENSES.txt',
+    'cli/agent-launcher.js',
+    'cli/THIRD-PARTY-LICENSES.txt',
     'bundles/launcher/index.mjs',
     'bundles/launcher/THIRD-PARTY-LICENSES.txt',
     'bundles/image-copy/THIRD-PARTY-LICENSES.txt',
@@ -55,6 +59,82 @@ it('contains the constructs, their types, the image and the finished bundle, and
   }
   const unwanted = files.filter((file) => /node_modules|\/test\/|\/local\/|\.ts$/.test(file.replace(/\.d\.ts$/, '')));
   expect(unwanted).toEqual([]);
+});
+
+describe('the command', () => {
+  const home = join(folder, 'command');
+  const bin = join(home, 'node_modules', '.bin', 'agent-launcher');
+
+  beforeAll(() => {
+    mkdirSync(home);
+    writeFileSync(join(home, 'package.json'), '{"private":true}');
+    const [tarball = ''] = globSync('*.tgz', { cwd: folder });
+    // Without the CDK, which only the constructs need.
+    npm(home, 'install', '--omit=peer', join(folder, tarball));
+  }, 240_000);
+
+  /** Runs the installed command, which finds no package but its own. */
+  function agentLauncher(args: readonly string[], env: Record<string, string> = {}) {
+    const { status, stdout, stderr } = spawnSync(bin, args, {
+      cwd: home,
+      encoding: 'utf8',
+      env: { PATH: `${process.env['PATH']}`, HOME: home, ...env },
+    });
+    return { status, stdout, stderr };
+  }
+
+  it('needs no other package', () => {
+    const packages = readdirSync(join(home, 'node_modules')).filter((name) => !name.startsWith('.'));
+    expect(packages).toEqual(['agent-launcher']);
+  });
+
+  it('prints the version of the package', () => {
+    const { version } = z
+      .looseObject({ version: z.string() })
+      .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+    expect(agentLauncher(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('prints its help within a second, because it does not load the AWS SDK', () => {
+    const begin = performance.now();
+    const { status, stdout, stderr } = agentLauncher(['--help']);
+    const ms = performance.now() - begin;
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('Usage: agent-launcher');
+    expect(ms).toBeLessThan(1000);
+    const sizes = readdirSync(join(home, 'node_modules', 'agent-launcher', 'dist', 'cli')).map(
+      (file) => statSync(join(home, 'node_modules', 'agent-launcher', 'dist', 'cli', file)).size,
+    );
+    const mebibytes = sizes.reduce((sum, size) => sum + size, 0) / 1024 / 1024;
+    console.log(`The command is ${mebibytes.toFixed(1)} MiB large, and its help takes ${Math.round(ms)} ms.`);
+  });
+
+  it('reads a local system over HTTP with the bundled SDK', async () => {
+    const system = await startSystem({ launcher: false });
+    try {
+      const env = { PATH: `${process.env['PATH']}`, ...system.environment };
+      const { stdout, stderr } = await runProgram(bin, ['status', '--json'], { cwd: home, env });
+      expect(stderr).toBe('');
+      const pool = { name: 'production', queueFrom: 'hcp-terraform', agentsFrom: 'hcp-terraform' };
+      expect(JSON.parse(stdout)).toMatchObject({ stack: { name: 'AgentLauncher' }, pools: [pool] });
+      const cost = await runProgram(bin, ['cost', '--csv'], { cwd: home, env });
+      expect(cost).toEqual({ code: 0, stdout: 'pool,tasks,runs,billed_seconds,dollars\r\n', stderr: '' });
+    } finally {
+      await system.close();
+    }
+  }, 60_000);
+
+  it('explains what failed', () => {
+    const { status, stdout, stderr } = agentLauncher(['status'], {
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      AWS_MAX_ATTEMPTS: '1',
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^Could not read the stack AgentLauncher: .*127\.0\.0\.1:1/);
+  });
 });
 
 describe.each([
@@ -89,6 +169,15 @@ describe.each([
     return { out: join(app, out), template: Template.fromString(readFileSync(join(app, out, file), 'utf8')) };
   }
 
+  /** Synthesizes the app `app.js` of a folder. */
+  function synthesizedIn(folderOfApp: string): Template {
+    const out = join(folderOfApp, 'out');
+    const env = { CDK_OUTDIR: out, CDK_CONTEXT_JSON: '{"agent-launcher:allowPlaceholder":true}' };
+    node([join(folderOfApp, 'app.js')], ['ignore', 'inherit', 'pipe'], env);
+    const [file = ''] = globSync('*.template.json', { cwd: out });
+    return Template.fromString(readFileSync(join(out, file), 'utf8'));
+  }
+
   it('installs one CDK, and nothing that only the bundle needs', () => {
     const installed = globSync('**/node_modules/{*,@*/*}/package.json', { cwd: app });
     const names = installed.map((path) => path.replace(/^.*node_modules\//, '').replace(/\/package\.json$/, ''));
@@ -115,6 +204,24 @@ describe.each([
     const { template } = synthesized(example);
     template.resourceCountIs('AWS::ECS::Cluster', 1);
   });
+
+  it('works in a CommonJS app in JavaScript', () => {
+    const folderOfApp = join(app, 'commonjs');
+    cpSync(join(root, 'examples', 'commonjs'), folderOfApp, { recursive: true });
+    synthesizedIn(folderOfApp).resourceCountIs('AWS::ECS::Cluster', 1);
+  });
+
+  it('works in a CommonJS app in TypeScript', () => {
+    const folderOfApp = join(app, 'commonjs-typescript');
+    mkdirSync(folderOfApp);
+    copyFileSync(join(root, 'examples', 'construct', 'app.ts'), join(folderOfApp, 'app.ts'));
+    writeFileSync(join(folderOfApp, 'package.json'), '{"private":true}');
+    const tsc = join(modules, 'typescript', 'bin', 'tsc');
+    const options = '--strict --target es2022 --module nodenext --types node --skipLibCheck false'.split(' ');
+    node([tsc, ...options, join(folderOfApp, 'app.ts')], ['ignore', 'inherit', 'inherit']);
+    expect(readFileSync(join(folderOfApp, 'app.js'), 'utf8')).toContain('require("agent-launcher")');
+    synthesizedIn(folderOfApp).resourceCountIs('AWS::ECS::Cluster', 1);
+  }, 120_000);
 
   it('synthesizes the guide’s example, with the same bundle that synthesis from the sources creates', () => {
     const { out, template } = synthesized('app.ts');

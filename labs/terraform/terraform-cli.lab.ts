@@ -134,7 +134,10 @@ describeUnless(whyMissing('terraform'), 'the terraform CLI', () => {
     const folder = join(directory, 'with-env-sh');
     mkdirSync(folder);
     const files = await writeClientFiles(platform.server, folder);
-    const commands = instructions(platform.server, files).filter((line) => line.startsWith('  '));
+    const lines = instructions(platform.server, files);
+    const last = lines.findIndex((line) => line.includes('terraform plan'));
+    // The lines after that are about the command agent-launcher, which runs in the clone.
+    const commands = lines.slice(0, last + 1).filter((line) => line.startsWith('  '));
     writeFileSync(join(folder, 'main.tf'), 'resource "terraform_data" "it" { input = "<b>hello</b>" }\n');
     const env = { PATH: process.env['PATH'], HOME: folder, CHECKPOINT_DISABLE: '1', TF_CLI_ARGS: '-no-color' };
     const child = spawn('/bin/sh', ['-c', commands.join('\n')], { cwd: folder, env });

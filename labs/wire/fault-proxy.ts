@@ -33,6 +33,8 @@ export interface Aim {
   readonly on: string;
   /** Part of the body, if the path isn't specific enough. */
   readonly inBody?: string;
+  /** Number of such requests that pass before the first fault. Default: 0. */
+  readonly after?: number;
   readonly times: number;
 }
 
@@ -56,7 +58,7 @@ export interface FaultProxy {
 export async function startFaultProxy(target: { readonly url: string; readonly ca?: string }): Promise<FaultProxy> {
   const tls = target.url.startsWith('https:') ? await loopbackCertificate() : undefined;
   const dispatcher = new Agent({ connect: target.ca === undefined ? {} : { ca: target.ca } });
-  let injected: { readonly fault: WireFault; readonly aim: Aim; left: number }[] = [];
+  let injected: { readonly fault: WireFault; readonly aim: Aim; left: number; toPass: number }[] = [];
   let hits = 0;
   let firstRequestAtMs: number | undefined;
 
@@ -69,11 +71,13 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
     const rule = injected.find(
       ({ aim: { on, inBody = '' }, left }) => left > 0 && name.includes(on) && body.includes(inBody),
     );
-    if (rule !== undefined) {
+    const passes = rule !== undefined && rule.toPass > 0;
+    if (passes) rule.toPass -= 1;
+    else if (rule !== undefined) {
       rule.left -= 1;
       hits += 1;
     }
-    const fault = rule?.fault;
+    const fault = passes ? undefined : rule?.fault;
     if (fault?.kind === 'refuse') return void request.socket.destroy();
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'answer') {
@@ -114,7 +118,7 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
       return firstRequestAtMs;
     },
     inject: (fault, aim) => {
-      injected.push({ fault, aim, left: aim.times });
+      injected.push({ fault, aim, left: aim.times, toPass: aim.after ?? 0 });
     },
     heal: () => {
       injected = [];

@@ -45,7 +45,7 @@ const answer = (status: number, body = '', headers: Record<string, string> = {})
   body,
   headers,
 });
-const awsError = (status: number, type: string, message: string): WireFault =>
+export const awsError = (status: number, type: string, message: string): WireFault =>
   answer(status, JSON.stringify({ __type: type, message }), { 'content-type': 'application/x-amz-json-1.1' });
 
 const emptyPage = (current: number, next: number | null, previous: number | null): string =>
@@ -60,7 +60,7 @@ const MISSING_PAGE = emptyPage(2, null, 1);
 const NO_PAGING = JSON.stringify({ data: [] });
 
 const REFUSE: WireFault = { kind: 'refuse' };
-const LOST: WireFault = { kind: 'lost' };
+export const LOST: WireFault = { kind: 'lost' };
 const HANG: WireFault = { kind: 'hang' };
 const TRUNCATED: WireFault = { kind: 'truncated' };
 const EMPTY = answer(200, '{}');

@@ -14,7 +14,11 @@ import { endless, FakeTasks, pool } from '../../test/functions/launcher/fakes.ts
 const hostname = process.env['HOST'] ?? '';
 const names = (process.env['POOLS'] ?? '').split(',');
 const secrets = { value: async () => 'token', renew: async () => 'token' };
-const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connections(), hostname, 'hostile') });
+const http = new HcpTerraformHttp({
+  hostname,
+  secrets,
+  send: sendOver(connections(), hostname, 'hostile', (ms) => AbortSignal.timeout(ms)),
+});
 const clock = { now: Date.now, timeout: (ms: number) => AbortSignal.timeout(ms) };
 const hcpTerraform = new HcpTerraformClient({ http, hostname: 'app.terraform.io', ...clock });
 const tasks = new FakeTasks();

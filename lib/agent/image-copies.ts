@@ -3,8 +3,8 @@ import { CustomResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { type IRepository, Repository } from 'aws-cdk-lib/aws-ecr';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import {
@@ -12,15 +12,29 @@ import {
   type ImageArchitecture,
   type ImageCopyProperties,
 } from '../../functions/image-copy/contract.ts';
+import { explain, FUNCTION_EXCEPTIONS, ROLE_EXCEPTIONS } from '../acknowledgement.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
 import { DEFAULT_LOG_RETENTION_DAYS } from '../defaults.ts';
+import { type LogGroupOptions, newLogGroup } from '../log-group.ts';
 import { registryOf } from '../network/allowed-domains.ts';
-import { secretId } from './secret-id.ts';
+import { trustedService } from '../service-trust.ts';
+import { decryptStatements, secretId, withoutKey } from './secret-id.ts';
 
 const ID = 'ImageCopies';
 
 /** Maximum duration of a copy. A layer of 1 GiB takes about a minute. */
 const TIMEOUT = Duration.minutes(15);
+
+export interface ImageCopiesOptions {
+  readonly logs?: LogGroupOptions | undefined;
+  readonly environmentKey?: IKey | undefined;
+  /** Key of imported secrets. */
+  readonly secretsKey?: IKey | undefined;
+  /** Default: arm64. */
+  readonly architecture?: lambda.Architecture | undefined;
+  /** Lambda then accepts only signed code for the function. */
+  readonly codeSigningConfig?: lambda.ICodeSigningConfig | undefined;
+}
 
 /**
  * Copies of registry images, in one ECR repository of the stack. Tasks pull from there, so a pull depends neither on the
@@ -31,32 +45,39 @@ const TIMEOUT = Duration.minutes(15);
  */
 export class ImageCopies extends Construct {
   /** The single instance of a stack. */
-  static of(scope: Construct): ImageCopies {
-    const stack = Stack.of(scope);
-    const known = stack.node.tryFindChild(ID);
-    return known instanceof ImageCopies ? known : new ImageCopies(stack);
+  static of(scope: Construct, options: ImageCopiesOptions = {}): ImageCopies {
+    const copies = ImageCopies.in(scope)[0] ?? new ImageCopies(Stack.of(scope), options);
+    copies.require(options);
+    return copies;
   }
 
+  /** The instance of a stack, if it copies images. */
+  static in(scope: Construct): readonly ImageCopies[] {
+    const known = Stack.of(scope).node.tryFindChild(ID);
+    return known instanceof ImageCopies ? [known] : [];
+  }
+
+  readonly roleArn: string;
   private readonly repository: IRepository;
   private readonly function: lambda.Function;
+  private readonly secretsKey: IKey | undefined;
 
-  private constructor(stack: Stack) {
+  private constructor(stack: Stack, { logs, environmentKey, secretsKey }: ImageCopiesOptions) {
     super(stack, ID);
+    this.secretsKey = secretsKey;
     const repository = new Repository(this, 'Repository', {
       removalPolicy: RemovalPolicy.DESTROY,
       emptyOnDelete: true,
       imageScanOnPush: true,
     });
     this.repository = repository;
-    const logGroup = new logs.LogGroup(this, 'Logs', {
-      retention: DEFAULT_LOG_RETENTION_DAYS,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    const logGroup = newLogGroup(this, 'Logs', { retention: DEFAULT_LOG_RETENTION_DAYS }, logs);
     // The CDK's default role has a managed policy that can write to every log group of the account.
     const role = new iam.Role(this, 'Role', {
-      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      assumedBy: trustedService(this, 'lambda.amazonaws.com'),
       description: 'Copies registry images into the ECR repository of this stack, while the stack is deployed',
     });
+    this.roleArn = role.roleArn;
     role.addToPrincipalPolicy(
       new iam.PolicyStatement({
         sid: 'WriteTheCopies',
@@ -81,11 +102,30 @@ export class ImageCopies extends Construct {
       timeout: TIMEOUT,
       role,
       environment: BUNDLE_ENVIRONMENT,
+      ...(environmentKey !== undefined && { environmentEncryption: environmentKey }),
       logGroup,
       retryAttempts: 0,
     });
+    explain(role, ROLE_EXCEPTIONS);
+    const noRetry = 'CloudFormation waits for the result, and a copy that fails makes the deployment fail.';
+    explain(this.function, {
+      ...FUNCTION_EXCEPTIONS,
+      LambdaDLQ: noRetry,
+      LambdaAsyncFailureDestination: noRetry,
+      LambdaConcurrency: 'Only a deployment invokes the function, once for each image.',
+      LambdaInsideVPC:
+        "It needs the image's registry, which the agents' network does not have to allow. It runs only while the stack is deployed.",
+    });
     // The policy is a separate resource. Without this dependency, a copy could begin before the policy exists.
     this.function.node.addDependency(role);
+  }
+
+  /** Applies what a launcher requires. All launchers of a stack share the function. */
+  private require({ architecture, codeSigningConfig }: ImageCopiesOptions): void {
+    const created = this.function.node.defaultChild;
+    if (!(created instanceof lambda.CfnFunction)) return;
+    if (architecture !== undefined) created.architectures = [architecture.name];
+    if (codeSigningConfig !== undefined) created.codeSigningConfigArn = codeSigningConfig.codeSigningConfigArn;
   }
 
   /** Returns the copy of an image, which the deployment creates. */
@@ -108,7 +148,12 @@ export class ImageCopies extends Construct {
     architecture: ImageArchitecture,
     credentials: ISecret | undefined,
   ): CustomResource {
-    credentials?.grantRead(this.function);
+    if (credentials !== undefined) {
+      withoutKey(this, `${tag}Login`, credentials).grantRead(this.function);
+      for (const statement of decryptStatements(this, [credentials], this.secretsKey)) {
+        this.function.addToRolePolicy(statement);
+      }
+    }
     const properties: Omit<ImageCopyProperties, 'TargetRepository'> = {
       ...upstreamOf(reference),
       Architecture: architecture,

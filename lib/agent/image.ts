@@ -2,14 +2,17 @@ import { Annotations, Token } from 'aws-cdk-lib';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { ecrImage } from '../aws/ecr-image.ts';
 import { partitionOf } from '../aws/partitions.ts';
 import { shown } from '../credentials.ts';
+import { certificatesIn } from './ca-certificates.ts';
 import { AGENT_IMAGE_FOLDER, entrypointText } from './entrypoint.ts';
-import { ImageCopies } from './image-copies.ts';
+import { ImageCopies, type ImageCopiesOptions } from './image-copies.ts';
 import { IMAGE, IMAGE_DOC } from './image-reference.ts';
+import { decryptStatements, secretId, withoutKey } from './secret-id.ts';
 import { versionFault, versionOfImage, versionWarning } from './version.ts';
 
 /** The user that agents run as. It exists in HashiCorp's image and in the image that this project builds. */
@@ -37,6 +40,11 @@ interface BuildOptions {
    * this off with a warning.
    */
   readonly hideAgent?: boolean | undefined;
+  /**
+   * PEM file with certificates that the agent and Terraform trust in addition to those of the base image. Default: none. The image's list of
+   * authorities gets them, so every program that uses this list trusts them.
+   */
+  readonly caCertificatesFile?: string | undefined;
   /** URL of the source code that the image is built from, as an image label. Default: no label. */
   readonly sourceUrl?: string | undefined;
   /** Revision of that source code, as an image label. A new revision creates a new image. Default: no label. */
@@ -71,10 +79,10 @@ const BUILT_ENTRY_POINT = ['/opt/agent-launcher/sh', '/opt/agent-launcher/entryp
 /** Base of {@link AgentImage.fromRelease}: the same distribution as HashiCorp's own image. */
 const DEFAULT_RELEASE_BASE = 'ubuntu:24.04';
 
-/** How a registry's image is copied into ECR. */
-export interface ImageCopyOptions {
+/** How tasks or the deployment pull an image from a registry. */
+export interface RegistryOptions {
   /**
-   * Secret with a login for the registry: `{"username": "…", "accessToken": "…"}`.
+   * Secret with a login for the registry: `{"username": "…", "password": "…"}`. ECR needs none.
    *
    * @default - anonymous access
    */
@@ -87,6 +95,10 @@ function commonArguments(version: string, base: string, digest: string | undefin
     BASE_IMAGE: base,
     ...(digest !== undefined && { BASE_DIGEST: digest }),
     ...(options.hideAgent === false && { HIDE_AGENT: 'false' }),
+    ...(options.caCertificatesFile !== undefined && {
+      // A build argument can't contain lines on every system.
+      CA_CERTIFICATES: Buffer.from(certificatesIn(options.caCertificatesFile)).toString('base64'),
+    }),
     ...(options.sourceUrl !== undefined && { SOURCE_URL: options.sourceUrl }),
     ...(options.revision !== undefined && { REVISION: options.revision }),
   };
@@ -147,15 +159,38 @@ function built(version: string, buildArgs: Record<string, string>, file?: string
   };
 }
 
+/**
+ * An image that ECS pulls with a login. The CDK would put an ARN without its random end into the task definition if the secret is
+ * known by its name only. ECS accepts the name.
+ * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html
+ */
+function withLogin(
+  scope: Construct,
+  imageName: string,
+  credentials: ISecret,
+  secretsKey: IKey | undefined,
+): ecs.ContainerImage {
+  const readable = withoutKey(scope, 'Login', credentials);
+  const decrypt = decryptStatements(scope, [credentials], secretsKey);
+  return {
+    bind: (_, { taskDefinition }) => {
+      const role = taskDefinition.obtainExecutionRole();
+      readable.grantRead(role);
+      for (const statement of decrypt) role.addToPrincipalPolicy(statement);
+      return { imageName, repositoryCredentials: { credentialsParameter: secretId(credentials) } };
+    },
+  };
+}
+
 /** An existing image, given by its reference. */
 function pulled(
   reference: string,
-  imageIn: (scope: Construct, architecture: ecs.CpuArchitecture) => ecs.ContainerImage,
+  imageIn: (scope: Construct, architecture: ecs.CpuArchitecture, copies?: ImageCopiesOptions) => ecs.ContainerImage,
 ): AgentImage {
   return {
-    bind: (scope, architecture) => {
+    bind: (scope, architecture, copies) => {
       warnOfVersion(scope, versionOfImage(reference));
-      return AgentImage.fromContainerImage(imageIn(scope, architecture)).bind(scope, architecture);
+      return AgentImage.fromContainerImage(imageIn(scope, architecture, copies)).bind(scope, architecture);
     },
   };
 }
@@ -213,11 +248,22 @@ export abstract class AgentImage {
    * Like {@link fromContainerImage}, for an image given by its reference: `hashicorp/tfc-agent:1.33.0`, `…@sha256:…`, or an image
    * in ECR of this or another account. For an image in ECR, the execution role gets the permission to pull it.
    */
-  static fromReference(reference: string): AgentImage {
+  static fromReference(reference: string, { credentials }: RegistryOptions = {}): AgentImage {
     refuseOld(versionOfImage(reference));
     refuseUnpinned(reference);
     const ecr = ecrImage(reference);
-    if (ecr === undefined) return pulled(reference, () => ecs.ContainerImage.fromRegistry(reference));
+    if (ecr === undefined) {
+      return pulled(reference, (scope, _, options) =>
+        credentials === undefined
+          ? ecs.ContainerImage.fromRegistry(reference)
+          : withLogin(scope, reference, credentials, options?.secretsKey),
+      );
+    }
+    if (credentials !== undefined) {
+      throw new Error(
+        `The image ${shown(reference)} is in ECR, which accepts no login. Remove \`credentials\`: tasks pull from ECR with their execution role.`,
+      );
+    }
     const { account, region, repository: repositoryName } = ecr;
     return pulled(reference, (scope) => {
       const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
@@ -238,16 +284,16 @@ export abstract class AgentImage {
    * Like {@link fromReference}, for an image of any registry that is reachable from the internet. The stack copies the image
    * into its own ECR repository during the deployment, and tasks pull from there.
    */
-  static copyOf(reference: string, options: ImageCopyOptions = {}): AgentImage {
+  static copyOf(reference: string, options: RegistryOptions = {}): AgentImage {
     refuseOld(versionOfImage(reference));
     refuseUncopied(reference);
     refuseUnpinned(reference);
-    return pulled(reference, (scope, architecture) => {
+    return pulled(reference, (scope, architecture, copies) => {
       const arm64 = architecture === ecs.CpuArchitecture.ARM64;
-      return ImageCopies.of(scope).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
+      return ImageCopies.of(scope, copies).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
     });
   }
 
-  /** Called once for each pool that uses the image. */
-  abstract bind(scope: Construct, architecture: ecs.CpuArchitecture): AgentImageBinding;
+  /** Called once for each pool that uses the image. @param copies options of the construct that copies images, and the key of the login */
+  abstract bind(scope: Construct, architecture: ecs.CpuArchitecture, copies?: ImageCopiesOptions): AgentImageBinding;
 }

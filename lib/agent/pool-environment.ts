@@ -17,15 +17,16 @@ type PlainWarmAgents = Omit<WarmAgentsOptions, 'idleWindow'> & { readonly idleMi
 
 /** A pool as plain values: names of secrets, numbers of minutes. */
 export type PlainPool = LaneOptions &
-  Pick<AgentPoolOptions, 'id' | 'organization' | 'maxAgents'> & {
+  Pick<AgentPoolOptions, 'id' | 'organization' | 'maxAgents' | 'maxJobHours'> & {
     readonly apiTokenSecret?: string | undefined;
     readonly warmAgents?: PlainWarmAgents | undefined;
     readonly sweepMinutes?: number | undefined;
+    readonly standbySeconds?: number | undefined;
   };
 
 /** The pool's entry in the function's environment. */
 export function poolEnvironment(launcher: string, pool: PlainPool): AgentPoolEnvironment {
-  const { name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS } = pool;
+  const { name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS, standbySeconds } = pool;
   const lanes = lanesOf(launcher, pool);
   return {
     name,
@@ -33,13 +34,28 @@ export function poolEnvironment(launcher: string, pool: PlainPool): AgentPoolEnv
     ...(organization !== undefined && { organization }),
     ...(apiTokenSecret !== undefined && { apiTokenSecret }),
     maxAgents,
+    ...(standbySeconds !== undefined && { standbySeconds }),
     lanes: lanes.map(({ phases, family, capacity, sweepsForRuns }) => ({
       taskDefinition: family,
       ...(lanes.length > 1 && { phases }),
       ...(capacity === 'spot' && { capacity }),
       ...(!sweepsForRuns && { policies: false }),
+      ...maxJobEnvironment(pool, phases),
       ...standingEnvironment(pool, phases),
     })),
+  };
+}
+
+/** The part of a lane's environment about jobs that run too long. The pool's own limit never applies to applies. */
+function maxJobEnvironment(
+  { maxJobHours, phases: split }: PlainPool,
+  phases: readonly Phase[],
+): Pick<LaneEnvironment, 'maxPlanHours' | 'maxApplyHours'> {
+  const maxPlanHours = split?.plan?.maxJobHours ?? maxJobHours;
+  const maxApplyHours = split?.apply?.maxJobHours;
+  return {
+    ...(maxPlanHours !== undefined && phases.includes('plan') && { maxPlanHours }),
+    ...(maxApplyHours !== undefined && phases.includes('apply') && { maxApplyHours }),
   };
 }
 

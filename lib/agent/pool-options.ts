@@ -8,6 +8,9 @@ import type { UnlistedJobs } from './accepted-jobs.ts';
 import type { AgentImage } from './image.ts';
 import type { StandingOptions } from './warm-agents.ts';
 
+/** Whether agents that the launcher did not start belong to a pool. */
+export const FOREIGN_AGENTS = ['expected', 'unexpected'] as const;
+
 /** Options that all agents of a launcher share. */
 export interface SharedAgentOptions {
   /**
@@ -53,14 +56,48 @@ export interface AgentPoolOptions extends StandingOptions {
    * @default - the launcher's API token
    */
   readonly apiTokenSecret?: ISecret | undefined;
+  /**
+   * Key of the API token, if the value of this pool's `apiTokenSecret` is a JSON object.
+   *
+   * @default - the secret contains only the API token
+   */
+  readonly apiTokenJsonKey?: string | undefined;
   /** Secret whose string is an agent token of the pool. Only the pool's tasks can read it; the launcher cannot. */
   readonly agentTokenSecret: ISecret;
+  /**
+   * Key of the agent token, if the secret's value is a JSON object. ECS needs the complete ARN then: pass a secret of this app, or one of
+   * `Secret.fromSecretCompleteArn`.
+   *
+   * @default - the secret contains only the agent token
+   */
+  readonly agentTokenJsonKey?: string | undefined;
   /**
    * Maximum number of live tasks of this pool at the same time.
    *
    * @default 10
    */
   readonly maxAgents?: number | undefined;
+  /**
+   * Makes this launcher a standby for a pool that another launcher serves too: it starts an agent only for a job that has been queued
+   * for this long, 30 to 900 seconds. With two minutes, it starts almost no agent while the other launcher works.
+   *
+   * @default - the launcher starts an agent for each queued job at once
+   */
+  readonly standby?: Duration | undefined;
+  /**
+   * Whether the pool has agents that this launcher did not start. With `unexpected`, an alarm reports such agents: they may use a stolen agent
+   * token.
+   *
+   * @default 'unexpected', or 'expected' with `standby`
+   */
+  readonly foreignAgents?: (typeof FOREIGN_AGENTS)[number] | undefined;
+  /**
+   * Hours, 1 to 168, after which the launcher stops the task of a plan, or of an unlisted job in a task that accepts no applies. The run then fails.
+   * Applies have their own limit in `phases.apply`.
+   *
+   * @default - no limit
+   */
+  readonly maxJobHours?: number | undefined;
   /**
    * CPU units of a task. 1024 units are one vCPU.
    *
@@ -128,6 +165,13 @@ export interface AgentPoolOptions extends StandingOptions {
 
 /** Options of the tasks of one phase. An absent option has the pool's value. */
 export interface PhaseOptions {
+  /**
+   * Hours, 1 to 168, after which the launcher stops a task of this phase, even during its job. A stopped apply can leave infrastructure and state
+   * partly changed.
+   *
+   * @default - for plans the pool's value, for applies no limit
+   */
+  readonly maxJobHours?: number | undefined;
   /** CPU units of a task. */
   readonly cpu?: number | undefined;
   /** Memory of a task in MiB. */

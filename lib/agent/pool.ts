@@ -1,10 +1,12 @@
-import { Annotations, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as logs from 'aws-cdk-lib/aws-logs';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { IDLE_SECONDS_VARIABLE, type Phase } from '../../functions/launcher/contract.ts';
-import { acknowledge } from '../acknowledgement.ts';
+import { acknowledge, explain, ROLE_EXCEPTIONS } from '../acknowledgement.ts';
+import { FIPS_ENVIRONMENT } from '../aws/fips.ts';
 import {
   DEFAULT_AGENT_VERSION,
   DEFAULT_CPU,
@@ -14,12 +16,16 @@ import {
   DEFAULT_MAX_AGENTS,
   DEFAULT_MEMORY_MIB,
 } from '../defaults.ts';
+import { type LogGroupOptions, newLogGroup } from '../log-group.ts';
 import { agentLogGroup } from '../names.ts';
 import { grantGuardDutyPull } from '../network/guardduty.ts';
+import { trustedService } from '../service-trust.ts';
 import { AgentImage } from './image.ts';
+import type { ImageCopiesOptions } from './image-copies.ts';
 import { type LanePlan, lanesOf } from './lanes.ts';
 import type { AgentPoolOptions, SharedAgentOptions } from './pool-options.ts';
 import { proxyWarnings } from './proxies.ts';
+import { decryptStatements, withoutKey } from './secret-id.ts';
 import { agentTaskDefinition } from './task-definition.ts';
 
 export interface AgentPoolProps extends AgentPoolOptions, SharedAgentOptions {
@@ -28,6 +34,13 @@ export interface AgentPoolProps extends AgentPoolOptions, SharedAgentOptions {
    * it.
    */
   readonly launcherName: string;
+  /** How the function runs that copies images. */
+  readonly imageCopies?: Pick<ImageCopiesOptions, 'architecture' | 'codeSigningConfig' | 'environmentKey'> | undefined;
+  /** Key of imported secrets. */
+  readonly secretsKey?: IKey | undefined;
+  /** Whether jobs use FIPS endpoints of AWS. A variable in `environment` has priority. */
+  readonly fips?: boolean | undefined;
+  readonly logs?: LogGroupOptions | undefined;
 }
 
 /** The resources of one lane. */
@@ -71,13 +84,17 @@ export class AgentPool extends Construct implements iam.IGrantable {
     }
     this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
 
-    this.logGroup = new logs.LogGroup(this, 'Logs', {
-      logGroupName: agentLogGroup(props.launcherName, props.name),
-      retention: props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    this.logGroup = newLogGroup(
+      this,
+      'Logs',
+      {
+        logGroupName: agentLogGroup(props.launcherName, props.name),
+        retention: props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS,
+      },
+      props.logs,
+    );
     this.executionRole = new iam.Role(this, 'ExecutionRole', {
-      assumedBy: ECS_TASKS,
+      assumedBy: trustedService(this, 'ecs-tasks.amazonaws.com'),
       description: `Pulls the image, reads the agent token and writes the logs of agent pool ${props.name}`,
     });
     acknowledge(this.executionRole, {
@@ -85,10 +102,23 @@ export class AgentPool extends Construct implements iam.IGrantable {
       reason:
         "ecr:GetAuthorizationToken supports no resource. It only returns a login; pulling is allowed only from the image's repository and, with GuardDuty, from the sidecar's.",
     });
+    explain(this.executionRole, ROLE_EXCEPTIONS);
     if (props.guardDuty === true) grantGuardDutyPull(this, this.executionRole);
 
+    for (const statement of decryptStatements(this, [props.agentTokenSecret], props.secretsKey)) {
+      this.executionRole.addToPrincipalPolicy(statement);
+    }
+    const agentToken = ecs.Secret.fromSecretsManager(
+      withoutKey(this, 'AgentToken', props.agentTokenSecret),
+      props.agentTokenJsonKey,
+    );
+
     const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
-    const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);
+    const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture, {
+      ...props.imageCopies,
+      logs: props.logs,
+      secretsKey: props.secretsKey,
+    });
     this.lanes = lanesOf(props.launcherName, props).map((plan) => {
       const { phases, family, accepts } = plan;
       const [phase] = phases;
@@ -104,7 +134,8 @@ export class AgentPool extends Construct implements iam.IGrantable {
         image,
         environment: { ...agentEnvironment(props), ...(accepts !== undefined && { TFC_AGENT_ACCEPT: accepts }) },
         address: addressOf(props),
-        agentTokenSecret: props.agentTokenSecret,
+        agentToken,
+        agentTokenSecretName: props.agentTokenSecret.secretName,
         logGroup: this.logGroup,
       });
       return { ...plan, taskDefinition, taskRole };
@@ -113,10 +144,12 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
   private newTaskRole(prefix: string): iam.Role {
     const jobs = prefix === '' ? '' : ` when it runs a job of kind ${prefix.toLowerCase()}`;
-    return new iam.Role(this, `${prefix}TaskRole`, {
-      assumedBy: ECS_TASKS,
+    const role = new iam.Role(this, `${prefix}TaskRole`, {
+      assumedBy: trustedService(this, 'ecs-tasks.amazonaws.com'),
       description: `What Terraform may do in AWS in agent pool ${this.poolName}${jobs}`,
     });
+    explain(role, ROLE_EXCEPTIONS);
+    return role;
   }
 
   /** AWS role of Terraform inside the tasks that serve this phase. */
@@ -140,6 +173,12 @@ export class AgentPool extends Construct implements iam.IGrantable {
     return this.lanes.some(({ sweepsForRuns }) => sweepsForRuns);
   }
 
+  /** Whether agents that the launcher did not start belong to the pool. */
+  get expectsForeignAgents(): boolean {
+    const { foreignAgents, standby } = this.options;
+    return foreignAgents === undefined ? standby !== undefined : foreignAgents === 'expected';
+  }
+
   get usesSpot(): boolean {
     return this.lanes.some(({ capacity }) => capacity === 'spot');
   }
@@ -152,8 +191,6 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
 /** Part of the construct ids of a lane that serves one phase. */
 const CONSTRUCT_PREFIX = { plan: 'Plan', apply: 'Apply' } as const;
-
-const ECS_TASKS = new iam.ServicePrincipal('ecs-tasks.amazonaws.com');
 
 /** Size and role of the tasks that serve these phases. The phase's own values override the pool's. */
 export function taskOf(pool: AgentPoolOptions, [phase, ...others]: readonly Phase[]) {
@@ -174,6 +211,7 @@ function agentEnvironment(props: AgentPoolProps): Record<string, string> {
   const idleSeconds = props.idleWindow?.toSeconds() ?? DEFAULT_IDLE_WINDOW_SECONDS;
   return {
     TFC_AGENT_LOG_LEVEL: 'info',
+    ...(props.fips === true && FIPS_ENVIRONMENT),
     ...props.environment,
     TFC_AGENT_SINGLE: 'true',
     // The image determines the version. A container that lives for one job must not spend its start on an update.

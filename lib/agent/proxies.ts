@@ -38,6 +38,11 @@ export function proxiesIn(environment: Readonly<Record<string, unknown>>): {
   );
 }
 
+/** Ports of the proxies in an environment. */
+export function proxyPortsIn(environment: Readonly<Record<string, unknown>>): number[] {
+  return proxiesIn(environment).flatMap(({ proxy }) => proxy?.port ?? []);
+}
+
 /** Go treats a value without a scheme as `http://`. */
 function parseProxy(variable: string, value: string): AgentProxy | undefined {
   const [, given = 'http', authority = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?([^/?#\s]+)\/?$/i.exec(value) ?? [];

@@ -2,7 +2,6 @@ import { Duration, Size } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { AGENT_CONTAINER } from '../../functions/launcher/contract.ts';
 import { acknowledge } from '../acknowledgement.ts';
@@ -22,7 +21,9 @@ export interface AgentTaskProps {
   readonly environment: Readonly<Record<string, string>>;
   /** `https://` and the hostname that the agent connects to. */
   readonly address: string;
-  readonly agentTokenSecret: ISecret;
+  readonly agentToken: ecs.Secret;
+  /** Name of the secret that contains the agent token. */
+  readonly agentTokenSecretName: string;
   readonly logGroup: logs.ILogGroup;
 }
 
@@ -65,8 +66,8 @@ export function agentTaskDefinition(
     linuxParameters: unprivileged(scope, `${prefix}Agent`),
     // Fargate's maximum. A busy agent has this time to stop Terraform cleanly.
     stopTimeout: Duration.seconds(120),
-    environment: { ...props.environment, AGENT_TOKEN_SECRET: props.agentTokenSecret.secretName },
-    secrets: { TFC_AGENT_TOKEN: ecs.Secret.fromSecretsManager(props.agentTokenSecret) },
+    environment: { ...props.environment, AGENT_TOKEN_SECRET: props.agentTokenSecretName },
+    secrets: { TFC_AGENT_TOKEN: props.agentToken },
     logging: logging(logGroup, 'agent'),
   });
   mountWritableFolders(agent);

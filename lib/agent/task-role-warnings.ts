@@ -13,6 +13,8 @@ export interface RoleStatement {
 }
 
 export interface TaskRolePermissions {
+  /** An existing role, whose permissions are unknown. */
+  readonly taskRoleArn?: string | undefined;
   readonly taskRolePolicyArns: readonly string[];
   readonly taskRoleStatements: readonly RoleStatement[];
 }
@@ -69,10 +71,13 @@ export interface AllowedApis {
 /** Warns if a pool's jobs have permissions in AWS but can't resolve any AWS domain. */
 export function* unreachableApiWarning(
   pool: string,
-  { taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
+  { taskRoleArn, taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
   { egress, dnsFirewall = false, allowedDomains = [], allowedPresets = [] }: AllowedApis,
 ): Iterable<{ id: string; text: string }> {
-  const granted = taskRolePolicyArns.length > 0 || taskRoleStatements.some(({ Effect }) => Effect === 'Allow');
+  const granted =
+    taskRoleArn !== undefined ||
+    taskRolePolicyArns.length > 0 ||
+    taskRoleStatements.some(({ Effect }) => Effect === 'Allow');
   const limited = dnsFirewall || egress === 'network-firewall';
   const allowed = allowedPresets.includes('aws-apis') || allowedDomains.some(isAwsDomain);
   if (!granted || !limited || allowed) return;

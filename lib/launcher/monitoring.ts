@@ -1,43 +1,102 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { CfnQueryDefinition, type ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../../functions/launcher/contract.ts';
+import {
+  GATEWAY_METRICS,
+  METRICS,
+  METRICS_NAMESPACE,
+  POOL_DIMENSION,
+  SERVICE_DIMENSION,
+} from '../../functions/launcher/contract.ts';
+import { ROTATION_METRICS } from '../../functions/token-rotation/contract.ts';
+import { explain } from '../acknowledgement.ts';
 import type { AgentPool } from '../agent/pool.ts';
+import { cloudWatchUrl, dashboardUrl } from '../aws/console.ts';
 import { alarmName } from '../names.ts';
+import type { Gateways } from '../network/gateways.ts';
 import type { AgentLauncherProps, Resolved } from '../properties/agent-launcher.ts';
+import { LOG_QUERIES } from './log-queries.ts';
 
-type MonitoredPool = Pick<AgentPool, 'poolName' | 'maxAgents' | 'usesSpot' | 'hasStandingAgents' | 'sweepsForRuns'>;
+type MonitoredPool = Pick<
+  AgentPool,
+  'poolName' | 'maxAgents' | 'usesSpot' | 'hasStandingAgents' | 'sweepsForRuns' | 'expectsForeignAgents'
+>;
 
 export interface MonitoringProps
   extends Pick<AgentLauncherProps, 'alarmTopic'>,
-    Resolved<'name' | 'schedule' | 'oldestQueued'> {
+    Resolved<'name' | 'schedule' | 'oldestQueued' | 'oldestTask' | 'apiTokenExpiry'> {
   readonly pools: readonly MonitoredPool[];
+  /** For each API token, the names of the pools that use it. */
+  readonly apiTokens: readonly (readonly string[])[];
+  /** Log group of the launcher, which the saved queries read. */
+  readonly logGroup: ILogGroup;
   /**
    * Queue of the messages that invoke the launcher.
    *
    * @default - only the schedule invokes it
    */
   readonly wakeUps?: IQueue | undefined;
+  /**
+   * The rotation of agent tokens.
+   *
+   * @default - nothing rotates them automatically
+   */
+  readonly tokenRotation?: { readonly function: IFunction; readonly maxAge: Duration } | undefined;
+  /**
+   * Gateways that the launcher starts.
+   *
+   * @default - the network has an egress path without the launcher
+   */
+  readonly gateways?: Gateways | undefined;
 }
 
 /** The alarms, each with its heading in `docs/runbook.md`. */
 export const RUNBOOK_HEADINGS = {
   failedTicks: 'Ticks fail',
   apiTokenRejected: 'API token rejected',
+  apiTokenExpires: 'API token expires soon',
   launcherSilent: 'Launcher silent',
   wakeUpsNotReceived: 'Wake-ups are not received',
   oldestQueuedJob: 'A job waits too long',
   startFailures: 'Agents fail to start',
   outOfMemory: 'A job ran out of memory',
+  oldestTask: 'A task runs too long',
+  foreignAgents: 'Unexpected agents in a pool',
   afterPlan: 'A run stays in a post-plan status',
+  rotationFails: 'Rotation of agent tokens fails',
+  agentTokenTooOld: 'Agent token too old',
+  gatewayProblem: 'A gateway has a problem',
 } as const;
 
 const MINUTE = Duration.minutes(1);
 
+/** The launcher reports the days until an expiry at least twice in this time. */
+const EXPIRY_PERIOD = Duration.days(1);
+
+/** The rotation reports each hour, so this many hours without a report mean that it doesn't run. */
+const ROTATION_REPORT = Duration.hours(6);
+
+/** Time that a rotation may take, because a job may run for a day. */
+const ROTATION_GRACE_DAYS = 2;
+
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
 const ALARMS_A_WIDGET = 100;
+
+/** The steps of a start in their order, with the metric of each. */
+const START_STEPS = [
+  ['queued until RunTask', 'launchSeconds'],
+  ['RunTask until image pull', 'provisionSeconds'],
+  ['image pull', 'pullSeconds'],
+  ['until container starts', 'bootSeconds'],
+  ['container until job', 'jobWaitSeconds'],
+] as const satisfies readonly (readonly [string, keyof typeof METRICS])[];
+
+/** How far back the widgets with one value per day go. */
+const GRAPH_DAYS = 30;
 
 const WAKE_UPS_PERIOD = Duration.minutes(5);
 
@@ -64,6 +123,14 @@ export class Monitoring extends Construct {
         alarm.addOkAction(action);
       }
     }
+    for (const { name, query } of LOG_QUERIES) {
+      new CfnQueryDefinition(this, `Query-${name.replaceAll(' ', '-')}`, {
+        // CloudWatch shows the part before the slash as a folder.
+        name: `${props.name}/${name}`,
+        queryString: query,
+        logGroupNames: [props.logGroup.logGroupName],
+      });
+    }
     this.dashboard = new cloudwatch.Dashboard(this, 'Dashboard', {
       dashboardName: props.name,
       defaultInterval: Duration.hours(12),
@@ -73,7 +140,7 @@ export class Monitoring extends Construct {
 
   /** Console address of the dashboard. */
   get dashboardUrl(): string {
-    return `https://console.aws.amazon.com/cloudwatch/home?region=${Stack.of(this).region}#dashboards/dashboard/${this.props.name}`;
+    return dashboardUrl(Stack.of(this).region, this.props.name);
   }
 
   /** A metric of the launcher, by its name in the contract. Some metrics have a value for each pool. */
@@ -117,6 +184,80 @@ export class Monitoring extends Construct {
         treatMissingData: cloudwatch.TreatMissingData.BREACHING,
       }),
       ...(this.props.wakeUps === undefined ? [] : [this.wakeUpsAlarm(this.props.wakeUps)]),
+      ...this.rotationAlarms(),
+      ...this.gatewayAlarms(),
+      ...this.props.apiTokens.flatMap((pools) => this.expiryAlarm(pools)),
+    ];
+  }
+
+  /**
+   * The alarm before the expiry of an API token. The launcher writes the metric for each pool of the token, and the alarm watches the first pool.
+   * Without a datapoint for a day, the alarm clears: the token was replaced by one without an expiry, or has expired, which another alarm reports.
+   */
+  private expiryAlarm([pool, ...others]: readonly string[]): cloudwatch.Alarm[] {
+    if (pool === undefined) return [];
+    const days = this.props.apiTokenExpiry.toDays();
+    const more = others.length === 0 ? '' : ` and ${others.length} more ${others.length === 1 ? 'pool' : 'pools'}`;
+    return [
+      this.alarm('apiTokenExpires', pool, {
+        what: `The API token of pool ${pool}${more} expires in less than ${days} ${days === 1 ? 'day' : 'days'}. From then on, no agent starts. Create a new token and store it in the same secret.`,
+        // Right after the token was replaced, the maximum is the new token's.
+        metric: this.metric('apiTokenDaysLeft', { pool, period: EXPIRY_PERIOD }),
+        comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        threshold: days,
+        evaluationPeriods: 1,
+      }),
+    ];
+  }
+
+  private gatewayAlarms(): cloudwatch.Alarm[] {
+    if (this.props.gateways === undefined) return [];
+    return [
+      this.alarm('gatewayProblem', undefined, {
+        what: "A gateway of the agents' network has a problem that the launcher did not solve in three of the last five periods, so agents can't start or can't reach HCP Terraform. Check the problems of the gateways in the launcher's log: each has a remedy.",
+        metric: this.gatewayMetric('problems', { period: this.props.schedule }),
+        evaluationPeriods: 5,
+        datapointsToAlarm: 3,
+      }),
+    ];
+  }
+
+  private gatewayMetric(name: keyof typeof GATEWAY_METRICS, options: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace: METRICS_NAMESPACE,
+      metricName: GATEWAY_METRICS[name],
+      dimensionsMap: { [SERVICE_DIMENSION]: this.props.name },
+      statistic: cloudwatch.Stats.MAXIMUM,
+      ...options,
+    });
+  }
+
+  /** The alarms of the rotation of agent tokens. */
+  private rotationAlarms(): cloudwatch.Alarm[] {
+    const { tokenRotation, pools } = this.props;
+    if (tokenRotation === undefined) return [];
+    const days = tokenRotation.maxAge.toDays() + ROTATION_GRACE_DAYS;
+    return [
+      this.alarm('rotationFails', undefined, {
+        what: 'The function that rotates agent tokens has failed for three hours. All tokens still work. Check the errors in its log.',
+        metric: tokenRotation.function.metricErrors({ period: Duration.hours(1), statistic: cloudwatch.Stats.SUM }),
+        evaluationPeriods: 3,
+      }),
+      ...pools.map(({ poolName: pool }) =>
+        this.alarm('agentTokenTooOld', pool, {
+          what: `An agent token of pool ${pool} is older than ${days} days, or its age has not been reported for ${ROTATION_REPORT.toHours()} hours. Jobs are not affected. Check the log of the function that rotates agent tokens.`,
+          metric: new cloudwatch.Metric({
+            namespace: METRICS_NAMESPACE,
+            metricName: ROTATION_METRICS.agentTokenAge,
+            dimensionsMap: { [SERVICE_DIMENSION]: this.props.name, [POOL_DIMENSION]: pool },
+            period: ROTATION_REPORT,
+            statistic: cloudwatch.Stats.MAXIMUM,
+          }),
+          threshold: days,
+          evaluationPeriods: 1,
+          treatMissingData: cloudwatch.TreatMissingData.BREACHING,
+        }),
+      ),
     ];
   }
 
@@ -127,7 +268,7 @@ export class Monitoring extends Construct {
   private wakeUpsAlarm(queue: IQueue): cloudwatch.Alarm {
     const options = { statistic: cloudwatch.Stats.SUM, period: WAKE_UPS_PERIOD };
     return this.alarm('wakeUpsNotReceived', undefined, {
-      what: 'For 15 minutes, messages were sent to the queue of wake-ups and none was received. Jobs wait for the next scheduled invocation, up to a minute. Check that the event source mapping of the launcher function is enabled, and deploy the stack again.',
+      what: 'For 15 minutes, messages were sent to the queue of wake-ups and none was received. Jobs wait for the next scheduled invocation. Check that the event source mapping of the launcher function is enabled, and deploy the stack again.',
       metric: new cloudwatch.MathExpression({
         label: 'wake-ups sent but not received',
         expression: 'IF(FILL(sent, 0) > 0 AND FILL(received, 0) == 0, 1, 0)',
@@ -141,8 +282,8 @@ export class Monitoring extends Construct {
     });
   }
 
-  private alarmsOf({ poolName: pool, sweepsForRuns }: MonitoredPool): cloudwatch.Alarm[] {
-    const { oldestQueued, schedule: period } = this.props;
+  private alarmsOf({ poolName: pool, sweepsForRuns, expectsForeignAgents }: MonitoredPool): cloudwatch.Alarm[] {
+    const { oldestQueued, oldestTask, schedule: period } = this.props;
     const ofAllPools = [
       this.alarm('oldestQueuedJob', pool, {
         what: `A job has waited for an agent of pool ${pool} for more than ${oldestQueued.toMinutes()} minutes. Check the launcher's log for the reason.`,
@@ -162,7 +303,21 @@ export class Monitoring extends Construct {
         metric: this.metric('outOfMemory', { pool, statistic: cloudwatch.Stats.SUM, period }),
         evaluationPeriods: 1,
       }),
+      this.alarm('oldestTask', pool, {
+        what: `A task of pool ${pool} has been at work for more than ${oldestTask.toHours()} hours: its job never ends, or its agent hangs. It uses a slot of maxAgents, and you pay for it. Check oldestTask in the launcher's log.`,
+        metric: this.metric('oldestTaskSeconds', { pool, period }),
+        threshold: oldestTask.toSeconds(),
+        evaluationPeriods: 3,
+      }),
     ];
+    // One datapoint is enough, because an agent with a stolen token may take a single job. The alarm stays on for five periods.
+    const foreignAgents = {
+      what: `Agents that this stack did not start are in pool ${pool}. If they are yours, set foreignAgents of the pool to expected. Otherwise somebody may use a stolen agent token: revoke it. Their names are in foreignAgents in the launcher's log.`,
+      metric: this.metric('foreignAgents', { pool, period }),
+      evaluationPeriods: 5,
+      datapointsToAlarm: 1,
+    };
+    if (!expectsForeignAgents) ofAllPools.push(this.alarm('foreignAgents', pool, foreignAgents));
     if (!sweepsForRuns) return ofAllPools;
     const afterPlan = this.alarm('afterPlan', pool, {
       what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes. It may be waiting for an agent that evaluates its policy sets. Check the run in HCP Terraform.`,
@@ -181,7 +336,7 @@ export class Monitoring extends Construct {
   ): cloudwatch.Alarm {
     const { what, metric, threshold = 1, ...settings } = options;
     const heading = RUNBOOK_HEADINGS[kind];
-    return new cloudwatch.Alarm(this, pool === undefined ? kind : `${kind}-${pool}`, {
+    const alarm = new cloudwatch.Alarm(this, pool === undefined ? kind : `${kind}-${pool}`, {
       comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
       metric,
@@ -190,6 +345,11 @@ export class Monitoring extends Construct {
       alarmName: alarmName(this.props.name, heading, pool),
       alarmDescription: `${what} Runbook: docs/runbook.md, "${heading}".`,
     });
+    explain(alarm, {
+      CloudWatchAlarmAction:
+        'Without a topic, only CloudWatch shows the alarms, and synthesis warns about it. The setting alarmEmail or alarmTopicArn removes the finding.',
+    });
+    return alarm;
   }
 
   /** A widget shows no more than 100 alarms. */
@@ -200,6 +360,89 @@ export class Monitoring extends Construct {
       widgets.push(new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 3 }));
     }
     return widgets;
+  }
+
+  /** What tasks cost, how many jobs started, the steps of their start, the oldest task, and the expiry of API tokens. */
+  private lastingWidgets(): cloudwatch.IWidget[] {
+    const { pools, oldestTask, apiTokenExpiry } = this.props;
+    const graph = (title: string, left: cloudwatch.IMetric[], more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
+      new cloudwatch.GraphWidget({ title, left, width: 8, leftYAxis: { min: 0 }, ...more });
+    const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}) =>
+      pools.map(({ poolName }) => this.metric(name, { ...options, pool: poolName, label: poolName }));
+    const { SUM, SAMPLE_COUNT } = cloudwatch.Stats;
+    return [
+      graph('Cost per day, dollars', perPool('taskCost', { statistic: SUM, period: Duration.days(1) }), {
+        view: cloudwatch.GraphWidgetView.BAR,
+        start: `-P${GRAPH_DAYS}D`,
+      }),
+      // Each job that starts adds one sample of its start latency.
+      graph(
+        'Jobs started per hour',
+        perPool('startLatencySeconds', { statistic: SAMPLE_COUNT, period: Duration.hours(1) }),
+        { stacked: true },
+      ),
+      graph('Task seconds per hour', perPool('taskSeconds', { statistic: SUM, period: Duration.hours(1) }), {
+        stacked: true,
+      }),
+      ...pools.map(({ poolName: pool }) =>
+        graph(
+          `Steps until a job starts in ${pool}, seconds (median)`,
+          START_STEPS.map(([step, name]) =>
+            this.metric(name, {
+              pool,
+              label: `${pool} ${step}`,
+              statistic: 'p50',
+              period: Duration.minutes(15),
+            }),
+          ),
+          { stacked: true },
+        ),
+      ),
+      graph('Oldest task at work, seconds', perPool('oldestTaskSeconds'), {
+        leftAnnotations: [{ value: oldestTask.toSeconds(), label: 'alarm' }],
+      }),
+      graph('Days until the API token expires', perPool('apiTokenDaysLeft', { period: EXPIRY_PERIOD }), {
+        leftAnnotations: [{ value: apiTokenExpiry.toDays(), label: 'alarm' }],
+        start: `-P${GRAPH_DAYS}D`,
+      }),
+    ];
+  }
+
+  /** The gateways' age, their problems, and the connections that they refused. */
+  private gatewayWidgets({ service }: Gateways): cloudwatch.IWidget[] {
+    const graph = (title: string, metric: cloudwatch.IMetric, more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
+      new cloudwatch.GraphWidget({ title, left: [metric], width: 8, leftYAxis: { min: 0 }, ...more });
+    return [
+      graph('Problems of gateways', this.gatewayMetric('problems', { period: MINUTE, label: 'problems' })),
+      graph(
+        'Connections that gateways refused',
+        this.gatewayMetric('refusedDomains', {
+          // The gateways don't know the launcher.
+          dimensionsMap: { [SERVICE_DIMENSION]: service },
+          statistic: cloudwatch.Stats.SUM,
+          period: Duration.minutes(5),
+          label: 'refused',
+        }),
+      ),
+      graph(
+        'Age of the oldest gateway, days',
+        this.gatewayMetric('ageDays', { period: Duration.days(1), label: 'age' }),
+        {
+          start: `-P${GRAPH_DAYS}D`,
+        },
+      ),
+    ];
+  }
+
+  /** Names the saved queries, with a link to the page that lists them. */
+  private queriesWidget(): cloudwatch.IWidget {
+    const markdown = [
+      `### Saved queries`,
+      `Open [Logs Insights](${cloudWatchUrl(Stack.of(this).region)}#logsV2:logs-insights), choose *Saved and sample queries*, and then the folder **${this.props.name}**.`,
+      '',
+      ...LOG_QUERIES.map(({ name, what }) => `* **${name}**: ${what}`),
+    ].join('\n');
+    return new cloudwatch.TextWidget({ markdown, width: 24, height: 5 });
   }
 
   private widgets(): cloudwatch.IWidget[][] {
@@ -235,8 +478,9 @@ export class Monitoring extends Construct {
           ...perPool('startLatencySeconds', { statistic: 'p50' }, ' median'),
           ...perPool('startLatencySeconds', { statistic: 'p90' }, ' p90'),
         ]),
-        graph('Busy agents, agents of other launchers', [
+        graph('Busy agents, foreign agents, agents of other launchers', [
           ...perPool('busyAgents', {}, ' busy'),
+          ...perPool('foreignAgents', {}, ' foreign'),
           ...perPool('otherLaunchersAgents', {}, ' of other launchers'),
         ]),
         graph('Launches', [
@@ -266,6 +510,14 @@ export class Monitoring extends Construct {
           { leftAnnotations: [{ value: 30, label: 'HCP Terraform allows 30 a minute' }] },
         ),
       ],
+      ...rows(this.lastingWidgets()),
+      ...(this.props.gateways === undefined ? [] : [this.gatewayWidgets(this.props.gateways)]),
+      [this.queriesWidget()],
     ];
   }
+}
+
+/** Three widgets per row. */
+function rows(widgets: readonly cloudwatch.IWidget[]): cloudwatch.IWidget[][] {
+  return Array.from({ length: Math.ceil(widgets.length / 3) }, (_, row) => widgets.slice(3 * row, 3 * row + 3));
 }

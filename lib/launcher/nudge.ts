@@ -1,22 +1,29 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { NUDGE_ENV } from '../../functions/nudge/contract.ts';
-import { secretId } from '../agent/secret-id.ts';
-import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
+import { explain, FUNCTION_EXCEPTIONS, ROLE_EXCEPTIONS } from '../acknowledgement.ts';
+import { decryptStatements, secretArnInPolicies, secretId } from '../agent/secret-id.ts';
+import { BUNDLE_ENVIRONMENT, caCertificatesEnvironment, lambdaBundle } from '../bundle/lambda-bundle.ts';
+import { type LogGroupOptions, newLogGroup } from '../log-group.ts';
 import { nudgeFunction, nudgeLogGroup } from '../names.ts';
-import { secretArnInPolicies } from './permissions.ts';
+import type { EncryptionKeys } from '../properties/encryption.ts';
+import { trustedService } from '../service-trust.ts';
+import { commonProps } from './function-parts.ts';
+import { queueKeyStatement } from './permissions.ts';
+import type { TrustedCertificates } from './trusted-certificates.ts';
 
 export interface NudgeProps {
   /** Name of the cluster, without CDK tokens. The names of the function and its log group begin with it. */
   readonly name: string;
   readonly hostname: string;
-  /** Secret whose string is the HMAC key. */
+  /** Secret whose string is the HMAC key, or a JSON object that has it under the key. */
   readonly hmacKeySecret: ISecret;
+  readonly hmacKeyJsonKey: string | undefined;
   /** Queue whose messages wake the launcher up. */
   readonly queue: IQueue;
   /**
@@ -24,7 +31,13 @@ export interface NudgeProps {
    * use the concurrency of the whole account.
    */
   readonly reservedConcurrentExecutions: number;
+  readonly architecture: lambda.Architecture;
+  readonly codeSigningConfig: lambda.ICodeSigningConfig | undefined;
   readonly logRetention: logs.RetentionDays;
+  /** Certificates to trust in addition to the public ones. */
+  readonly trusted?: TrustedCertificates | undefined;
+  readonly keys: EncryptionKeys;
+  readonly logs: LogGroupOptions;
 }
 
 /** A report to HCP Terraform that fails twice takes seven seconds. */
@@ -34,59 +47,89 @@ const TIMEOUT = Duration.seconds(10);
 export class Nudge extends Construct {
   readonly function: lambda.Function;
   readonly logGroup: logs.LogGroup;
+  readonly role: iam.Role;
   /** URL for the run task or the notification. */
   readonly url: string;
 
   constructor(scope: Construct, id: string, props: NudgeProps) {
     super(scope, id);
-    this.logGroup = new logs.LogGroup(this, 'Logs', {
-      logGroupName: nudgeLogGroup(props.name),
-      retention: props.logRetention,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    const { keys } = props;
+    this.logGroup = newLogGroup(
+      this,
+      'Logs',
+      { logGroupName: nudgeLogGroup(props.name), retention: props.logRetention },
+      props.logs,
+    );
     // The CDK's default role has a managed policy that can write to every log group of the account.
     const role = new iam.Role(this, 'Role', {
-      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      assumedBy: trustedService(this, 'lambda.amazonaws.com'),
       description: 'Lets the function behind the public URL read its HMAC key and wake the launcher up',
     });
+    this.role = role;
     this.function = new lambda.Function(this, 'Function', {
       functionName: nudgeFunction(props.name),
       description: 'Receives run tasks and notifications of HCP Terraform, and wakes the launcher up',
-      runtime: lambda.Runtime.NODEJS_24_X,
-      architecture: lambda.Architecture.ARM_64,
-      code: lambdaBundle('nudge'),
-      handler: 'index.handler',
+      ...commonProps(this, { ...props, logGroup: this.logGroup }),
+      code: lambdaBundle('nudge', props.trusted?.pem),
       memorySize: 256,
       timeout: TIMEOUT,
       role,
       environment: {
         [NUDGE_ENV.hostname]: props.hostname,
         [NUDGE_ENV.hmacKeySecret]: secretId(props.hmacKeySecret),
+        ...(props.hmacKeyJsonKey !== undefined && { [NUDGE_ENV.hmacKeyJsonKey]: props.hmacKeyJsonKey }),
         [NUDGE_ENV.wakeUpsQueueUrl]: props.queue.queueUrl,
         ...BUNDLE_ENVIRONMENT,
+        ...caCertificatesEnvironment(props.trusted?.pem),
+        ...(props.trusted?.secret !== undefined && {
+          [NUDGE_ENV.caCertificatesSecret]: secretId(props.trusted.secret),
+        }),
       },
-      logGroup: this.logGroup,
-      loggingFormat: lambda.LoggingFormat.JSON,
-      applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
       // At INFO, Lambda writes two lines per invocation. In a flood, they would cost more than the invocations.
       systemLogLevelV2: lambda.SystemLogLevel.WARN,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
     });
+    explain(role, ROLE_EXCEPTIONS);
     for (const statement of statements(props, this.logGroup)) role.addToPrincipalPolicy(statement);
-    props.hmacKeySecret.encryptionKey?.grantDecrypt(role);
+    for (const statement of decryptStatements(
+      this,
+      [props.hmacKeySecret, ...(props.trusted?.secret === undefined ? [] : [props.trusted.secret])],
+      keys.secrets,
+    )) {
+      role.addToPrincipalPolicy(statement);
+    }
+    if (keys.queue !== undefined) role.addToPrincipalPolicy(queueKeyStatement(Stack.of(this), keys.queue));
+    explain(this.function, {
+      ...FUNCTION_EXCEPTIONS,
+      LambdaDLQ:
+        'A dead-letter queue receives only asynchronous invocations. A function URL invokes synchronously, so its caller gets the error.',
+      LambdaFunctionPublicAccessProhibited:
+        'HCP Terraform cannot sign requests for IAM. The function checks the HMAC of every request, and can neither read a token nor start a task.',
+      LambdaInsideVPC:
+        'The function behind the public URL stays outside the VPC, so that a flaw in it reaches nothing inside.',
+    });
     // HCP Terraform can't sign requests for IAM. The function checks the HMAC itself.
     this.url = this.function.addFunctionUrl({ authType: lambda.FunctionUrlAuthType.NONE }).url;
   }
 }
 
 /** All permissions of the function. It can neither read a token nor start a task. */
-function statements({ hmacKeySecret, queue }: NudgeProps, logGroup: logs.ILogGroup): iam.PolicyStatement[] {
+function statements({ hmacKeySecret, queue, trusted }: NudgeProps, logGroup: logs.ILogGroup): iam.PolicyStatement[] {
   return [
     new iam.PolicyStatement({
       sid: 'ReadTheHmacKey',
       actions: ['secretsmanager:GetSecretValue'],
       resources: [secretArnInPolicies(hmacKeySecret)],
     }),
+    ...(trusted?.secret === undefined
+      ? []
+      : [
+          new iam.PolicyStatement({
+            sid: 'ReadCaCertificates',
+            actions: ['secretsmanager:GetSecretValue'],
+            resources: [secretArnInPolicies(trusted.secret)],
+          }),
+        ]),
     new iam.PolicyStatement({
       sid: 'WakeTheLauncherUp',
       actions: ['sqs:SendMessage'],

@@ -1,24 +1,37 @@
-import { type Stack, Token } from 'aws-cdk-lib';
+import { ArnFormat, type Stack } from 'aws-cdk-lib';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
-import type { Acknowledgement } from '../acknowledgement.ts';
+import { type Acknowledgement, arnInFindings, wildcard } from '../acknowledgement.ts';
 import type { AgentPool } from '../agent/pool.ts';
-import { secretId } from '../agent/secret-id.ts';
+import { decryptStatements, secretArnInPolicies, secretId } from '../agent/secret-id.ts';
+import { launcherFunction } from '../names.ts';
+import type { Gateways } from '../network/gateways.ts';
+import type { EncryptionKeys } from '../properties/encryption.ts';
+import { connectionStatements } from './function-parts.ts';
+import { gatewayStatements, gatewayWildcards } from './gateway-permissions.ts';
 
 /** The resources that the launcher's permissions refer to. */
 export interface PermissionsInput {
   readonly stack: Stack;
   readonly pools: readonly AgentPool[];
   readonly apiTokenSecret: ISecret;
+  /** Secrets that the launcher needs to connect: certificates, or the login of a proxy. */
+  readonly connectionSecrets: readonly ISecret[];
   readonly cluster: ecs.Cluster;
   /** Name of the cluster, without CDK tokens. */
   readonly name: string;
   readonly logGroup: logs.ILogGroup;
   /** Queue of the messages that invoke the launcher, if there is one. */
   readonly wakeUps: sqs.IQueue | undefined;
+  /** Whether the function runs in a VPC. */
+  readonly inVpc: boolean;
+  readonly keys: Pick<EncryptionKeys, 'secrets' | 'queue'>;
+  /** Gateways that the launcher starts, if the network has any. */
+  readonly gateways: Gateways | undefined;
 }
 
 /**
@@ -26,7 +39,7 @@ export interface PermissionsInput {
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
  */
 export function launcherStatements(input: PermissionsInput): iam.PolicyStatement[] {
-  const { stack, cluster } = input;
+  const { stack, cluster, keys } = input;
   const inThisCluster = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } };
   const tasksOfThisCluster = stack.formatArn({ service: 'ecs', resource: 'task', resourceName: `${input.name}/*` });
 
@@ -84,6 +97,7 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
       actions: ['secretsmanager:GetSecretValue'],
       resources: apiTokenSecrets(input).map(secretArnInPolicies),
     }),
+    ...connectionStatements(input.connectionSecrets),
     new iam.PolicyStatement({
       // Writes to its own log group, which the stack creates. It can't create log groups.
       sid: 'WriteItsLog',
@@ -91,6 +105,56 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
       resources: [input.logGroup.logGroupArn],
     }),
     ...(input.wakeUps === undefined ? [] : wakeUpStatements(input.wakeUps)),
+    ...(input.inVpc ? networkInterfaceStatements(stack, launcherFunction(input.name)) : []),
+    ...(input.gateways === undefined ? [] : gatewayStatements(stack, input.gateways)),
+    ...(input.wakeUps === undefined || keys.queue === undefined ? [] : [queueKeyStatement(stack, keys.queue)]),
+    ...decryptStatements(stack, [...apiTokenSecrets(input), ...input.connectionSecrets], keys.secrets),
+  ];
+}
+
+/** Lists and describes the tasks of the cluster. */
+export function taskReadStatements({
+  stack,
+  cluster,
+  name,
+}: Pick<PermissionsInput, 'stack' | 'cluster' | 'name'>): iam.PolicyStatement[] {
+  const conditions = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } };
+  return [
+    new iam.PolicyStatement({
+      // Task IDs are random, so the resource ends in `/*`.
+      sid: 'DescribeAgents',
+      actions: ['ecs:DescribeTasks'],
+      resources: [stack.formatArn({ service: 'ecs', resource: 'task', resourceName: `${name}/*` })],
+      conditions,
+    }),
+    // See ListAgents of the launcher.
+    new iam.PolicyStatement({ sid: 'ListAgents', actions: ['ecs:ListTasks'], resources: ['*'], conditions }),
+  ];
+}
+
+/** Lists each wildcard of {@link taskReadStatements}. */
+export function taskReadWildcards({
+  stack,
+  name,
+  inVpc,
+  gateways,
+}: Pick<PermissionsInput, 'stack' | 'name' | 'inVpc'> &
+  Partial<Pick<PermissionsInput, 'gateways'>>): Acknowledgement[] {
+  const others = [
+    ...(inVpc ? [' Only the Lambda service can use the EC2 actions. See DenyThemToItsCode.'] : []),
+    ...(gateways === undefined
+      ? []
+      : [' Describe actions of EC2 support no narrower resource either. See SeeGateways.']),
+  ];
+  return [
+    wildcard(
+      arnInFindings(stack, 'ecs', `task/${name}/*`),
+      'Tasks of one cluster, whose ids are random; see SeeAndStopAgents.',
+    ),
+    wildcard(
+      '*',
+      `ListTasks supports no narrower resource; the condition restricts it to the cluster. See ListAgents.${others.join('')}`,
+    ),
   ];
 }
 
@@ -112,25 +176,63 @@ function wakeUpStatements({ queueArn }: sqs.IQueue): iam.PolicyStatement[] {
   ];
 }
 
+/** The EC2 actions with which Lambda manages the network interfaces of a function in a VPC. */
+const NETWORK_INTERFACES = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+];
+
+/**
+ * Lambda creates the network interfaces of a function in a VPC with the function's role, when the function is created and not when it
+ * runs. These are the permissions that AWS documents, and those of its policy AWSLambdaVPCAccessExecutionRole without the log.
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+ */
+export function networkInterfaceStatements(stack: Stack, functionName: string): iam.PolicyStatement[] {
+  return [
+    new iam.PolicyStatement({
+      // The Describe actions support no narrower resource. AWS also documents all resources for the other actions: Lambda checks
+      // the role before a network interface exists. The next statement limits who can use them.
+      sid: 'LetLambdaAttachItToTheVpc',
+      actions: NETWORK_INTERFACES,
+      resources: ['*'],
+    }),
+    new iam.PolicyStatement({
+      // Only the Lambda service can use these permissions: this denies them to the function's own code. A request of Lambda itself
+      // doesn't have the condition key. https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-best-practice
+      sid: 'DenyThemToItsCode',
+      effect: iam.Effect.DENY,
+      actions: NETWORK_INTERFACES,
+      resources: ['*'],
+      conditions: {
+        ArnEquals: {
+          'lambda:SourceFunctionArn': stack.formatArn({
+            service: 'lambda',
+            resource: 'function',
+            resourceName: functionName,
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        },
+      },
+    }),
+  ];
+}
+
 /** Lists each wildcard of {@link launcherStatements}. cdk-nag reports a wildcard that isn't listed. */
 export function acknowledgedWildcards(input: PermissionsInput): Acknowledgement[] {
-  const { stack, name } = input;
-  const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
-  const account = Token.isUnresolved(stack.account) ? '<AWS::AccountId>' : stack.account;
-  const ecsArn = (resource: string) => `arn:<AWS::Partition>:ecs:${region}:${account}:${resource}`;
-  const wildcard = (resource: string, reason: string) => ({
-    id: `AwsSolutions::AwsSolutions-IAM5[Resource::${resource}]`,
-    reason,
-  });
+  const { stack } = input;
   return [
     ...familiesOf(input).map((family) =>
-      wildcard(ecsArn(`task-definition/${family}:*`), 'Revisions of one family; see the statement LaunchAgents.'),
+      wildcard(
+        arnInFindings(stack, 'ecs', `task-definition/${family}:*`),
+        'Revisions of one family; see the statement LaunchAgents.',
+      ),
     ),
-    wildcard(ecsArn(`task/${name}/*`), 'Tasks of one cluster, whose ids are random; see SeeAndStopAgents.'),
-    wildcard(
-      '*',
-      'ListTasks supports no narrower resource; the condition restricts it to the cluster. See ListAgents.',
-    ),
+    ...taskReadWildcards(input),
+    ...(input.gateways === undefined ? [] : gatewayWildcards(stack)),
   ];
 }
 
@@ -145,11 +247,12 @@ export function apiTokenSecrets(input: Pick<PermissionsInput, 'apiTokenSecret' |
   return [...new Map(secrets.map((secret) => [secretId(secret), secret])).values()];
 }
 
-/**
- * A secret's ARN ends in six random characters. They are unknown if the secret is configured by name, but IAM compares the
- * complete ARN. So the ARN in the policy ends in six question marks, which match exactly these characters.
- * https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
- */
-export function secretArnInPolicies(secret: ISecret): string {
-  return secret.secretFullArn ?? `${secret.secretArn}-??????`;
+/** Lets a role write encrypted messages to a queue and, if it receives from it, read them. */
+export function queueKeyStatement(stack: Stack, key: IKey): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: 'EncryptWakeUps',
+    actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+    resources: [key.keyArn],
+    conditions: { StringEquals: { 'kms:ViaService': `sqs.${stack.region}.${stack.urlSuffix}` } },
+  });
 }

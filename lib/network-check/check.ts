@@ -2,7 +2,18 @@
 import { parseRange } from '../aws/address-range.ts';
 import { dnsFindings } from './dns.ts';
 import { endpointFindings } from './endpoints.ts';
-import { missing, note, type SubnetFacts, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
+import {
+  AGENTS,
+  LAUNCHER,
+  LAUNCHER_IN_SUBNETS_OF_AGENTS,
+  missing,
+  note,
+  type Subject,
+  type SubnetFacts,
+  type VpcFacts,
+  type VpcFinding,
+  type VpcNeeds,
+} from './findings.ts';
 import { LONGEST_DEFAULT_PREFIX } from './internet-routes.ts';
 import { passes } from './network-acl.ts';
 import { securityGroupFindings } from './security-groups.ts';
@@ -13,56 +24,93 @@ export const NOT_CHECKED =
 
 /** All findings. Those that prevent agents from starting come first. */
 export function findingsIn(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
-  const all = [
-    ...subnetFindings(facts, needs),
+  const ofAgents = [
+    ...subnetFindings(withSubnets(facts, needs.subnetIds), needs, AGENTS),
     ...dnsFindings(facts, needs),
-    ...endpointFindings(facts, needs),
-    ...securityGroupFindings(facts.securityGroups, needs),
+    ...endpointFindings(withSubnets(facts, needs.subnetIds), needs, AGENTS),
+    ...securityGroupFindings(facts.securityGroups, needs, AGENTS),
+  ];
+  // Both can be in the same subnets, and then have the same findings. A different remedy is another finding.
+  const all = [
+    ...new Map(
+      [...ofAgents, ...launcherFindings(facts, needs)].map((finding) => [
+        `${finding.what}\n${finding.remedy}`,
+        finding,
+      ]),
+    ).values(),
   ];
   return [...all.filter(({ level }) => level === 'missing'), ...all.filter(({ level }) => level === 'note')];
 }
 
-function* subnetFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<VpcFinding> {
+/** Findings about the launcher's function, if it runs in the VPC. It uses its own subnets, security groups and AWS APIs. */
+function* launcherFindings(facts: VpcFacts, { launcher, ...agents }: VpcNeeds): Iterable<VpcFinding> {
+  if (launcher === undefined) return;
+  const { subnetIds, services, proxyPorts } = launcher;
+  const subject = launcher.hasOwnSubnets ? LAUNCHER : LAUNCHER_IN_SUBNETS_OF_AGENTS;
+  // Lambda needs one network interface in each subnet, however many invocations run.
+  const needs = { ...agents, subnetIds, services, agents: 1, proxyPorts, guardDuty: false };
+  const its = { ...withSubnets(facts, subnetIds), securityGroups: facts.launcherSecurityGroups };
+  yield* subnetFindings(its, needs, subject);
+  yield* endpointFindings(its, needs, subject);
+  yield* securityGroupFindings(its.securityGroups, needs, subject);
+}
+
+function withSubnets(facts: VpcFacts, ids: readonly string[]): VpcFacts {
+  return { ...facts, subnets: facts.subnets.filter(({ id }) => ids.includes(id)) };
+}
+
+function* subnetFindings(facts: VpcFacts, needs: VpcNeeds, subject: Subject): Iterable<VpcFinding> {
   const { subnets } = facts;
   for (const id of needs.subnetIds) {
     if (subnets.some((subnet) => subnet.id === id)) continue;
-    yield missing(`subnet ${id} does not exist in this account and region`, 'correct network.subnetIds');
+    yield missing(`subnet ${id} does not exist in this account and region`, `correct ${subject.subnets}`);
   }
-  for (const subnet of subnets) yield* findingsOf(subnet, facts, needs);
+  for (const subnet of subnets) yield* findingsOf(subnet, facts, needs, subject);
   if (new Set(subnets.map(({ zone }) => zone)).size === 1) {
-    yield note('all subnets are in one zone: while it is down, no agent starts', 'add a subnet in another zone');
+    yield note(
+      `all subnets are in one zone: while it is down, ${subject === AGENTS ? 'no agent starts' : 'the launcher does not run'}`,
+      'add a subnet in another zone',
+    );
   }
 }
 
-function* findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds): Iterable<VpcFinding> {
+function* findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds, subject: Subject): Iterable<VpcFinding> {
   const { id, vpcId, range, outpost } = subnet;
   if (vpcId !== needs.vpcId) {
     yield missing(
       `subnet ${id} belongs to ${vpcId}, a different VPC`,
-      `use subnets of ${needs.vpcId} in network.subnetIds`,
+      `use subnets of ${needs.vpcId} in ${subject.subnets}`,
     );
     return;
   }
-  if (outpost !== undefined) {
+  if (outpost !== undefined && subject === AGENTS) {
     yield missing(
       `subnet ${id} is on an Outpost (${outpost}), where Fargate does not run tasks`,
-      'use subnets of the region in network.subnetIds',
+      `use subnets of the region in ${subject.subnets}`,
     );
   }
   if (range === undefined) {
     yield missing(
-      `subnet ${id} has no IPv4 range, which agents and this command need`,
-      'use subnets with an IPv4 range in network.subnetIds',
+      `subnet ${id} has no IPv4 range, which ${subject.who} and this command need`,
+      `use subnets with an IPv4 range in ${subject.subnets}`,
     );
   }
   if (outpost !== undefined || range === undefined) return;
-  yield* capacityFindings(subnet, needs);
-  yield* routeFindings(subnet, facts, needs);
+  yield* capacityFindings(subnet, needs, subject);
+  yield* routeFindings(subnet, facts, needs, subject);
   yield* aclFindings(subnet, needs);
 }
 
-function* capacityFindings({ id, freeAddresses }: SubnetFacts, { agents }: VpcNeeds): Iterable<VpcFinding> {
+function* capacityFindings(
+  { id, freeAddresses }: SubnetFacts,
+  { agents }: VpcNeeds,
+  subject: Subject,
+): Iterable<VpcFinding> {
   if (freeAddresses >= agents) return;
+  if (subject !== AGENTS) {
+    yield missing(`subnet ${id} has no free address for the launcher`, 'use larger subnets');
+    return;
+  }
   yield missing(
     `subnet ${id} has ${freeAddresses} free addresses, but all pools together may have ${agents} agents`,
     'use larger subnets, or lower maxAgents',
@@ -73,12 +121,13 @@ function* routeFindings(
   { id, targets, nowhere, s3Endpoint }: SubnetFacts,
   { endpoints }: VpcFacts,
   { services }: VpcNeeds,
+  subject: Subject,
 ): Iterable<VpcFinding> {
   const open = targets.find((target) => /^(?:igw|cagw)-/.test(target));
   if (open !== undefined) {
     yield missing(
-      `subnet ${id} is public: its default route is the ${open.startsWith('igw-') ? 'internet' : 'carrier'} gateway ${open}, which a task without a public address can't use`,
-      'use private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
+      `subnet ${id} is public: its default route is the ${open.startsWith('igw-') ? 'internet' : 'carrier'} gateway ${open}, ${subject.publicSubnet}`,
+      subject.publicRemedy,
     );
     return;
   }
@@ -91,7 +140,7 @@ function* routeFindings(
     const lacking = [...services.filter((service) => !byName(service)), ...(layers ? ['s3 (gateway)'] : [])];
     yield missing(
       `subnet ${id} has ${where}${lacking.length === 0 ? '' : `, and no endpoint with private DNS for ${lacking.join(', ')}`}`,
-      'add a route to a NAT gateway or to the network of your proxy: HCP Terraform has no endpoint inside AWS. A proxy alone also works, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
+      `add a route to a NAT gateway or to the network of your proxy: HCP Terraform has no endpoint inside AWS. ${subject.proxyRemedy}`,
     );
     return;
   }

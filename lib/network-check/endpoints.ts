@@ -4,7 +4,17 @@
  */
 import { holds } from '../aws/address-range.ts';
 import { GUARDDUTY_SERVICE } from '../aws/guardduty.ts';
-import { type EndpointFacts, lets, missing, note, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
+import {
+  AGENTS,
+  type EndpointFacts,
+  lets,
+  missing,
+  note,
+  type Subject,
+  type VpcFacts,
+  type VpcFinding,
+  type VpcNeeds,
+} from './findings.ts';
 
 /** The parts of the network that determine whether agents can reach an endpoint: the agents' subnets and security groups. */
 interface Agents {
@@ -12,7 +22,7 @@ interface Agents {
   readonly groups: readonly string[];
 }
 
-export function* endpointFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<VpcFinding> {
+export function* endpointFindings(facts: VpcFacts, needs: VpcNeeds, subject: Subject): Iterable<VpcFinding> {
   const subnets = facts.subnets.flatMap(({ id, vpcId, range }) =>
     vpcId === needs.vpcId && range !== undefined ? [{ id, range }] : [],
   );
@@ -26,8 +36,8 @@ export function* endpointFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<Vp
   }
   const used = facts.endpoints.filter(({ service }) => needs.services.includes(service));
   // Tasks don't use an endpoint without private DNS.
-  for (const endpoint of used.filter(({ privateDns }) => privateDns)) yield* blocked(endpoint, agents);
-  for (const { service, hasCustomPolicy } of used) if (hasCustomPolicy) yield policy(service, 'a task start');
+  for (const endpoint of used.filter(({ privateDns }) => privateDns)) yield* blocked(endpoint, agents, subject);
+  for (const { service, hasCustomPolicy } of used) if (hasCustomPolicy) yield policy(service, subject.policy);
   if (needs.guardDuty === true) yield* guardDutyFindings(facts, agents);
   if (facts.s3HasCustomPolicy && needs.services.includes('ecr.dkr')) {
     yield policy('s3', 's3:GetObject on prod-<region>-starport-layer-bucket');
@@ -37,7 +47,8 @@ export function* endpointFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<Vp
 /** Findings about GuardDuty's endpoint. They are notes, because agents also start without GuardDuty. */
 function* guardDutyFindings({ endpoints }: VpcFacts, agents: Agents): Iterable<VpcFinding> {
   const its = endpoints.filter(({ service, privateDns }) => service === GUARDDUTY_SERVICE && privateDns);
-  for (const endpoint of its) for (const { what, remedy } of blocked(endpoint, agents)) yield note(what, remedy);
+  for (const endpoint of its)
+    for (const { what, remedy } of blocked(endpoint, agents, AGENTS)) yield note(what, remedy);
   if (its.length > 0) return;
   yield note(
     `the VPC has no endpoint for ${GUARDDUTY_SERVICE} with private DNS, which GuardDuty's sidecar sends to`,
@@ -53,7 +64,7 @@ function policy(service: string, what: string): VpcFinding {
 }
 
 /** The finding for an endpoint with security groups that block agents. */
-function* blocked({ service, groups }: EndpointFacts, agents: Agents): Iterable<VpcFinding> {
+function* blocked({ service, groups }: EndpointFacts, agents: Agents, subject: Subject): Iterable<VpcFinding> {
   const rules = groups.flatMap(({ inbound }) => inbound).filter((rule) => lets(rule, 443));
   if (rules.some(({ peer }) => agents.groups.includes(peer))) return;
   const out = agents.subnets.filter(({ range }) => !rules.some(({ peer }) => holds(peer, range)));
@@ -67,7 +78,7 @@ function* blocked({ service, groups }: EndpointFacts, agents: Agents): Iterable<
         'check that these prefix lists include the ranges of the subnets',
       )
     : missing(
-        `${what} does not allow inbound TCP 443 from ${from}, and its hostname resolves only to this endpoint`,
+        `${what} does not allow inbound TCP 443 from ${subject === AGENTS ? '' : 'the launcher in '}${from}, and its hostname resolves only to this endpoint`,
         `add an inbound rule for ${out.map(({ range }) => range).join(', ')}${agents.groups.length === 0 ? '' : `, or for ${agents.groups.join(' or ')}`}`,
       );
 }

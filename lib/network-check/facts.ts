@@ -1,12 +1,17 @@
-/** Reads facts about a VPC with the AWS CLI: read-only calls, with the user's credentials and region. */
+/** Reads facts about a VPC: read-only calls, with the user's credentials and region. */
 import * as z from 'zod';
 import { endpointService } from '../aws/partitions.ts';
-import type { GroupRule, SecurityGroupFacts, SubnetFacts, VpcFacts, VpcNeeds } from './findings.ts';
+import type { DnsFirewallFacts, GroupRule, SecurityGroupFacts, SubnetFacts, VpcFacts, VpcNeeds } from './findings.ts';
 import { internetRoutes } from './internet-routes.ts';
 import type { AclFacts } from './network-acl.ts';
 
-/** Runs `aws <arguments> --output json` and returns what it prints. */
-export type Ask = (...command: readonly string[]) => unknown;
+/** Sends a request to AWS. Resolves with the complete answer, of all its pages. */
+export type Ask = (
+  service: 'ec2' | 'route53resolver',
+  /** Name of the API's action, such as `DescribeVpcs`. */
+  action: string,
+  input: Readonly<Record<string, unknown>>,
+) => Promise<unknown>;
 
 const attribute = (name: string) => z.object({ [name]: z.object({ Value: z.boolean() }) });
 
@@ -97,45 +102,51 @@ const answers = {
   firewallConfig: z.object({ FirewallConfig: z.object({ FirewallFailOpen: z.string() }) }),
 };
 
-/** Reads everything in {@link VpcFacts}. */
-export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly string[]): VpcFacts {
+/** Reads the VPC, except its DNS Firewall. */
+export async function vpcFacts(
+  ask: Ask,
+  needs: VpcNeeds,
+  securityGroupIds: readonly string[],
+): Promise<Omit<VpcFacts, keyof DnsFirewallFacts>> {
   const { vpcId } = needs;
-  const inVpc = ['--filters', `Name=vpc-id,Values=${vpcId}`];
-  const vpcAttribute = (name: string, key: string) =>
-    attribute(key).parse(ask('ec2', 'describe-vpc-attribute', '--vpc-id', vpcId, '--attribute', name))[key]?.Value ===
+  const inVpc = { Filters: [{ Name: 'vpc-id', Values: [vpcId] }] };
+  const vpcAttribute = async (name: string, key: string) =>
+    attribute(key).parse(await ask('ec2', 'DescribeVpcAttribute', { VpcId: vpcId, Attribute: name }))[key]?.Value ===
     true;
-  const vpc = answers.vpcs.parse(ask('ec2', 'describe-vpcs', '--vpc-ids', vpcId)).Vpcs[0];
-  const tables = answers.routeTables.parse(ask('ec2', 'describe-route-tables', ...inVpc)).RouteTables;
-  const lists = answers.acls.parse(ask('ec2', 'describe-network-acls', ...inVpc)).NetworkAcls;
-  const subnetFilter = ['--filters', `Name=subnet-id,Values=${needs.subnetIds.join(',')}`];
-  const found = answers.endpoints
-    .parse(ask('ec2', 'describe-vpc-endpoints', ...inVpc))
-    .VpcEndpoints.filter(({ State }) => State.toLowerCase() === 'available');
-  const interfaces = found.filter(({ VpcEndpointType }) => VpcEndpointType === 'Interface');
-  const s3 = found.filter(
+  const vpc = answers.vpcs.parse(await ask('ec2', 'DescribeVpcs', { VpcIds: [vpcId] })).Vpcs[0];
+  const [tables, lists, found, dhcp, subnets, dnsSupport, dnsHostnames] = await Promise.all([
+    ask('ec2', 'DescribeRouteTables', inVpc).then((answer) => answers.routeTables.parse(answer).RouteTables),
+    ask('ec2', 'DescribeNetworkAcls', inVpc).then((answer) => answers.acls.parse(answer).NetworkAcls),
+    ask('ec2', 'DescribeVpcEndpoints', inVpc).then((answer) => answers.endpoints.parse(answer).VpcEndpoints),
+    ask('ec2', 'DescribeDhcpOptions', { DhcpOptionsIds: [vpc?.DhcpOptionsId ?? 'default'] }),
+    ask('ec2', 'DescribeSubnets', {
+      Filters: [
+        { Name: 'subnet-id', Values: [...new Set([...needs.subnetIds, ...(needs.launcher?.subnetIds ?? [])])] },
+      ],
+    }),
+    vpcAttribute('enableDnsSupport', 'EnableDnsSupport'),
+    vpcAttribute('enableDnsHostnames', 'EnableDnsHostnames'),
+  ]);
+  const available = found.filter(({ State }) => State.toLowerCase() === 'available');
+  const interfaces = available.filter(({ VpcEndpointType }) => VpcEndpointType === 'Interface');
+  const s3 = available.filter(
     ({ VpcEndpointType, ServiceName }) => VpcEndpointType === 'Gateway' && endpointService(ServiceName) === 's3',
   );
-  const groupIds = [...new Set([...securityGroupIds, ...interfaces.flatMap(groupsOf)])];
+  const s3Ids = new Set(s3.map(({ VpcEndpointId }) => VpcEndpointId));
+  const launcherGroupIds = needs.launcher?.securityGroupIds ?? [];
+  const groupIds = [...new Set([...securityGroupIds, ...launcherGroupIds, ...interfaces.flatMap(groupsOf)])];
   const groups =
     groupIds.length === 0
       ? []
       : answers.securityGroups
-          .parse(ask('ec2', 'describe-security-groups', '--group-ids', ...groupIds))
+          .parse(await ask('ec2', 'DescribeSecurityGroups', { GroupIds: groupIds }))
           .SecurityGroups.map(securityGroupFacts);
   return {
     range: vpc?.CidrBlock ?? '',
-    dnsSupport: vpcAttribute('enableDnsSupport', 'EnableDnsSupport'),
-    dnsHostnames: vpcAttribute('enableDnsHostnames', 'EnableDnsHostnames'),
-    resolvers: resolversIn(
-      answers.dhcpOptions.parse(
-        ask('ec2', 'describe-dhcp-options', '--dhcp-options-ids', vpc?.DhcpOptionsId ?? 'default'),
-      ),
-    ),
-    subnets: answers.subnets
-      .parse(ask('ec2', 'describe-subnets', ...subnetFilter))
-      .Subnets.map((subnet) =>
-        subnetFacts(subnet, tables, lists, new Set(s3.map(({ VpcEndpointId }) => VpcEndpointId))),
-      ),
+    dnsSupport,
+    dnsHostnames,
+    resolvers: resolversIn(answers.dhcpOptions.parse(dhcp)),
+    subnets: answers.subnets.parse(subnets).Subnets.map((subnet) => subnetFacts(subnet, tables, lists, s3Ids)),
     endpoints: interfaces.map((endpoint) => ({
       service: endpointService(endpoint.ServiceName),
       privateDns: endpoint.PrivateDnsEnabled,
@@ -144,18 +155,27 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
     })),
     s3HasCustomPolicy: s3.some(({ PolicyDocument }) => !allowsEverything(PolicyDocument)),
     securityGroups: groups.filter(({ id }) => securityGroupIds.includes(id)),
-    dnsFirewallRuleGroups: answers.associations
-      .parse(ask('route53resolver', 'list-firewall-rule-group-associations', '--vpc-id', vpcId))
-      .FirewallRuleGroupAssociations.map(({ Name, FirewallRuleGroupId, Priority }) => ({
-        name: Name ?? FirewallRuleGroupId,
-        priority: Priority,
-      })),
-    ...(needs.dnsFirewall && {
-      dnsFailsOpen:
-        answers.firewallConfig.parse(ask('route53resolver', 'get-firewall-config', '--resource-id', vpcId))
-          .FirewallConfig.FirewallFailOpen === 'ENABLED',
-    }),
+    launcherSecurityGroups: groups.filter(({ id }) => launcherGroupIds.includes(id)),
   };
+}
+
+/** What is assumed if DNS Firewall can't be read: that the VPC has no rule groups. */
+export const NO_DNS_FIREWALL: DnsFirewallFacts = { dnsFirewallRuleGroups: [] };
+
+/** Reads the VPC's DNS Firewall. */
+export async function dnsFirewallFacts(ask: Ask, { vpcId, dnsFirewall }: VpcNeeds): Promise<DnsFirewallFacts> {
+  const list = await ask('route53resolver', 'ListFirewallRuleGroupAssociations', { VpcId: vpcId });
+  const dnsFirewallRuleGroups = answers.associations
+    .parse(list)
+    .FirewallRuleGroupAssociations.map(({ Name, FirewallRuleGroupId, Priority }) => ({
+      name: Name ?? FirewallRuleGroupId,
+      priority: Priority,
+    }));
+  if (!dnsFirewall) return { dnsFirewallRuleGroups };
+  const { FirewallConfig } = answers.firewallConfig.parse(
+    await ask('route53resolver', 'GetFirewallConfig', { ResourceId: vpcId }),
+  );
+  return { dnsFirewallRuleGroups, dnsFailsOpen: FirewallConfig.FirewallFailOpen === 'ENABLED' };
 }
 
 function resolversIn({ DhcpOptions: options }: z.infer<typeof answers.dhcpOptions>): string[] {

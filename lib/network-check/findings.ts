@@ -3,7 +3,7 @@ import type { InternetRoutes } from './internet-routes.ts';
 import type { AclFacts } from './network-acl.ts';
 
 /** Facts about a VPC: the parts of the EC2 and Route 53 Resolver answers that the check uses. */
-export interface VpcFacts {
+export interface VpcFacts extends DnsFirewallFacts {
   /** The VPC's first IPv4 range. Its third address is the VPC's resolver. */
   readonly range: string;
   readonly dnsSupport: boolean;
@@ -16,6 +16,11 @@ export interface VpcFacts {
   /** Whether the gateway endpoint for S3 has a policy that doesn't allow everything. */
   readonly s3HasCustomPolicy: boolean;
   readonly securityGroups: readonly SecurityGroupFacts[];
+  /** Security groups of the launcher in the settings; empty if the stack creates its group, or if it isn't in the VPC. */
+  readonly launcherSecurityGroups: readonly SecurityGroupFacts[];
+}
+
+export interface DnsFirewallFacts {
   /** DNS Firewall rule groups that are already attached, with their priorities. */
   readonly dnsFirewallRuleGroups: readonly { readonly name: string; readonly priority: number }[];
   /** Whether everything resolves if DNS Firewall can't decide. Absent if not checked. */
@@ -69,13 +74,63 @@ export interface VpcNeeds {
   /** Maximum number of agents of all pools at the same time. */
   readonly agents: number;
   readonly ports: readonly number[];
-  readonly proxyPorts?: readonly number[];
+  readonly proxyPorts?: readonly number[] | undefined;
   /** Services that a task needs to start, by their endpoint name: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
   readonly services: readonly string[];
   readonly dnsFirewall: boolean;
   /** Whether the tasks have GuardDuty's sidecar. */
   readonly guardDuty?: boolean;
+  /** What the launcher's function needs, if it also runs in the VPC. */
+  readonly launcher?: LauncherNeeds;
 }
+
+/** Its services are the AWS APIs that the launcher calls. */
+export interface LauncherNeeds extends Pick<VpcNeeds, 'subnetIds' | 'services' | 'proxyPorts'> {
+  /** Whether the settings list subnets for the launcher. Otherwise it uses those of the agents. */
+  readonly hasOwnSubnets: boolean;
+  readonly securityGroupIds: readonly string[];
+}
+
+/** Words of the findings that depend on what they are about. */
+export interface Subject {
+  readonly subnets: string;
+  readonly groups: string;
+  readonly who: string;
+  readonly publicSubnet: string;
+  readonly publicRemedy: string;
+  readonly proxyRemedy: string;
+  readonly policy: string;
+  /** What makes closed groups right. */
+  readonly behindProxy: string;
+}
+
+export const AGENTS: Subject = {
+  subnets: 'network.subnetIds',
+  groups: 'network.securityGroupIds',
+  who: 'agents',
+  publicSubnet: "which a task without a public address can't use",
+  publicRemedy:
+    'use private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
+  proxyRemedy:
+    'A proxy alone also works, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
+  policy: 'a task start',
+  behindProxy: 'If agents use a proxy, this is correct: set HTTPS_PROXY in the environment of the pools',
+};
+
+export const LAUNCHER: Subject = {
+  subnets: 'network.launcherSubnetIds',
+  groups: 'network.launcherSecurityGroupIds',
+  who: 'the launcher',
+  publicSubnet: "which a Lambda function can't use, because it has no public address",
+  publicRemedy: 'use private subnets whose default route is a NAT gateway, a firewall or a transit gateway',
+  proxyRemedy:
+    'For a Terraform Enterprise inside your network, a route to it and endpoints for these services suffice. So does a route to your proxy, with launcher.httpsProxy',
+  policy: "the launcher's calls",
+  behindProxy: 'If the launcher uses a proxy, this is correct: set launcher.httpsProxy',
+};
+
+/** The launcher in the subnets of the agents: a finding about a subnet has the remedy that it has for agents. */
+export const LAUNCHER_IN_SUBNETS_OF_AGENTS: Subject = { ...LAUNCHER, subnets: AGENTS.subnets };
 
 /** A finding: something is missing, or the user should know something. */
 export interface VpcFinding {

@@ -1,8 +1,10 @@
 /** The domains that agents can reach: the defaults for a host, presets, and what a Fargate task needs before it runs. */
 import { ecrImage } from '../aws/ecr-image.ts';
+import { fipsNames } from '../aws/fips.ts';
 import { suffixOf } from '../aws/partitions.ts';
 import { bucketsIn } from '../aws/s3-names.ts';
 import { awsApiNames } from '../aws/service-endpoints.ts';
+import { gatewayOwnNames } from '../gateway/own-names.ts';
 import { normalised, parseName } from './domain-name.ts';
 
 /** Presets, by their name in the settings. */
@@ -206,6 +208,8 @@ export interface AllowedDomainOptions {
 
 export interface AllowedNamesInput extends AllowedDomainOptions {
   readonly hostname: string;
+  /** Whether the preset `aws-apis` also contains the hosts of FIPS endpoints. Default: false. */
+  readonly fips?: boolean | undefined;
 }
 
 /** Every domain that jobs can reach, normalized, without the domains of task startup. */
@@ -216,20 +220,30 @@ export function jobNames(input: AllowedNamesInput, place: Place): string[] {
   const presets = allowedPresets.flatMap((preset) => {
     if (preset === 'hcp-terraform') return defaultNames(hostname);
     if (preset === 'github-releases') return GITHUB_RELEASES;
-    return awsApiNames(awsApiServices, awsApiRegions ?? [place.region], place.urlSuffix);
+    const regions = awsApiRegions ?? [place.region];
+    const names = awsApiNames(awsApiServices, regions, place.urlSuffix);
+    return input.fips === true ? [...names, ...fipsNames(awsApiServices, regions, place.urlSuffix)] : names;
   });
   return normalised([own, ...given, ...presets]);
 }
 
-/** Every domain that resolves if domains are limited: the domains of jobs and of task startup. */
+/** The egress mode, for the domains that its own resources need. */
+interface ModeInput {
+  readonly egress?: string | undefined;
+  readonly gatewaySessionManager?: boolean | undefined;
+}
+
+/** Every domain that resolves if domains are limited: the domains of jobs, of task startup and of the gateways themselves. */
 export function resolvingNames(
-  input: AllowedNamesInput,
+  input: AllowedNamesInput & ModeInput,
   images: readonly (string | undefined)[],
   place: Place,
   guardDuty?: string,
 ): string[] {
   const { apis, layers, registries, monitoring } = taskStartNames(images, place, guardDuty);
-  return normalised([...jobNames(input, place), ...apis, ...layers, ...registries, ...monitoring]);
+  // The gateways use the VPC's resolver too. They don't forward these domains unless a job needs them.
+  const gateways = input.egress === 'on-demand' ? gatewayOwnNames(place, input.gatewaySessionManager ?? false) : [];
+  return normalised([...jobNames(input, place), ...apis, ...layers, ...registries, ...monitoring, ...gateways]);
 }
 
 /** The port of a host; 443 if it has none. */

@@ -1,6 +1,7 @@
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import * as resolver from 'aws-cdk-lib/aws-route53resolver';
 import { Construct } from 'constructs';
+import type { LogGroupOptions } from '../log-group.ts';
 import { ASSOCIATION_PRIORITY, MAX_DOMAINS } from './dns-firewall-facts.ts';
 import { vendedLogGroup } from './vended-log-group.ts';
 
@@ -11,8 +12,9 @@ export interface DnsFirewallProps {
    * NXDOMAIN.
    */
   readonly names: readonly string[];
-  /** Retention of a log of every query. By default, queries are not logged. */
-  readonly queryLogRetention?: logs.RetentionDays;
+  /** Retention of a log of every query; absent or 0: queries are not logged. */
+  readonly queryLogRetention?: logs.RetentionDays | 0;
+  readonly logs?: LogGroupOptions | undefined;
 }
 
 /**
@@ -52,11 +54,12 @@ export class DnsFirewall extends Construct {
       vpcId: props.vpcId,
       priority: ASSOCIATION_PRIORITY,
     });
-    if (props.queryLogRetention !== undefined) this.logQueries(props.vpcId, props.queryLogRetention);
+    const { queryLogRetention = 0 } = props;
+    if (queryLogRetention !== 0) this.logQueries(props, queryLogRetention);
   }
 
-  private logQueries(vpcId: string, retention: logs.RetentionDays): void {
-    const logGroup = vendedLogGroup(this, 'Queries', retention);
+  private logQueries({ vpcId, logs: options }: DnsFirewallProps, retention: logs.RetentionDays): void {
+    const logGroup = vendedLogGroup(this, 'Queries', retention, options);
     const config = new resolver.CfnResolverQueryLoggingConfig(this, 'QueryLog', {
       destinationArn: logGroup.logGroupArn,
     });

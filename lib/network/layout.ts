@@ -11,6 +11,8 @@ export interface Layout {
   readonly availabilityZones?: readonly string[] | undefined;
   /** Number of NAT gateways. Default: one. The mode `public-ip` has no NAT gateway. */
   readonly natGateways?: 'one' | 'all' | undefined;
+  /** Number of gateways of the mode `on-demand`. Default: one. */
+  readonly gateways?: 'one' | 'all' | undefined;
 }
 
 /**
@@ -29,8 +31,17 @@ export function layoutId(layout: Layout): string | undefined {
 }
 
 /** Number of zones with subnets for tasks. */
-export function zonesOf({ egress, natGateways }: { readonly egress?: unknown; readonly natGateways?: unknown }): 1 | 2 {
-  return egress === 'network-firewall' && natGateways !== 'all' ? 1 : 2;
+export function zonesOf({
+  egress,
+  natGateways,
+  gateways,
+}: {
+  readonly egress?: unknown;
+  readonly natGateways?: unknown;
+  readonly gateways?: unknown;
+}): 1 | 2 {
+  if (egress === 'network-firewall') return natGateways === 'all' ? 2 : 1;
+  return egress === 'on-demand' && gateways !== 'all' ? 1 : 2;
 }
 
 /** Prefix length of each task subnet in a VPC with a given prefix length. */

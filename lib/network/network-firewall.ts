@@ -3,6 +3,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import * as nfw from 'aws-cdk-lib/aws-networkfirewall';
 import { Construct } from 'constructs';
+import type { LogGroupOptions } from '../log-group.ts';
 import { ruleCapacity } from './suricata-rules.ts';
 import { vendedLogGroup } from './vended-log-group.ts';
 
@@ -23,6 +24,7 @@ export interface NetworkFirewallProps {
   readonly rules: string;
   /** Retention of the alert and flow logs. */
   readonly logRetention: logs.RetentionDays;
+  readonly logs?: LogGroupOptions | undefined;
 }
 
 /**
@@ -40,8 +42,8 @@ export class NetworkFirewall extends Construct {
 
   constructor(scope: Construct, id: string, props: NetworkFirewallProps) {
     super(scope, id);
-    this.alerts = vendedLogGroup(this, 'Alerts', props.logRetention);
-    this.flows = vendedLogGroup(this, 'Flows', props.logRetention);
+    this.alerts = vendedLogGroup(this, 'Alerts', props.logRetention, props.logs);
+    this.flows = vendedLogGroup(this, 'Flows', props.logRetention, props.logs);
     const policy = this.policy(props.rules);
     for (const [index, zone] of zonesIn(props.vpc).entries()) this.zone(`${index + 1}`, zone, props, policy);
   }

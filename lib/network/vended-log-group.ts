@@ -1,6 +1,7 @@
-import { Names, RemovalPolicy } from 'aws-cdk-lib';
-import * as logs from 'aws-cdk-lib/aws-logs';
+import { Names } from 'aws-cdk-lib';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { type LogGroupOptions, newLogGroup } from '../log-group.ts';
 
 /**
  * A log group that an AWS service writes to: DNS queries, flow logs, the network firewall.
@@ -11,13 +12,14 @@ import type { Construct } from 'constructs';
  *
  * The rest of the name comes from the construct's path, so that two stacks of one account never share a group.
  *
- * @param retention retention of log events; the group is deleted with the stack.
+ * @param retention retention of log events.
  */
-export function vendedLogGroup(scope: Construct, id: string, retention: logs.RetentionDays): logs.LogGroup {
+export function vendedLogGroup(
+  scope: Construct,
+  id: string,
+  retention: logs.RetentionDays,
+  options: LogGroupOptions | undefined,
+): logs.LogGroup {
   const path = Names.uniqueResourceName(scope, { maxLength: 200, separator: '-', allowedSpecialCharacters: '-' });
-  return new logs.LogGroup(scope, id, {
-    logGroupName: `/aws/vendedlogs/${path}-${id}`,
-    retention,
-    removalPolicy: RemovalPolicy.DESTROY,
-  });
+  return newLogGroup(scope, id, { logGroupName: `/aws/vendedlogs/${path}-${id}`, retention }, options);
 }

@@ -11,6 +11,8 @@ import type { z } from 'zod';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from '../agent/pool-options.ts';
 import type { WarmAgentsOptions, WarmSchedule } from '../agent/warm-agents.ts';
 import { shown } from '../credentials.ts';
+import type { LogOptions } from '../log-group.ts';
+import type { RoleOptions } from '../roles.ts';
 import {
   ALLOW_PLACEHOLDER,
   credentialFaults,
@@ -23,22 +25,33 @@ import type { SettingsFault } from '../settings/errors.ts';
 import { faultOf } from '../settings/issues.ts';
 import { type ReadableSettings, readSettings } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
-import type { AgentLauncherProps, NudgeOptions } from './agent-launcher.ts';
+import type {
+  AgentLauncherProps,
+  AgentTokenRotationOptions,
+  CaCertificatesOptions,
+  LauncherOptions,
+  LauncherVpcOptions,
+  NudgeOptions,
+} from './agent-launcher.ts';
 import { constructFaults, isSecret, KINDS } from './constructs.ts';
+import type { EncryptionOptions } from './encryption.ts';
 import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
 
 const SAME: Counterpart = { value: withoutConstructs };
 const SECRET: Counterpart = { value: secretName, kind: KINDS.secret };
+/** Stands for a role whose ARN is known only at deployment: the checks only need to know that there is one. */
+const UNKNOWN_ROLE = 'arn:aws:iam::000000000000:role/known-at-deployment';
 const MEMORY: Counterpart = { ...SAME, setting: 'memoryMiB' };
 
 const inside = <T>(table: Table<T>): Counterpart => ({ inside: table });
-const duration = (setting: string, unit: 'seconds' | 'minutes'): Counterpart => ({
+const duration = (setting: string, unit: NonNullable<Counterpart['unit']>): Counterpart => ({
   setting,
   unit,
   value: (given) => {
     if (!(given instanceof Duration)) return given === undefined ? undefined : Number.NaN;
     if (given.isUnresolved()) return undefined;
-    return unit === 'seconds' ? given.toSeconds({ integral: false }) : given.toMinutes({ integral: false });
+    const [seconds, minutes] = [given.toSeconds({ integral: false }), given.toMinutes({ integral: false })];
+    return { seconds, minutes, hours: minutes / 60, days: given.toDays({ integral: false }) }[unit];
   },
 });
 
@@ -47,6 +60,7 @@ const PHASE: Table<PhaseOptions> = {
   memoryLimitMiB: MEMORY,
   ephemeralStorageGiB: SAME,
   taskRole: { kind: KINDS.role },
+  maxJobHours: SAME,
 };
 const PLAN: Table<PlanOptions> = { ...PHASE, capacity: SAME };
 const PHASES: Table<PhasesOptions> = { plan: inside(PLAN), apply: inside(PHASE), unlistedJobs: SAME };
@@ -62,8 +76,13 @@ const POOL: Table<AgentPoolOptions> = {
   id: SAME,
   organization: SAME,
   apiTokenSecret: SECRET,
+  apiTokenJsonKey: { kind: KINDS.jsonKey },
   agentTokenSecret: { ...SECRET, required: true },
+  agentTokenJsonKey: { kind: KINDS.jsonKey },
   maxAgents: SAME,
+  standby: duration('standbySeconds', 'seconds'),
+  foreignAgents: SAME,
+  maxJobHours: SAME,
   cpu: SAME,
   memoryLimitMiB: MEMORY,
   ephemeralStorageGiB: SAME,
@@ -79,32 +98,80 @@ const POOL: Table<AgentPoolOptions> = {
 };
 const NUDGE: Table<NudgeOptions> = {
   hmacKeySecret: { ...SECRET, required: true },
+  hmacKeyJsonKey: { kind: KINDS.jsonKey },
   reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
 };
+const OF_VPC: Table<LauncherVpcOptions> = {
+  vpcSubnets: { kind: KINDS.subnets },
+  securityGroups: { kind: KINDS.groups },
+};
+const OF_FUNCTION: Table<LauncherOptions> = {
+  vpc: { kind: KINDS.launcherVpc, inside: OF_VPC },
+  architecture: { kind: KINDS.functionArchitecture },
+  codeSigningConfig: { kind: KINDS.codeSigningConfig },
+  httpsProxy: SAME,
+  noProxy: SAME,
+  httpsProxyCredentialsSecret: SECRET,
+};
+const ROTATION: Table<AgentTokenRotationOptions> = {
+  maxAge: { ...duration('days', 'days'), required: true },
+  apiTokenSecret: { ...SECRET, required: true },
+  ignoreOtherAgents: SAME,
+};
+const CA_CERTIFICATES: Table<CaCertificatesOptions> = { file: SAME, secret: SECRET };
+const LOGS: Table<LogOptions> = {
+  onDelete: SAME,
+  exportTo: SAME,
+  exportRole: { setting: 'exportRoleArn', kind: KINDS.role, value: (given) => arnOf(given, 'roleArn', UNKNOWN_ROLE) },
+};
+const KEY: Counterpart = { kind: KINDS.key, value: (given) => arnOf(given, 'keyArn', undefined) };
+const ENCRYPTION: Table<EncryptionOptions> = {
+  key: { ...KEY, setting: 'keyArn' },
+  secretsKey: { ...KEY, setting: 'secretsKeyArn' },
+  logsKey: { ...KEY, setting: 'logsKeyArn' },
+  environmentKey: { ...KEY, setting: 'environmentKeyArn' },
+  ephemeralStorageKey: { ...KEY, setting: 'ephemeralStorageKeyArn' },
+  queueKey: { ...KEY, setting: 'queueKeyArn' },
+  topicKey: { ...KEY, setting: 'topicKeyArn' },
+};
+const ROLES: Table<RoleOptions> = { namePrefix: SAME, path: SAME, permissionsBoundary: SAME };
 const LAUNCHER: Table<AgentLauncherProps> = {
   organization: SAME,
   apiTokenSecret: { ...SECRET, required: true },
+  apiTokenJsonKey: { kind: KINDS.jsonKey },
   pools: inside(POOL),
   vpc: { kind: KINDS.vpc, required: true },
   vpcSubnets: { kind: KINDS.subnets },
   securityGroups: { kind: KINDS.groups },
   assignPublicIp: { kind: KINDS.flag },
   startAfter: { kind: KINDS.dependables },
+  gateways: { kind: KINDS.gateways },
   guardDuty: { kind: KINDS.flag },
   name: { ...SAME, setting: 'stackName' },
   hostname: SAME,
   agentImage: { kind: KINDS.image },
+  caCertificates: inside(CA_CERTIFICATES),
   agentsCeiling: SAME,
+  launcher: inside(OF_FUNCTION),
   schedule: duration('scheduleMinutes', 'minutes'),
   activePoll: duration('activePollSeconds', 'seconds'),
   idlePoll: duration('idlePollSeconds', 'seconds'),
   nudge: inside(NUDGE),
+  agentTokenRotation: inside(ROTATION),
   idleWindow: duration('idleWindowSeconds', 'seconds'),
   startDeadline: duration('startDeadlineSeconds', 'seconds'),
   reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
   logRetention: { kind: KINDS.retention },
+  logs: inside(LOGS),
+  encryption: inside(ENCRYPTION),
   oldestQueued: duration('oldestQueuedMinutes', 'minutes'),
+  oldestTask: duration('oldestTaskHours', 'hours'),
+  apiTokenExpiry: duration('apiTokenExpiryDays', 'days'),
   alarmTopic: { kind: KINDS.topic },
+  alarmEmail: SAME,
+  auditEvents: SAME,
+  fips: SAME,
+  roles: inside(ROLES),
 };
 
 /** @throws {Error} with all faults of the properties: where, given, allowed, to do */
@@ -123,8 +190,10 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
     ...issues.flatMap((issue) => [...schemaFaults(issue, settings)]),
     ...crossFaults({ ...value, network }),
     ...variableFaults(settings),
-    ...secretFaults(scope, given),
+    ...targetsFaults(scope, given, value),
     ...exampleFaults(scope, value),
+    ...topicFaults(given),
+    ...jsonKeyFaults(given),
   ].filter(({ path }) => !path.startsWith('network'));
   const faults = [
     ...unknownFaults(given, LAUNCHER),
@@ -134,13 +203,22 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
   refuse(`the launcher ${scope.node.path}`, faults);
 }
 
-/** Faults of secrets in a different region or account than the stack, if these are known. */
-function secretFaults(scope: Construct, given: Given): Iterable<SettingsFault> {
-  const { apiTokenSecret, pools, nudge } = given;
+/** Faults of secrets and keys in a different region or account than the stack, if these are known. */
+function targetsFaults(
+  scope: Construct,
+  given: Given,
+  { encryption, logs }: ReadableSettings,
+): Iterable<SettingsFault> {
+  const { apiTokenSecret, pools, nudge, agentTokenRotation, caCertificates, launcher } = given;
   const { account, region } = Stack.of(scope);
+  const encryptionAndLogs = { ...(encryption && { encryption }), ...(logs && { logs }) };
   const located = {
     apiTokenSecret: knownArn(apiTokenSecret),
-    nudge: { hmacKeySecret: knownArn(valueAt(nudge, ['hmacKeySecret'])) },
+    caCertificates: { secret: knownArn(valueAt(caCertificates, ['secret'])) },
+    launcher: { httpsProxyCredentialsSecret: knownArn(valueAt(launcher, ['httpsProxyCredentialsSecret'])) },
+    nudge: nudge === undefined ? undefined : { hmacKeySecret: knownArn(valueAt(nudge, ['hmacKeySecret'])) },
+    ...encryptionAndLogs,
+    agentTokenRotation: { apiTokenSecret: knownArn(valueAt(agentTokenRotation, ['apiTokenSecret'])) },
     pools: (Array.isArray(pools) ? pools : []).map((pool: unknown) => ({
       apiTokenSecret: knownArn(valueAt(pool, ['apiTokenSecret'])),
       agentTokenSecret: knownArn(valueAt(pool, ['agentTokenSecret'])),
@@ -168,13 +246,51 @@ function* exampleFaults(scope: Construct, settings: ReadableSettings): Iterable<
   for (const fault of faults) yield { ...fault, remedy };
 }
 
+/** Faults of keys without a secret, and of keys in a secret that ECS knows only by its name: it doesn't find them without the complete ARN. */
+function* jsonKeyFaults({ pools }: Given): Iterable<SettingsFault> {
+  for (const [index, pool] of (Array.isArray(pools) ? pools : []).entries()) {
+    const apiKey = valueAt(pool, ['apiTokenJsonKey']);
+    if (apiKey !== undefined && valueAt(pool, ['apiTokenSecret']) === undefined) {
+      yield {
+        path: `pools.${index}.apiTokenJsonKey`,
+        given: `${shown(apiKey)}, without apiTokenSecret`,
+        allowed: "a key only with the pool's own apiTokenSecret",
+        remedy: 'set apiTokenSecret of the pool too, or remove the key',
+      };
+    }
+    const key = valueAt(pool, ['agentTokenJsonKey']);
+    const secret = valueAt(pool, ['agentTokenSecret']);
+    if (key === undefined || !isSecret(secret) || secret.secretFullArn !== undefined) continue;
+    yield {
+      path: `pools.${index}.agentTokenJsonKey`,
+      given: `${shown(key)}, of a secret without the random characters of its ARN`,
+      allowed: 'a key of a secret whose complete ARN is known',
+      remedy: "use Secret.fromSecretCompleteArn(this, 'AgentToken', '…'), or a secret that your app creates",
+    };
+  }
+}
+
+/** Faults of a topic and an e-mail address together. */
+function* topicFaults({ alarmTopic, alarmEmail }: Given): Iterable<SettingsFault> {
+  if (alarmTopic === undefined || alarmEmail === undefined) return;
+  yield {
+    path: 'alarmEmail',
+    given: `${shown(alarmEmail)}, with alarmTopic`,
+    allowed: 'one of alarmEmail and alarmTopic',
+    remedy:
+      'remove alarmTopic, and the construct creates a topic. Or remove alarmEmail, and call addSubscription of your topic',
+  };
+}
+
 /** Converts properties to settings. The properties can have any type, because JavaScript doesn't check types. */
 function asSettings(given: unknown, table: Readonly<Record<string, Counterpart>>): unknown {
   if (Array.isArray(given)) return given.map((item: unknown) => asSettings(item, table));
   if (!isRecord(given)) return given;
   return Object.fromEntries(
     Object.entries(table).flatMap(([property, counterpart]) => {
-      const { setting = property, value, inside: inner } = counterpart;
+      const { setting = property, value, kind, inside: inner } = counterpart;
+      // The app provides the network, so the constructs of a network have no matching settings.
+      if (kind !== undefined && inner !== undefined) return [];
       const read = inner === undefined ? value?.(given[property]) : asSettings(given[property], inner);
       return read === undefined ? [] : [[setting, read]];
     }),
@@ -199,6 +315,12 @@ function secretName(given: unknown): unknown {
   if (secretFullArn !== undefined && !Token.isUnresolved(secretFullArn)) return secretFullArn;
   if (!Token.isUnresolved(given.secretName)) return given.secretName;
   return node.path.replaceAll(/[^A-Za-z0-9/]/g, '_').slice(-512);
+}
+
+/** ARN of a construct. @param unknown instead of an ARN that is known only at deployment */
+function arnOf(given: unknown, property: string, unknown: string | undefined): unknown {
+  const arn = valueAt(given, [property]);
+  return typeof arn === 'string' && !Token.isUnresolved(arn) ? arn : given === undefined ? undefined : unknown;
 }
 
 function* schemaFaults(issue: z.core.$ZodIssue, settings: unknown): Iterable<SettingsFault> {

@@ -1,13 +1,16 @@
 /** Checks the properties of the launcher that have no matching setting: constructs, roles, images. */
 import { Token } from 'aws-cdk-lib';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Dependable } from 'constructs';
 import { shown } from '../credentials.ts';
+import { Gateways } from '../network/gateways.ts';
 import type { SettingsFault } from '../settings/errors.ts';
 import { RETENTION_DAYS, RETENTION_DOC } from '../settings/fields.ts';
 import { isRecord } from '../settings/records.ts';
+import { JSON_KEY } from '../settings/secret-reference.ts';
 import type { Counterpart, Given, Kind } from './faults.ts';
 
 export function isSecret(given: unknown): given is ISecret {
@@ -17,12 +20,18 @@ export function isSecret(given: unknown): given is ISecret {
 const isList = (value: unknown, fits: (item: unknown) => boolean, least = 0, most = Infinity): boolean =>
   Array.isArray(value) && value.length >= least && value.length <= most && value.every((item: unknown) => fits(item));
 
-/** The kinds of properties that have no matching setting. */
+/** The rules for values that are constructs, not settings. */
 export const KINDS = {
   secret: {
     fits: isSecret,
     allowed: 'a secret of aws-cdk-lib/aws-secretsmanager',
     remedy: "use Secret.fromSecretNameV2(this, 'ApiToken', '…') with the name of the secret; never the token itself",
+  },
+  jsonKey: {
+    fits: (value) => typeof value === 'string' && JSON_KEY.test(value),
+    allowed: 'text of 1 to 128 letters, digits, _, . and -',
+    remedy:
+      "set the key of the token in the secret's JSON object, or leave it out if the secret contains only the token",
   },
   vpc: {
     fits: (value) => isRecord(value) && 'vpcId' in value,
@@ -46,6 +55,11 @@ export const KINDS = {
     allowed: 'true or false',
     remedy: 'write it without quotes',
   },
+  gateways: {
+    fits: (value) => value instanceof Gateways,
+    allowed: "the gateways of an EgressNetwork with egress: 'on-demand'",
+    remedy: 'pass the property gateways of the EgressNetwork',
+  },
   dependables: {
     fits: (value) => isList(value, isDependable),
     allowed: 'a list of constructs',
@@ -64,6 +78,11 @@ export const KINDS = {
     allowed: `a value of RetentionDays of aws-cdk-lib/aws-logs, for one of these numbers of days: ${RETENTION_DOC.allowed}`,
     remedy: 'use a value of RetentionDays, such as RetentionDays.ONE_MONTH',
   },
+  key: {
+    fits: (value) => isRecord(value) && 'keyArn' in value && 'addToResourcePolicy' in value,
+    allowed: 'a key of aws-cdk-lib/aws-kms',
+    remedy: "use Key.fromKeyArn(this, 'Key', '…'), or the key that your app creates",
+  },
   topic: {
     fits: (value) => isRecord(value) && 'topicArn' in value,
     allowed: 'a topic of aws-cdk-lib/aws-sns',
@@ -72,6 +91,21 @@ export const KINDS = {
   architecture: {
     fits: (value) => value === CpuArchitecture.X86_64 || value === CpuArchitecture.ARM64,
     allowed: 'CpuArchitecture.X86_64 or CpuArchitecture.ARM64 of aws-cdk-lib/aws-ecs',
+    remedy: 'use one of these two',
+  },
+  launcherVpc: {
+    fits: isRecord,
+    allowed: "an object with vpcSubnets and securityGroups, such as {} for the agents' subnets and a new group",
+    remedy: "set {} for the agents' subnets, or leave it out for Lambda's own network",
+  },
+  codeSigningConfig: {
+    fits: (value) => isRecord(value) && 'codeSigningConfigArn' in value,
+    allowed: 'a code signing configuration of aws-cdk-lib/aws-lambda',
+    remedy: "use CodeSigningConfig.fromCodeSigningConfigArn(this, 'Signing', '…')",
+  },
+  functionArchitecture: {
+    fits: (value) => value === Architecture.ARM_64 || value === Architecture.X86_64,
+    allowed: 'Architecture.ARM_64 or Architecture.X86_64 of aws-cdk-lib/aws-lambda',
     remedy: 'use one of these two',
   },
   role: {

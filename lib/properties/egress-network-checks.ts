@@ -3,10 +3,13 @@
  * defaults. Values that are known only at deployment aren't checked.
  */
 import { Token } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { z } from 'zod';
 import { shown } from '../credentials.ts';
+import type { LogGroupOptions } from '../log-group.ts';
+import type { LauncherInNetwork } from '../network/launcher-apis.ts';
 import { networkFaults } from '../settings/checks/network.ts';
 import { didYouMean, type SettingsFault } from '../settings/errors.ts';
 import { RETENTION_DAYS, shapeOf } from '../settings/fields.ts';
@@ -15,18 +18,23 @@ import { foreignOption, type OwnNetworkSettings, ownNetworkSettings } from '../s
 import { type ReadableNetwork, readWith } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
+import { KINDS } from './constructs.ts';
 import { type Given, refuse, unknownFault } from './faults.ts';
 
 /** The valid properties, with defaults. */
 export type CheckedNetworkProps = OwnNetworkSettings & {
   readonly hostname: string;
   readonly images: readonly (string | undefined)[];
+  readonly fips?: boolean | undefined;
+  readonly launcher?: LauncherInNetwork | undefined;
+  readonly logs?: LogGroupOptions | undefined;
+  readonly gatewayVolumeKey?: IKey | undefined;
 };
 
 /** @throws {Error} with all faults of the properties: where, given, allowed, to do */
 export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetworkProps {
   const given = isRecord(props) ? props : {};
-  const { hostname: givenHostname, images = [undefined], ...options } = given;
+  const { hostname: givenHostname, images = [undefined], fips, launcher, logs, gatewayVolumeKey, ...options } = given;
   const { data: hostname = givenHostname, error } = settingsSchema.shape.hostname.safeParse(givenHostname);
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   // The settings have no infinite retention, so the checks get the longest finite one instead.
@@ -38,14 +46,19 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
   }));
   const around = {
     hostname: typeof hostname === 'string' ? hostname : undefined,
+    fips: fips === true,
     pools,
     registry: undefined,
     copy: false,
+    launcher: launcher === undefined ? undefined : { wakeUps: valueAt(launcher, ['wakeUps']) === true },
   };
   const readable: ReadableNetwork = value;
   const faults = [
     ...missingFaults(given),
     ...imageFaults(images),
+    ...fipsFaults(fips),
+    ...launcherFaults(launcher),
+    ...volumeKeyFaults(gatewayVolumeKey),
     ...(error?.issues ?? []).slice(0, 1).map((issue) => schemaFault({ ...issue, path: ['hostname'] }, given)),
     ...issues.flatMap((issue) => faultsOf(issue, network)),
     ...[...(readable.egress === undefined ? [] : networkFaults(readable, around))].map(atProperty),
@@ -60,6 +73,10 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
     ...Object.fromEntries(infinite),
     hostname,
     images,
+    fips,
+    launcher,
+    logs,
+    gatewayVolumeKey,
   } as CheckedNetworkProps;
 }
 
@@ -81,7 +98,15 @@ function foreignFault(key: string, network: Given): SettingsFault {
   if (foreign !== undefined && !['vpcId', 'subnetIds', 'securityGroupIds'].includes(key)) {
     return inProperties({ path: key, ...foreign });
   }
-  const known = [...Object.keys(shapeOf(ownNetworkSettings) ?? {}), 'hostname', 'images'];
+  const known = [
+    ...Object.keys(shapeOf(ownNetworkSettings) ?? {}),
+    'hostname',
+    'images',
+    'fips',
+    'launcher',
+    'logs',
+    'gatewayVolumeKey',
+  ];
   return unknownFault([key], undefined, known);
 }
 
@@ -117,6 +142,11 @@ function* missingFaults({ cidr }: Given): Iterable<SettingsFault> {
   };
 }
 
+function* fipsFaults(fips: unknown): Iterable<SettingsFault> {
+  if (fips === undefined || typeof fips === 'boolean') return;
+  yield { path: 'fips', given: shown(fips), allowed: 'true or false', remedy: 'use true or false, without quotes' };
+}
+
 function* imageFaults(images: unknown): Iterable<SettingsFault> {
   if (!Array.isArray(images)) {
     const given = shown(images);
@@ -133,6 +163,23 @@ function* imageFaults(images: unknown): Iterable<SettingsFault> {
       remedy: 'use the string that you pass to AgentImage.fromReference',
     };
   }
+}
+
+function* launcherFaults(launcher: unknown): Iterable<SettingsFault> {
+  if (launcher === undefined || (isRecord(launcher) && typeof launcher['wakeUps'] === 'boolean')) return;
+  yield {
+    path: 'launcher',
+    given: shown(launcher),
+    allowed: '{ wakeUps: true } or { wakeUps: false }',
+    remedy:
+      'set wakeUps to true if the launcher has idlePoll below 60 s or a nudge; leave launcher out if it is not in the VPC',
+  };
+}
+
+function* volumeKeyFaults(key: unknown): Iterable<SettingsFault> {
+  if (key === undefined || KINDS.key.fits(key)) return;
+  const { allowed, remedy } = KINDS.key;
+  yield { path: 'gatewayVolumeKey', given: shown(key), allowed, remedy };
 }
 
 /** Converts a fault of a setting to a fault of the matching property. */

@@ -4,7 +4,7 @@ import { isRecord } from '../settings/records.ts';
 
 export type Given = Readonly<Record<string, unknown>>;
 
-/** The rule for a value that no setting has. */
+/** The rule for a value that only the construct accepts, such as a VPC. */
 export interface Kind {
   readonly fits: (value: unknown) => boolean;
   readonly allowed: string;
@@ -17,14 +17,14 @@ export interface Counterpart {
   readonly setting?: string;
   /** Converts the property's value to the setting's value. A property without `value` and `inside` has no matching setting. */
   readonly value?: (given: unknown) => unknown;
-  /** The rule for a value that isn't a setting's, such as a construct. */
+  /** The rule for a value that only the construct accepts. */
   readonly kind?: Kind;
   /** Whether the property must have a value of the `kind`. */
   readonly required?: boolean;
   /** Inner properties, if the property is an object or a list of objects. */
   readonly inside?: Readonly<Record<string, Counterpart>>;
   /** Unit of the setting, if the property is a `Duration`. */
-  readonly unit?: 'seconds' | 'minutes';
+  readonly unit?: 'seconds' | 'minutes' | 'hours' | 'days';
 }
 
 /** An entry for every property of an interface. If an interface gets a new property, the compiler requires its entry. */

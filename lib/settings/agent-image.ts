@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { IMAGE, IMAGE_DOC } from '../agent/image-reference.ts';
 import { isOlder, OLDEST_AGENT_VERSION } from '../agent/version.ts';
 import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
-import { isUnambiguous, SECRET, SECRET_DOC, setting } from './fields.ts';
+import { isUnambiguous, keyExplanation, SECRET, SECRET_DOC, setting } from './fields.ts';
 
 export const agentImage = z.strictObject({
   version: setting(
@@ -61,8 +61,9 @@ export const agentImage = z.strictObject({
   }),
   credentialsSecret: setting(SECRET.refine(isUnambiguous).optional(), {
     description:
-      'Secret with the login for copying the image of `agentImage.registry`. Its value is {"username": "…", "accessToken": "…"}.',
-    allowed: `${SECRET_DOC.allowed}; only if the deployment copies that image`,
+      'Secret with the login for the registry of `agentImage.registry`. Its value is {"username": "…", "password": "…"}. The deployment uses it to copy the image, or ECS uses it to pull the image for each task.',
+    allowed: `${SECRET_DOC.allowed}; only if the image of agentImage.registry is not in ECR`,
+    explain: keyExplanation,
     absent: 'anonymous access',
     remedy:
       'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.json) and set its name here, never the login itself. If the name ends in a hyphen and six letters or digits, set the complete ARN',

@@ -6,13 +6,21 @@ export const ID = {
   vpc: /^vpc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
   subnet: /^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
   sg: /^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+  eipalloc: /^eipalloc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
 };
+
+/**
+ * ARN of a role, with or without a path. A path has up to 512 characters, which can be any visible ones. The parts of a path are never empty.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+ */
+export const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/(?=.{1,575}$)(?:[!-.0-~]+\/)*[\w+=,.@-]{1,64}$/;
 
 /** Documentation of the IDs. */
 export const ID_DOC = {
   vpc: idDoc('vpc', 'describe-vpcs --query "Vpcs[].VpcId"'),
   subnet: idDoc('subnet', 'describe-subnets --query "Subnets[].[VpcId,SubnetId]"'),
   sg: idDoc('sg', 'describe-security-groups --query "SecurityGroups[].[VpcId,GroupId]"'),
+  eipalloc: idDoc('eipalloc', 'describe-addresses --query "Addresses[].[PublicIp,AllocationId]"'),
 };
 
 function idDoc(prefix: keyof typeof ID, command: string) {

@@ -7,14 +7,25 @@ import type { Settings } from './parse.ts';
  * synthesis. This is a note, not an error, because `cdk synth` and `cdk diff` work without Docker.
  */
 export function dockerNote(
-  { agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>,
+  settings: Pick<Settings, 'agentImage' | 'pools'>,
   environment: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
+  const needed = dockerProgram(settings, environment);
+  if (needed === undefined || needed.isFound) return undefined;
+  const { program } = needed;
+  return `Note: "cdk deploy" builds the agent's image with ${program}, which is not on your PATH. Start Docker, set CDK_DOCKER to another engine such as podman or finch, or deploy a registry image: see "Without Docker" in README.md.`;
+}
+
+/** The program that builds the agent's image, and whether it is on the PATH; `undefined` if no image is built. */
+export function dockerProgram(
+  { agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>,
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly program: string; readonly isFound: boolean } | undefined {
   const isBuilt = agentImage.registry === undefined && pools.some(({ image }) => image === undefined);
+  if (!isBuilt) return undefined;
   // https://github.com/aws/aws-cdk/tree/main/packages/aws-cdk-lib#docker: the CLI uses the same variable and default.
   const program = environment['CDK_DOCKER'] ?? 'docker';
-  if (!isBuilt || isFound(program, environment['PATH'] ?? '')) return undefined;
-  return `Note: "cdk deploy" builds the agent's image with ${program}, which is not on your PATH. Start Docker, set CDK_DOCKER to another engine such as podman or finch, or deploy a registry image: see "Without Docker" in README.md.`;
+  return { program, isFound: isFound(program, environment['PATH'] ?? '') };
 }
 
 function isFound(program: string, path: string): boolean {

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
 import { isRecord } from './records.ts';
+import { JSON_KEY, secretReference, secretReferenceText } from './secret-reference.ts';
 
 /** What docs/settings.md and error messages say about a setting, in addition to its type. */
 export interface SettingDoc {
@@ -95,6 +96,15 @@ export const RETENTION_DOC = {
 export const retention = (description: string, absent: string) =>
   setting(oneOf(RETENTION_DAYS).optional(), { description, ...RETENTION_DOC, absent });
 
+/** A retention, or 0 for a log that isn't written. */
+export const retentionOrOff = (description: string, absent: string) =>
+  setting(oneOf([0, ...RETENTION_DAYS]).optional(), {
+    description,
+    ...RETENTION_DOC,
+    allowed: `0 for no log, or ${RETENTION_DOC.allowed}`,
+    absent,
+  });
+
 export const oneOf = (values: readonly number[]) => z.number().refine((value) => values.includes(value));
 /** An integer in a range that includes both ends. */
 export const whole = (from: number, to: number) => z.int().min(from).max(to);
@@ -117,18 +127,13 @@ export const SECRET_DOC = {
 };
 
 function secretExplanation(value: string): Explanation | undefined {
-  if (!value.startsWith('arn:')) return undefined;
-  const [, , service, , , , ...name] = value.split(':');
+  const ofKey = keyExplanation(value);
+  if (ofKey !== undefined || !value.startsWith('arn:')) return ofKey;
+  const [, , service] = value.split(':');
   if (service !== 'secretsmanager') {
     return {
       given: `${shown(value)}, an ARN of ${service === undefined || service === '' ? 'no service' : service}`,
       remedy: 'store the token in Secrets Manager and set the name of that secret',
-    };
-  }
-  if (name.length > 1) {
-    return {
-      given: `${shown(value)}, which selects only a part of the secret`,
-      remedy: `use the ARN of the secret, ${value.split(':').slice(0, 7).join(':')}; the secret must contain only the token`,
     };
   }
   return {
@@ -137,12 +142,57 @@ function secretExplanation(value: string): Explanation | undefined {
   };
 }
 
+/** For a secret with a key, where only a complete secret is possible. */
+export function keyExplanation(value: unknown): Explanation | undefined {
+  if (typeof value !== 'string') return undefined;
+  const isArn = value.startsWith('arn:');
+  const parts = value.split(':');
+  if (isArn ? parts[2] !== 'secretsmanager' || parts.length < 8 : parts.length < 2) return undefined;
+  const secret = isArn ? `use the ARN of the secret, ${parts.slice(0, 7).join(':')}` : `set the name only, ${parts[0]}`;
+  return {
+    given: `${shown(value)}, which selects only a part of the secret`,
+    remedy: `${secret}; the secret must contain only this value. Only apiTokenSecret, agentTokenSecret and nudge.hmacKeySecret can have a key`,
+  };
+}
+
+const SECRET_ID =
+  /^(?:[A-Za-z0-9/_+=.@-]{1,512}|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6})$/;
+
 export const SECRET = z
   .string()
-  .regex(
-    /^(?:[A-Za-z0-9/_+=.@-]{1,512}|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6})$/,
-  )
+  .regex(SECRET_ID)
   .refine((value) => !looksLikeToken(value));
+
+/** Like {@link SECRET}, or followed by a colon and a key of the secret's JSON object. For secrets that a function reads. */
+export const SECRET_OR_KEY = z.string().refine((value) => isReference(value) && !looksLikeToken(value));
+
+/** Like {@link SECRET_OR_KEY}, but with a key only after a complete ARN. For secrets that ECS reads. */
+export const SECRET_OR_ARN_KEY = SECRET_OR_KEY.refine((value) => value.startsWith('arn:') || !value.includes(':'));
+
+export const SECRET_OR_KEY_DOC = {
+  ...SECRET_DOC,
+  allowed: `${SECRET_DOC.allowed}; for a key of a JSON object, followed by a colon and the key`,
+  explain: (value: unknown) => (typeof value === 'string' ? (wrongKey(value) ?? SECRET_DOC.explain(value)) : undefined),
+};
+
+function isReference(value: string): boolean {
+  const { id, jsonKey } = secretReference(value);
+  return (
+    SECRET_ID.test(id) &&
+    (jsonKey === undefined || JSON_KEY.test(jsonKey)) &&
+    value === secretReferenceText({ id, jsonKey })
+  );
+}
+
+/** For a valid secret with a key that isn't allowed. */
+export function wrongKey(value: string): Explanation | undefined {
+  const { id } = secretReference(value);
+  if (value === id || !SECRET_ID.test(id) || isReference(value)) return undefined;
+  return {
+    given: `${shown(value)}, whose key isn't allowed`,
+    remedy: `set ${id}:KEY, with a key of 1 to 128 letters, digits, _, . and -, and without a version`,
+  };
+}
 
 /**
  * Whether ECS can find this secret. For a secret that is set by name, ECS gets an ARN without the random suffix. If the name ends

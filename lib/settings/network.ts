@@ -1,8 +1,16 @@
 /** Settings of the agents' network: a union of the egress modes, each with its own options. */
 import * as z from 'zod';
+import { GATEWAY_STARTS } from '../../functions/launcher/contract.ts';
+import { dollars, gatewayHourCost, idleNetworkCost, total, vpcLogCost } from '../aws/costs.ts';
+import { architectureOf } from '../aws/instance-type.ts';
 import { REGION } from '../aws/partitions.ts';
 import { shown } from '../credentials.ts';
-import { DEFAULT_VPC_CIDR } from '../defaults.ts';
+import {
+  DEFAULT_GATEWAY_IDLE_MINUTES,
+  DEFAULT_GATEWAY_INSTANCE_TYPE,
+  DEFAULT_GATEWAY_MAX_AGE_DAYS,
+  DEFAULT_VPC_CIDR,
+} from '../defaults.ts';
 import { PRESETS } from '../network/allowed-domains.ts';
 import { parseName } from '../network/domain-name.ts';
 import { EGRESS_MODES, type EgressMode } from '../network/egress.ts';
@@ -12,14 +20,19 @@ import {
   chosenOption,
   type Explanation,
   retention,
+  retentionOrOff,
   type SettingDoc,
   setting,
   shapeOf,
   unwrapped,
+  whole,
 } from './fields.ts';
 import { valueAt } from './records.ts';
 
 const presets = Object.entries(PRESETS);
+
+/** Prices of the logs of a VPC for 1,000 jobs, at list prices of us-east-1. */
+const [FLOWS_PRICE = '', QUERIES_PRICE = ''] = vpcLogCost(1_000).map(({ usd }) => dollars(usd));
 
 /** Pattern for the name of an API's endpoint. `settings/checks/domains.ts` checks more. */
 export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
@@ -29,8 +42,8 @@ const AVAILABILITY_ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
 
 const EGRESS_DOC: SettingDoc = {
   description:
-    'Egress mode: how traffic of the agents leaves. `nat-gateway`: private subnets with a NAT gateway. `network-firewall`: also a firewall that checks server names. `existing-vpc`: your VPC. `public-ip`: public subnets. docs/network.md compares the modes.',
-  allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip',
+    'Egress mode: how traffic of the agents leaves. `nat-gateway`: private subnets with a NAT gateway. `on-demand`: private subnets with a filtering gateway that sleeps while nothing runs. `network-firewall`: also a firewall that checks server names. `existing-vpc`: your VPC. `public-ip`: public subnets. docs/network.md compares the modes.',
+  allowed: 'nat-gateway, on-demand, network-firewall, existing-vpc or public-ip',
 };
 const EGRESS = setting(z.enum(EGRESS_MODES).default('nat-gateway'), EGRESS_DOC);
 
@@ -62,7 +75,7 @@ const allowed = {
 
 const DNS_FIREWALL: SettingDoc = {
   description: 'Whether Route 53 Resolver DNS Firewall limits DNS to the allowed domains. It applies to the whole VPC.',
-  allowed: 'true or false; always true with network-firewall',
+  allowed: 'true or false; always true with network-firewall and on-demand',
   absent: 'true; false with `existing-vpc`',
 };
 const NAT_GATEWAYS: SettingDoc = {
@@ -96,6 +109,21 @@ const guardDuty = setting(z.boolean().default(false), {
   absent: 'false',
 });
 const natGateways = setting(z.enum(['one', 'all']).default('one'), NAT_GATEWAYS);
+const elasticIpAllocationIds = setting(
+  z
+    .array(z.string().regex(ID.eipalloc))
+    .min(1)
+    .max(2)
+    .refine((ids) => new Set(ids).size === ids.length)
+    .optional(),
+  {
+    description:
+      'Allocation IDs of existing Elastic IPs for the NAT gateways, so that the source addresses of the agents are known before the deployment and outlive the stack. A change replaces the NAT gateways, and running jobs lose their connections.',
+    ...ID_DOC.eipalloc,
+    allowed: `one ID per NAT gateway: one with natGateways one, two with natGateways all; each is ${ID_DOC.eipalloc.allowed}`,
+    absent: 'the stack creates the Elastic IPs',
+  },
+);
 const vpcEndpoints = setting(z.enum(['none', 'task-start']).default('none'), VPC_ENDPOINTS);
 const ipv6 = setting(z.boolean().default(false), IPV6);
 
@@ -111,7 +139,8 @@ const ofVpc = {
     {
       description:
         'Availability Zones of the new VPC. Set them if Fargate is not available in the first two zones of the region, as in parts of us-west-1, ap-northeast-1 and cn-north-1.',
-      allowed: 'two zone names such as eu-central-1a; only one name with network-firewall and natGateways one',
+      allowed:
+        'two zone names such as eu-central-1a; only one name with network-firewall and natGateways one, and with on-demand and gateways one',
       absent: 'the first zones that AWS lists for your account',
       remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
     },
@@ -126,10 +155,13 @@ const ofVpc = {
     allowed: 'up to 100 IPv4 ranges',
     absent: 'no check',
   }),
-  flowLogRetentionDays: retention('Retention in days for the flow logs of the new VPC.', 'no flow logs'),
-  dnsQueryLogRetentionDays: retention(
-    'Retention in days for a log of every DNS query in the new VPC. The log shows the refused domains.',
-    'no query log',
+  flowLogRetentionDays: retentionOrOff(
+    `Retention in days for the flow logs of the new VPC: its connections, by address. They cost about ${FLOWS_PRICE} per 1,000 jobs, and less than $0.01 per month while nothing runs.`,
+    '`logRetentionDays`',
+  ),
+  dnsQueryLogRetentionDays: retentionOrOff(
+    `Retention in days for a log of every DNS query in the new VPC. The log shows the refused domains. It costs about ${QUERIES_PRICE} per 1,000 jobs, and nothing while nothing runs.`,
+    '`logRetentionDays`; no log with dnsFirewall false',
   ),
 };
 
@@ -139,8 +171,64 @@ const natGatewayNetwork = z.strictObject({
   dnsFirewall,
   guardDuty,
   natGateways,
+  elasticIpAllocationIds,
   vpcEndpoints,
   ipv6,
+  ...ofVpc,
+});
+
+const onDemandNetwork = z.strictObject({
+  egress: mode('on-demand'),
+  ...allowed,
+  dnsFirewall: setting(
+    z.literal(true).default(true),
+    off(DNS_FIREWALL, 'on-demand', 'remove it: without DNS Firewall, a job could send data out in DNS queries'),
+  ),
+  guardDuty,
+  gateways: setting(z.enum(['one', 'all']).default('one'), {
+    description:
+      'Number of gateways. `one` puts everything into one zone. `all` creates two zones with a gateway each, which both run while agents run.',
+    absent: 'one',
+  }),
+  gatewayInstanceType: setting(
+    z
+      .string()
+      .refine((type) => architectureOf(type) !== undefined)
+      .default(DEFAULT_GATEWAY_INSTANCE_TYPE),
+    {
+      description: `EC2 instance type of the gateways. A running ${DEFAULT_GATEWAY_INSTANCE_TYPE} costs ${dollars(gatewayHourCost(DEFAULT_GATEWAY_INSTANCE_TYPE) ?? Number.NaN)} per hour, with its address. A change replaces the gateways while nothing runs.`,
+      allowed: 'a burstable, general or compute type that is not bare metal, such as t4g.nano, t3.micro or c7gn.medium',
+      remedy:
+        'use a type that your zone offers: aws ec2 describe-instance-type-offerings --location-type availability-zone',
+    },
+  ),
+  gatewayIdleMinutes: setting(whole(5, 1440).default(DEFAULT_GATEWAY_IDLE_MINUTES), {
+    description: 'Minutes that a gateway keeps running after its last task.',
+  }),
+  gatewayStart: setting(z.enum(GATEWAY_STARTS).default('before-tasks'), {
+    description:
+      'When tasks start while the gateway sleeps. `before-tasks`: when the gateway is ready, so that the image pull cannot fail. `with-tasks`: at the same time, which saves the time of the start of the gateway; it is unverified whether the image pull waits long enough.',
+  }),
+  gatewayMaxAgeDays: setting(whole(1, 365).default(DEFAULT_GATEWAY_MAX_AGE_DAYS), {
+    description:
+      'Days after which a gateway is replaced while nothing runs, so that it has the current image of Amazon Linux.',
+  }),
+  fixedAddress: setting(z.boolean().default(false), {
+    description: `Whether each gateway keeps a fixed address (an Elastic IP), for IP allow-lists. It costs ${dollars(total(idleNetworkCost({ fixedAddresses: 1 })))} per month and gateway. Without it, each start of a gateway gets another address.`,
+  }),
+  gatewaySessionManager: setting(z.boolean().default(false), {
+    description:
+      'Whether people with the permission `ssm:StartSession` can open a shell on the gateways with Session Manager.',
+  }),
+  gatewayLogRetentionDays: retention(
+    'Retention in days for the log of the gateways, which has a line for every connection.',
+    '`logRetentionDays`',
+  ),
+  vpcEndpoints,
+  ipv6: setting(
+    z.literal(false).default(false),
+    off(IPV6, 'on-demand', 'remove it: the gateways forward IPv4 only, so IPv6 would bypass them'),
+  ),
   ...ofVpc,
 });
 
@@ -153,6 +241,7 @@ const firewallNetwork = z.strictObject({
   ),
   guardDuty,
   natGateways,
+  elasticIpAllocationIds,
   vpcEndpoints,
   ipv6: setting(
     z.literal(false).default(false),
@@ -221,14 +310,33 @@ const existingVpc = z.strictObject({
     allowed: `list of 1 to 5 IDs; each is ${ID_DOC.sg.allowed}`,
     absent: 'a new group that blocks inbound traffic and allows outbound TCP 443 and the ports of your proxies',
   }),
+  launcherSubnetIds: setting(z.array(z.string().regex(ID.subnet)).min(1).max(16).optional(), {
+    description:
+      'Private subnets of the launcher with `launcher.vpc`. They need a route or endpoints to HCP Terraform, ECS and Secrets Manager.',
+    ...ID_DOC.subnet,
+    allowed: `list of 1 to 16 IDs, only with launcher.vpc; each is ${ID_DOC.subnet.allowed}`,
+    absent: '`network.subnetIds`',
+  }),
+  launcherSecurityGroupIds: setting(z.array(z.string().regex(ID.sg)).min(1).max(5).optional(), {
+    description: 'Security groups of the launcher with `launcher.vpc`. They must not be those of the agents.',
+    ...ID_DOC.sg,
+    allowed: `list of 1 to 5 IDs, only with launcher.vpc; each is ${ID_DOC.sg.allowed}`,
+    absent: 'a new group that blocks inbound traffic and allows outbound TCP 443 and the port of `hostname`',
+  }),
 });
 
 /** Settings of a VPC that the stack creates. `network/egress.ts` has the types of their input. */
-export const ownNetworkSettings = z.discriminatedUnion('egress', [natGatewayNetwork, firewallNetwork, publicIpNetwork]);
+export const ownNetworkSettings = z.discriminatedUnion('egress', [
+  natGatewayNetwork,
+  onDemandNetwork,
+  firewallNetwork,
+  publicIpNetwork,
+]);
 
 /** Settings of the agents' network: a union of the egress modes. */
 export const networkSettings = z.discriminatedUnion('egress', [
   natGatewayNetwork,
+  onDemandNetwork,
   firewallNetwork,
   publicIpNetwork,
   existingVpc,
@@ -237,12 +345,16 @@ export const networkSettings = z.discriminatedUnion('egress', [
 choices.set(ownNetworkSettings, EGRESS);
 choices.set(networkSettings, EGRESS);
 
+export type OnDemandSettings = z.infer<typeof onDemandNetwork>;
 export type OwnNetworkSettings = z.infer<typeof ownNetworkSettings>;
 export type NetworkSettings = z.infer<typeof networkSettings>;
 
 /** Specific remedies for options that a mode doesn't have. */
 const REMEDIES: Readonly<Record<string, string>> = {
   'public-ip natGateways': 'remove it, or choose nat-gateway: tasks with public addresses need no NAT',
+  'on-demand natGateways': 'remove it, or use network.gateways: this mode has gateways instead of NAT gateways',
+  'on-demand elasticIpAllocationIds':
+    'remove it, and set network.fixedAddress to true: the stack then creates the Elastic IPs of the gateways',
 };
 
 /**

@@ -2,10 +2,12 @@ import * as z from 'zod';
 import { CAPACITIES } from '../../functions/launcher/contract.ts';
 import { UNLISTED_JOBS } from '../agent/accepted-jobs.ts';
 import { IMAGE, IMAGE_DOC } from '../agent/image-reference.ts';
+import { FOREIGN_AGENTS } from '../agent/pool-options.ts';
 import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from '../aws/fargate-size.ts';
 import { shown } from '../credentials.ts';
 import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from '../defaults.ts';
 import { POOL_NAME } from '../names.ts';
+import { ROLE_ARN } from './aws-ids.ts';
 import {
   type Explanation,
   isUnambiguous,
@@ -13,10 +15,13 @@ import {
   ORGANIZATION_DOC,
   oneOf,
   retention,
-  SECRET,
   SECRET_DOC,
+  SECRET_OR_ARN_KEY,
+  SECRET_OR_KEY,
+  SECRET_OR_KEY_DOC,
   setting,
   whole,
+  wrongKey,
 } from './fields.ts';
 import { standingSettings } from './warm-agents.ts';
 
@@ -65,6 +70,21 @@ function policyExplanation(value: string): Explanation | undefined {
   };
 }
 
+const TASK_ROLE_ARN = z.string().regex(ROLE_ARN);
+const TASK_ROLE_ARN_DOC = {
+  allowed:
+    "the ARN of a role in the stack's account: arn:aws:iam::123456789012:role/…; not with taskRolePolicyArns or taskRoleStatements",
+  explain: (value: unknown) => (typeof value === 'string' ? roleExplanation(value) : undefined),
+};
+
+function roleExplanation(value: string): Explanation | undefined {
+  if (!/^[\w+=,.@-]{1,64}$/.test(value)) return undefined;
+  return {
+    given: `${shown(value)}, the name of a role`,
+    remedy: `use its ARN. This prints the ARN: aws iam get-role --role-name ${value} --query Role.Arn --output text`,
+  };
+}
+
 const STATEMENTS_DOC = {
   allowed:
     'IAM statements as in a JSON policy. Each has Effect, Action (such as s3:GetObject) and Resource (* or arn:…), and optionally Sid (letters and digits) and Condition',
@@ -101,6 +121,11 @@ const ofPhase = (jobs: string) => ({
     description: `Disk in GiB of a task for ${jobs}.`,
     absent: "the pool's `ephemeralStorageGiB`",
   }),
+  taskRoleArn: setting(TASK_ROLE_ARN.optional(), {
+    description: `Existing role to use as the task role for ${jobs}. The stack doesn't change it.`,
+    ...TASK_ROLE_ARN_DOC,
+    absent: "the pool's `taskRoleArn`",
+  }),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.optional(), {
     description: `Managed policies of the task role for ${jobs}.`,
     ...TASK_ROLE_POLICY_ARNS_DOC,
@@ -113,10 +138,17 @@ const ofPhase = (jobs: string) => ({
   }),
 });
 
+const MAX_JOB_HOURS = whole(1, 168);
+
 const phases = z.strictObject({
   plan: z
     .strictObject({
       ...ofPhase('plans'),
+      maxJobHours: setting(MAX_JOB_HOURS.optional(), {
+        description:
+          'Hours after which the launcher stops a task of a plan, or of an unlisted job in such a task. The run then fails.',
+        absent: "the pool's `maxJobHours`",
+      }),
       capacity: setting(z.enum(CAPACITIES).default('on-demand'), {
         description:
           'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt the task, and the run then fails. If Fargate has no Spot capacity, the task runs on demand.',
@@ -126,6 +158,11 @@ const phases = z.strictObject({
   apply: z
     .strictObject({
       ...ofPhase('applies'),
+      maxJobHours: setting(MAX_JOB_HOURS.optional(), {
+        description:
+          'Hours after which the launcher stops a task for applies, even during an apply. A stopped apply can leave infrastructure and state partly changed.',
+        absent: "no limit, whatever the pool's `maxJobHours` is",
+      }),
       capacity: setting(z.literal('on-demand').default('on-demand'), {
         description: 'Capacity of the tasks for applies. An apply must not be interrupted.',
         allowed: 'on-demand',
@@ -163,25 +200,35 @@ export const poolSettings = z.strictObject({
     ...ORGANIZATION_DOC,
     absent: '`organization`',
   }),
-  apiTokenSecret: setting(SECRET.optional(), {
+  apiTokenSecret: setting(SECRET_OR_KEY.optional(), {
     description: 'Secret with the API token for this pool, if it differs from `apiTokenSecret`.',
-    ...SECRET_DOC,
+    ...SECRET_OR_KEY_DOC,
     absent: '`apiTokenSecret`',
   }),
-  agentTokenSecret: setting(SECRET.refine(isUnambiguous), {
+  agentTokenSecret: setting(SECRET_OR_ARN_KEY.refine(isUnambiguous), {
     ...SECRET_DOC,
-    description: "Secret that contains an agent token of the pool, and nothing else. Only the pool's tasks read it.",
-    allowed: `${SECRET_DOC.allowed}. If the name ends in a hyphen and six letters or digits, set the ARN`,
-    explain: (value) =>
-      typeof value === 'string' && !isUnambiguous(value)
-        ? {
-            given: `${shown(value)}, whose end looks like the random characters of an ARN`,
-            remedy: `set its complete ARN. This prints the ARN: aws secretsmanager describe-secret --secret-id ${value} --query ARN --output text`,
-          }
-        : SECRET_DOC.explain(value),
+    description:
+      "Secret that contains an agent token of the pool. Only the pool's tasks read it. If its value is a JSON object, set the complete ARN, a colon and the key of the token.",
+    allowed: `${SECRET_DOC.allowed}. After the ARN, a colon and a key are possible. If the name ends in a hyphen and six letters or digits, set the ARN`,
+    explain: agentTokenSecretExplanation,
   }),
   maxAgents: setting(whole(1, 1000).default(DEFAULT_MAX_AGENTS), {
     description: 'Maximum number of agents that run at the same time in this pool.',
+  }),
+  standbySeconds: setting(whole(30, 900).optional(), {
+    description:
+      'Makes this stack a standby for a pool that another stack serves too. It starts an agent only for a job that has been queued for this many seconds. With 120, it starts almost none while the other stack works.',
+    absent: 'the stack starts an agent for each queued job at once',
+  }),
+  foreignAgents: setting(z.enum(FOREIGN_AGENTS).optional(), {
+    description:
+      'Whether the pool has agents that this stack does not start. With `unexpected`, an alarm reports such agents, because they may use a stolen agent token.',
+    absent: '`unexpected`, or `expected` with `standbySeconds`',
+  }),
+  maxJobHours: setting(MAX_JOB_HOURS.optional(), {
+    description:
+      'Hours after which the launcher stops the task of a plan, so that a plan that never ends does not keep its slot. The run then fails. In a pool with `phases`, it also applies to unlisted jobs in tasks for plans. It never applies to applies, which have their own limit in `phases.apply`.',
+    absent: 'no limit',
   }),
   cpu: setting(CPU.default(DEFAULT_CPU), {
     description: 'CPU units of a task. 1024 units are one vCPU.',
@@ -212,6 +259,12 @@ export const poolSettings = z.strictObject({
         'names of letters, digits and _; the values are strings. You can’t set credentials. You also can’t set variables that overwrite what the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…) or that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …). Nor can you set variables that load code (LD_…, BASH_ENV, …) or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
     },
   ),
+  taskRoleArn: setting(TASK_ROLE_ARN.optional(), {
+    description:
+      "Existing role to use as the task role, which Terraform uses. The stack doesn't change it. docs/roles.md shows the trust policy that the role needs.",
+    ...TASK_ROLE_ARN_DOC,
+    absent: 'a new role',
+  }),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.default([]), {
     description: 'Managed policies of the task role, which Terraform uses.',
     ...TASK_ROLE_POLICY_ARNS_DOC,
@@ -234,3 +287,25 @@ export const poolSettings = z.strictObject({
     absent: '`agentImage`',
   }),
 });
+
+/** ECS needs the complete ARN to find a key, and the name to end without what looks like the random characters of an ARN. */
+function agentTokenSecretExplanation(value: unknown): Explanation | undefined {
+  if (typeof value !== 'string') return undefined;
+  const [secret = '', ...key] = value.split(':');
+  if (!value.startsWith('arn:') && key.length > 0) {
+    return {
+      given: `${shown(value)}, a name with a key`,
+      remedy: `set the complete ARN, followed by :${key.join(':')}, because ECS finds a key only with the complete ARN. ${printsArn(secret)}`,
+    };
+  }
+  if (!isUnambiguous(value)) {
+    return {
+      given: `${shown(value)}, whose end looks like the random characters of an ARN`,
+      remedy: `set its complete ARN. ${printsArn(value)}`,
+    };
+  }
+  return wrongKey(value) ?? SECRET_DOC.explain(value);
+}
+
+const printsArn = (name: string) =>
+  `This prints the ARN: aws secretsmanager describe-secret --secret-id ${name} --query ARN --output text`;

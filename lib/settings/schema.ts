@@ -8,6 +8,7 @@ import {
   DEFAULT_IDLE_WINDOW_SECONDS,
   DEFAULT_LOG_RETENTION_DAYS,
   DEFAULT_OLDEST_QUEUED_MINUTES,
+  DEFAULT_OLDEST_TASK_HOURS,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
   MOST_POOLS,
@@ -15,6 +16,10 @@ import {
 import { LAUNCHER_NAME } from '../names.ts';
 import { parseName } from '../network/domain-name.ts';
 import { agentImage } from './agent-image.ts';
+import { agentTokenRotationSettings, ROTATION_PRICE } from './agent-token-rotation.ts';
+import { alarmSettings } from './alarms.ts';
+import { caCertificates } from './ca-certificates.ts';
+import { encryptionSettings } from './encryption.ts';
 import {
   choices,
   chosenOption,
@@ -24,8 +29,8 @@ import {
   oneOf,
   RETENTION_DAYS,
   RETENTION_DOC,
-  SECRET,
-  SECRET_DOC,
+  SECRET_OR_KEY,
+  SECRET_OR_KEY_DOC,
   type SettingDoc,
   setting,
   settingDocs,
@@ -33,10 +38,13 @@ import {
   unwrapped,
   whole,
 } from './fields.ts';
+import { launcherSettings } from './launcher.ts';
+import { logSettings } from './logs.ts';
 import { networkSettings } from './network.ts';
 import { nudgeSettings } from './nudge.ts';
 import { poolSettings } from './pool.ts';
 import { valueAt } from './records.ts';
+import { roleSettings } from './roles.ts';
 
 /**
  * Whether a host has a fully qualified name and an acceptable port. The security group opens the port to every address. Ports
@@ -68,20 +76,21 @@ function hostnameExplanation(value: unknown): Explanation | undefined {
 /** Explains why a host is refused if a correction of its spelling isn't enough. */
 function hostExplanation(value: string, host: string): Explanation | undefined {
   const [name = '', port] = host.split(':');
-  if (name === '') return undefined;
-  if (/^[\d.]+$|^0x|^\[/.test(host)) {
+  if (/^[\d.]+$|^0x[\da-f.]+$/.test(name) || /^\[|^[\da-f.]*:[\da-f.]*:[\da-f.:]*$/.test(host)) {
     return {
       given: `${shown(value)}, an IP address`,
       remedy: "use the fully qualified hostname that is in the host's certificate",
     };
   }
+  if (name === '') return undefined;
   if (!name.includes('.')) {
     return {
       given: `${shown(value)}, a name without a domain`,
       remedy: `use the fully qualified hostname, such as ${name}.example.com, because the agents' network must resolve it`,
     };
   }
-  return port === undefined
+  // Only a host that is right without its port has a wrong port.
+  return port === undefined || !HOSTNAME.safeParse(name).success
     ? undefined
     : {
         given: `${shown(value)}, with port ${port}`,
@@ -106,9 +115,10 @@ export const settingsSchema = z.strictObject({
     description: 'Organization that owns the agent pools.',
     ...ORGANIZATION_DOC,
   }),
-  apiTokenSecret: setting(SECRET, {
-    description: 'Secret that contains the API token of the launcher, and nothing else.',
-    ...SECRET_DOC,
+  apiTokenSecret: setting(SECRET_OR_KEY, {
+    description:
+      'Secret that contains the API token of the launcher: only the token, or a JSON object that has it under a key.',
+    ...SECRET_OR_KEY_DOC,
   }),
   pools: setting(z.array(poolSettings).min(1).max(MOST_POOLS), {
     description: 'The agent pools to serve.',
@@ -128,6 +138,12 @@ export const settingsSchema = z.strictObject({
       'Image of the agents. The deployment builds it from a version of the agent, or uses an image from a registry.',
     allowed: '{"version": "1.33.0"} or {"registry": "hashicorp/tfc-agent:1.33.0"}',
   }),
+  caCertificates: setting(caCertificates.optional(), {
+    description:
+      'Certificates of private certificate authorities that the functions trust in addition to the public ones, such as that of your Terraform Enterprise or of a proxy that decrypts the traffic.',
+    allowed: '{"file": "ca.pem"} or {"secret": "…"}',
+    absent: 'only public certificate authorities are trusted',
+  }),
   agentsCeiling: setting(whole(1, 10_000).optional(), {
     description:
       'Maximum number of agents that the HCP Terraform subscription of the organization allows at the same time.',
@@ -136,6 +152,10 @@ export const settingsSchema = z.strictObject({
   network: setting(networkSettings.prefault({}), {
     description: 'Network of the agents.',
     allowed: '{"egress": "nat-gateway", …} or {"egress": "existing-vpc", "vpcId": …, "subnetIds": […]}',
+  }),
+  launcher: setting(launcherSettings.prefault({}), {
+    description: "The launcher's Lambda function.",
+    allowed: '{"architecture": "arm64", "vpc": true}',
   }),
   scheduleMinutes: setting(whole(1, 60).default(DEFAULT_SCHEDULE_MINUTES), {
     description: 'Minutes between two invocations of the launcher function.',
@@ -156,7 +176,12 @@ export const settingsSchema = z.strictObject({
     description:
       'Public URL at which HCP Terraform announces runs, so that a job waits seconds instead of up to a minute while nothing runs. The output `NudgeUrl` shows the URL; docs/nudge.md says how to set up the run task.',
     allowed: '{"hmacKeySecret": "…"}',
-    absent: 'no URL; the launcher polls on its schedule only',
+    absent: 'no URL',
+  }),
+  agentTokenRotation: setting(agentTokenRotationSettings.optional(), {
+    description: `Replaces the agent token of every pool on a schedule, without ending a job. A separate function does it. It costs about ${ROTATION_PRICE} per month with one pool.`,
+    allowed: '{"days": 30, "apiTokenSecret": "…"}',
+    absent: 'no automatic rotation; `agent-launcher rotate` replaces a token by hand',
   }),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
     description: 'Seconds that an agent waits for a job before it ends on its own.',
@@ -173,8 +198,28 @@ export const settingsSchema = z.strictObject({
     description: 'Log retention in days, for the launcher and the agents.',
     ...RETENTION_DOC,
   }),
+  logs: setting(logSettings.prefault({}), {
+    description: 'What happens to the logs, in addition to their retention.',
+    allowed: '{"onDelete": "retain"} or {"exportTo": "arn:aws:…"}',
+  }),
+  encryption: setting(encryptionSettings.prefault({}), {
+    description: 'Customer managed keys of KMS. docs/encryption.md says what their policies must allow.',
+    allowed: '{"keyArn": "arn:aws:kms:…"}',
+  }),
+  terminationProtection: setting(z.boolean().default(false), {
+    description:
+      'Whether CloudFormation refuses to delete the stack. If true, `cdk destroy` fails until you set it to false and deploy again.',
+  }),
+  fips: setting(z.boolean().default(false), {
+    description:
+      'Whether the launcher’s functions call AWS at FIPS endpoints. If true, jobs get the variable AWS_USE_FIPS_ENDPOINT, and the preset `aws-apis` also allows the FIPS hosts. Only in regions where ECS has such an endpoint: us-east-1, us-east-2, us-west-1, us-west-2, us-gov-east-1, us-gov-west-1.',
+  }),
   oldestQueuedMinutes: setting(whole(2, 1440).default(DEFAULT_OLDEST_QUEUED_MINUTES), {
     description: 'Minutes that a job can wait for an agent before the alarm fires.',
+  }),
+  oldestTaskHours: setting(whole(1, 192).default(DEFAULT_OLDEST_TASK_HOURS), {
+    description:
+      'Hours that a task can be at work before the alarm *A task runs too long* fires. The time that a warm agent waits for a job does not count.',
   }),
   alarmTopicArn: setting(
     z
@@ -188,6 +233,12 @@ export const settingsSchema = z.strictObject({
       absent: 'alarms are visible in CloudWatch only',
     },
   ),
+  ...alarmSettings,
+  roles: setting(roleSettings.optional(), {
+    description: 'Names, path and permissions boundary of the roles that the stack creates.',
+    allowed: 'an object with `namePrefix`, `path` and `permissionsBoundary`, all optional',
+    absent: 'CloudFormation chooses the names, and the roles have no boundary',
+  }),
   tags: setting(
     z
       .record(

@@ -1,31 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Faults } from '../aws/core/faults.ts';
+import type { Scheduler } from '../aws/core/scheduler.ts';
+import { type ApiCall, sendJson, serveApi } from '../aws/http.ts';
+import { AWS_JSON, AWS_JSON_1_0 } from '../aws/json-protocol.ts';
+import { type AwsOptions, AwsServices } from '../aws/services.ts';
+import { type Credentials, newCredentials } from '../aws/signature.ts';
 import { httpServer, listen } from '../http-server.ts';
 import type { Refusal, Subnet, VcpuQuotas } from './core/capacity.ts';
 import type { CreateClusterInput } from './core/clusters.ts';
 import { containerSecret } from './core/container-secrets.ts';
 import { Ecs, type EcsRules, VENDOR_RATES } from './core/ecs.ts';
-import { Faults } from './core/faults.ts';
 import type { TokenRules } from './core/idempotency.ts';
 import type { Phases } from './core/lifecycle.ts';
 import { QUERY_ERRORS, type QueueAttributes, Queues, type ReceivingQueue } from './core/queues.ts';
-import type { Scheduler } from './core/scheduler.ts';
+import { usedCpu } from './core/run-task.ts';
+import type { ContainerLaunch } from './core/runner.ts';
 import { Secrets } from './core/secrets.ts';
 import type { StartFailure } from './core/start-failures.ts';
 import type { Task } from './core/task.ts';
 import type { RegisterTaskDefinitionInput } from './core/task-definition-schema.ts';
 import type { TaskDefinition } from './core/task-definitions.ts';
 import { SPOT_INTERRUPTED } from './core/wording.ts';
-import { type ApiCall, AWS_JSON, AWS_JSON_1_0, sendJson, serveApi } from './http.ts';
 import { type Image, Images, ORDINARY_IMAGES } from './images.ts';
 import type { MachineRunner, RunnerHost } from './machine-runner.ts';
 import { metadataDocument } from './metadata.ts';
 import { ProcessRunner } from './process-runner.ts';
-import { type Credentials, newCredentials } from './signature.ts';
 import { type LogLine, TaskLogs } from './task-logs.ts';
 
 /** All options are optional. By default, the server is fast and has no quotas and no rate limits. */
 export interface EcsOptions {
+  /** Hostnames for which the server responds, in addition to those of loopback. Default: none. */
+  readonly hosts?: readonly string[];
   /** Port on 127.0.0.1. Default, and for 0: a free port. */
   readonly port?: number;
   /** Default: `eu-central-1`. */
@@ -61,6 +67,8 @@ export interface EcsOptions {
   readonly closeGraceMs?: number;
   /** The emulator's delays and time limits use this clock. The containers' processes use real time. Default: the machine's clock. */
   readonly scheduler?: Scheduler;
+  /** Options of the other services on this endpoint. */
+  readonly aws?: AwsOptions;
 }
 
 /** A running server. */
@@ -75,6 +83,8 @@ export interface EcsServer {
   readonly securityGroups: readonly string[];
   /** Adds faults to the next matching API calls. */
   readonly faults: Faults;
+  /** The other services on this endpoint. */
+  readonly aws: AwsServices;
   createCluster(input: CreateClusterInput): void;
   registerTaskDefinition(input: RegisterTaskDefinitionInput): TaskDefinition;
   /** Creates the secret, or adds a new current version. @returns its ARN */
@@ -105,6 +115,8 @@ export interface EcsServer {
   interruptSpot(idOrArn: string): boolean;
   /** Kills the container because it ran out of memory. @returns false if no container is running */
   outOfMemory(idOrArn: string, container?: string): boolean;
+  /** Kills the task's container with SIGKILL. @returns false if no container is running */
+  kill(idOrArn: string): boolean;
   /** Ends the tasks' processes and then the server. A second call ends everything immediately. */
   close(): Promise<void>;
 }
@@ -113,7 +125,7 @@ export const LOCAL_PHASES: Phases = { provisionMs: 250, pullMs: 400, bootMs: 150
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** Starts ECS, Secrets Manager and SQS on loopback. */
+/** Starts ECS, Secrets Manager, SQS and the services in local/aws on loopback. */
 export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   const region = options.region ?? 'eu-central-1';
   const accountId = options.accountId ?? '000000000000';
@@ -127,6 +139,13 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   const queues = new Queues(place, now, randomHex);
   const denied = new Set<string>();
   const faults = new Faults();
+  const aws = new AwsServices({
+    place,
+    scheduler,
+    hex: randomHex,
+    network: { subnets, securityGroups },
+    ...options.aws,
+  });
   const logs = new TaskLogs();
   const logListeners = new Set<(task: Task, line: LogLine) => void>();
   const calls: ApiCall[] = [];
@@ -138,6 +157,7 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     output: (launch, stream, text) => {
       const line: LogLine = { at: now(), container: launch.definition.name, stream, text };
       logs.add(launch.taskId, line);
+      awslogs(aws, launch, line);
       const task = ecs.task(launch.taskId);
       if (task !== undefined) for (const listener of logListeners) listener(task, line);
     },
@@ -154,29 +174,38 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
       containerSecret(secrets, valueFrom, role, (arn) => ![...denied].some((id) => secrets.find(id)?.arn === arn)),
     vpc: { subnets, securityGroups, strict: options.strictNetwork ?? false },
   });
+  for (const spot of [false, true]) {
+    aws.cloudWatch.addGauge({ ...fargateVcpus(spot), value: () => usedCpu(ecs.tasks(), spot) / 1024 });
+  }
 
   const credentials = options.credentials ?? newCredentials();
   const server = httpServer({
     maxBodyBytes: MAX_BODY_BYTES,
+    hosts: options.hosts ?? [],
     // AWS has no such error; this is the most similar code that SDKs know.
     refuse: (reply, message) =>
       sendJson(reply, AWS_JSON, 403, JSON.stringify({ __type: 'AccessDeniedException', message })),
   });
-  server.addHook('onRequest', async ({ method, url: path }, reply) => {
-    if (method !== 'GET' && !(method === 'POST' && path === '/')) return reply.code(404).send();
-  });
+  server.setNotFoundHandler((_request, reply) => reply.code(404).send());
   serveApi(server, {
     credentials,
     services: [
-      { target: 'AmazonEC2ContainerServiceV20141113', actions: ecs.actions, messageMember: 'message' },
-      { target: 'secretsmanager', actions: secrets.actions, messageMember: 'Message' },
       {
+        protocol: 'json',
+        target: 'AmazonEC2ContainerServiceV20141113',
+        actions: ecs.actions,
+        messageMember: 'message',
+      },
+      { protocol: 'json', target: 'secretsmanager', actions: secrets.actions, messageMember: 'Message' },
+      {
+        protocol: 'json',
         target: 'AmazonSQS',
         actions: queues.actions,
         messageMember: 'message',
         mediaType: AWS_JSON_1_0,
         queryErrors: QUERY_ERRORS,
       },
+      ...aws.all,
     ],
     faults,
     now,
@@ -196,6 +225,7 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     ecs.close();
+    aws.close();
     await runner.close(options.closeGraceMs ?? 3000);
     await server.close();
   };
@@ -209,6 +239,7 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     subnets,
     securityGroups,
     faults,
+    aws,
     createCluster: (input) => void ecs.clusters.create(input),
     registerTaskDefinition: (input) => ecs.definitions.add(input),
     putSecret: (name, value) => putSecret(secrets, name, value),
@@ -242,6 +273,10 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
       const task = ecs.task(idOrArn);
       return task !== undefined && ecs.outOfMemory(task, container);
     },
+    kill: (idOrArn) => {
+      const task = ecs.task(idOrArn);
+      return task !== undefined && ecs.kill(task);
+    },
     close: () => {
       if (closing !== undefined) runner.killAll();
       closing ??= close();
@@ -268,6 +303,26 @@ function rulesOf(options: EcsOptions): Omit<EcsRules, 'place' | 'scheduler' | 'r
     ...(quotas === undefined ? {} : { quotas }),
     ...(rates === undefined ? {} : { rates: rates === true ? VENDOR_RATES : rates }),
   };
+}
+
+/** The metric of the vCPUs in use. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/monitoring-fargate-usage.html */
+export const fargateVcpus = (spot: boolean) => ({
+  namespace: 'AWS/Usage',
+  name: 'ResourceCount',
+  dimensions: {
+    Service: 'Fargate',
+    Type: 'Resource',
+    Resource: 'vCPU',
+    Class: spot ? 'Standard/Spot' : 'Standard/OnDemand',
+  },
+});
+
+/** The log driver awslogs. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html */
+function awslogs({ logs }: AwsServices, { definition, taskId }: ContainerLaunch, { at, text }: LogLine): void {
+  const { logDriver, options = {} } = definition.logConfiguration ?? {};
+  const { 'awslogs-group': group, 'awslogs-stream-prefix': prefix } = options;
+  if (logDriver !== 'awslogs' || group === undefined || prefix === undefined) return;
+  logs.store.add(group, `${prefix}/${definition.name}/${taskId}`, text, at);
 }
 
 function serveMetadata(ecs: Ecs, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -71,6 +71,16 @@ export class Call {
     return found(this.world.organizations, this.param('organization'));
   }
 
+  /** Whether the user can manage agent pools. */
+  get managesPools(): boolean {
+    return this.isOwner || this.user.access === 'pools';
+  }
+
+  /** Requires the permission *Manage agent pools*. */
+  requirePoolManager(): void {
+    if (!this.managesPools) throw notFound();
+  }
+
   /** Requires an owner, because some documents can contain secrets. */
   requireOwner(): void {
     if (!this.isOwner) throw notFound();

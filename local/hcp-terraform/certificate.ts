@@ -19,8 +19,12 @@ export interface LoopbackCertificate extends KeyPair {
 
 const DAY_MS = 86_400_000;
 
-/** Creates a certificate that can't sign others, so a user who trusts it trusts only this server. */
-export async function newKeyPair(days: number): Promise<KeyPair> {
+/**
+ * Creates a certificate that can't sign others, so a user who trusts it trusts only this server.
+ *
+ * @param hosts hostnames in addition to those of loopback
+ */
+export async function newKeyPair(days: number, hosts: readonly string[] = []): Promise<KeyPair> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
@@ -35,7 +39,7 @@ export async function newKeyPair(days: number): Promise<KeyPair> {
       {
         name: 'subjectAltName',
         altNames: [
-          { type: 2, value: 'localhost' },
+          ...['localhost', ...hosts].map((host) => ({ type: 2 as const, value: host.replace(/:\d+$/, '') })),
           { type: 7, ip: '127.0.0.1' },
           { type: 7, ip: '::1' },
         ],
@@ -46,8 +50,8 @@ export async function newKeyPair(days: number): Promise<KeyPair> {
 }
 
 /** Creates a new certificate for each start, with its file in a folder that only this user can read. */
-export async function loopbackCertificate(): Promise<LoopbackCertificate> {
-  const pair = await newKeyPair(30);
+export async function loopbackCertificate(hosts: readonly string[] = []): Promise<LoopbackCertificate> {
+  const pair = await newKeyPair(30, hosts);
   const directory = await mkdtemp(join(tmpdir(), 'hcp-terraform-'));
   const file = join(directory, 'ca.pem');
   await writeFile(file, pair.cert);

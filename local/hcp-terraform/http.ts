@@ -6,7 +6,7 @@ import { type Answer, Call } from './api.ts';
 import { ApiFailure, failure, MEDIA_TYPE } from './json-api.ts';
 import { parsedJson } from './parsed-json.ts';
 import type { Platform } from './platform.ts';
-import type { User, World } from './world.ts';
+import type { User } from './world.ts';
 
 export const pathParameters = z.record(z.string(), z.string());
 export const queryParameters = z.record(z.string(), z.unknown());
@@ -26,14 +26,15 @@ export function bearerToken(request: FastifyRequest): string | undefined {
   return /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
 }
 
-/** The user of the API token; `undefined` for agent tokens. */
-export function userOf(world: World, request: FastifyRequest): User | undefined {
+/** The user of the API token; `undefined` for agent tokens, and for API tokens that have expired. */
+export function userOf({ world, now }: Pick<Platform, 'world' | 'now'>, request: FastifyRequest): User | undefined {
   const token = bearerToken(request);
-  return [...world.users.values()].find((user) => user.apiToken === token);
+  const user = [...world.users.values()].find(({ apiToken }) => apiToken === token);
+  return (user?.apiTokenExpiresAt ?? Number.POSITIVE_INFINITY) > now() ? user : undefined;
 }
 
 export function callOf(platform: Platform, request: FastifyRequest): Call {
-  const user = userOf(platform.world, request);
+  const user = userOf(platform, request);
   if (user === undefined) throw failure(401, 'unauthorized');
   return new Call(platform, {
     user,

@@ -11,6 +11,7 @@ import { sweepAgents } from './agents.ts';
 import { added, type Define, type DefineAsync, found } from './api.ts';
 import { type LoopbackCertificate, loopbackCertificate } from './certificate.ts';
 import { startDeliveries } from './deliveries.ts';
+import { type ApiCall, Faults } from './faults.ts';
 import { callOf, sendAnswer, sendError, userOf } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
@@ -19,6 +20,7 @@ import { createRateLimiter, type RateLimits, VENDOR_RATE_LIMITS } from './rate-l
 import { agentPoolRoutes } from './routes/agent-pools.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { configurationVersionRoutes } from './routes/configuration-versions.ts';
+import { ipAllowListRoutes } from './routes/ip-allow-lists.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { notificationRoutes } from './routes/notification-configurations.ts';
 import { organizationRoutes } from './routes/organizations.ts';
@@ -30,6 +32,7 @@ import { variableRoutes } from './routes/variables.ts';
 import { workspaceTagRoutes } from './routes/workspace-tags.ts';
 import { workspaceRoutes } from './routes/workspaces.ts';
 import { sweepTasks } from './run-tasks.ts';
+import { pass } from './runs.ts';
 import {
   enqueueInternalJob,
   type InternalJob,
@@ -89,12 +92,21 @@ export interface HcpTerraformServer {
   /** The state, for tests and the demo. Only read it; make changes through the API or the methods here. */
   readonly world: World;
   /** Creates another user with an API token, because rate limits count per user. */
-  addUser(username: string, access: User['access']): User;
+  addUser(username: string, access: User['access'], isServiceAccount?: boolean): User;
+  /** The last 10,000 API requests, oldest first. */
+  calls(): readonly ApiCall[];
+  /** Adds a fault to the next matching requests. */
+  readonly faults: Faults;
   /**
    * Attaches policy sets in agent mode to a workspace, or removes them if the time is `undefined`. After each plan, an agent of the
    * pool evaluates them for this time. Until then, the run stays in `post_plan_running`.
    */
   evaluatePoliciesOnAgents(workspaceId: string, durationMs: number | undefined): void;
+  /**
+   * Moves a run into any status of the vendor, also into one that this platform never enters itself, such as `policy_override` or
+   * `cost_estimating`. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states
+   */
+  showStatus(runId: string, status: string): void;
   /** Queues an unlisted job, which keeps an agent busy. */
   enqueueInternalJob(job: { poolId: string; type: InternalJob['type']; durationMs: number }): InternalJob;
   /** Deletes everything except the initial organization, its pool and the tokens above. */
@@ -103,6 +115,9 @@ export interface HcpTerraformServer {
 }
 
 const RUN_LIST = /^\/api\/v2\/(organizations|workspaces)\/[^/]+\/runs$/;
+/** What *Manage agent pools* allows to change. */
+const POOL_CHANGE =
+  /^\/api\/v2\/(?:organizations\/[^/]+\/agent-pools|agent-pools\/.+|agents\/[^/]+|authentication-tokens\/[^/]+)$/;
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Starts the emulator. Resolves when the server listens. */
@@ -134,7 +149,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     for (const run of sweepTasks(platform)) runMoved(platform, run);
   };
   const limiter = createRateLimiter(rateLimits === 'off' ? undefined : rateLimits);
-  const certificate = options.certificate ?? (await loopbackCertificate());
+  const certificate = options.certificate ?? (await loopbackCertificate(options.hosts));
 
   const api = httpServer({
     tls: { key: certificate.key, cert: certificate.cert },
@@ -149,6 +164,18 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     'tfp-appname': settings.tfeVersion === undefined ? 'HCP Terraform' : 'Terraform Enterprise',
     ...(settings.tfeVersion !== undefined && { 'x-tfe-version': settings.tfeVersion }),
   };
+  const calls: ApiCall[] = [];
+  const faults = new Faults();
+  api.addHook('onResponse', async ({ method, url: path }, { statusCode }) => {
+    if (!path.startsWith('/api/v2/')) return;
+    calls.push({ method, path, status: statusCode });
+    if (calls.length > 10_000) calls.shift();
+  });
+  api.addHook('onSend', async (request, reply, payload) => {
+    // The route has run, so the request had its effect. The client doesn't get the response.
+    if (faults.take(request.method, request.url, 'lost-response') !== undefined) reply.raw.socket?.destroy();
+    return payload;
+  });
   const routes: { method: string; url: string }[] = [];
   api.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) routes.push({ method: one, url });
@@ -162,7 +189,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     sweep();
     if (!request.url.startsWith('/api/v2/')) return;
     reply.headers(versionHeaders);
-    const user = userOf(world, request);
+    const user = userOf(platform, request);
     const path = request.url.split('?', 1)[0] ?? '';
     const verdict = limiter.take(user?.id ?? `ip ${request.ip}`, RUN_LIST.test(path), now());
     reply.headers({
@@ -171,6 +198,8 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
       'x-ratelimit-reset': verdict.resetSeconds.toFixed(3),
     });
     if (!verdict.allowed) throw failure(429, 'Too many requests', "You have exceeded the API's rate limit.");
+    const fault = faults.take(request.method, request.url, 'error');
+    if (fault !== undefined) throw failure(fault.status, fault.title);
     if (path === '/api/v2/ping') return;
     const isCallback = CALLBACK.test(path);
     if (user === undefined && !isCallback) throw failure(401, 'unauthorized');
@@ -178,7 +207,8 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     // The media type is required even without a body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
     const type = request.headers['content-type']?.split(';', 1)[0]?.trim();
     if (type !== MEDIA_TYPE) throw failure(415, 'unsupported media type', `Content-Type must be ${MEDIA_TYPE}`);
-    if (!isCallback && user?.access !== 'owner') throw notFound();
+    const isAllowed = user?.access === 'owner' || (user?.access === 'pools' && POOL_CHANGE.test(path));
+    if (!isCallback && !isAllowed) throw notFound();
   });
 
   metaRoutes(api, new Date(now()));
@@ -198,6 +228,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   };
   organizationRoutes(define);
   agentPoolRoutes(define);
+  ipAllowListRoutes(define);
   workspaceRoutes(define);
   workspaceTagRoutes(define);
   variableRoutes(define);
@@ -233,10 +264,17 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     agentCommand: agentCommand(url, seeds.pool.token, certificate.file),
     routes,
     world,
-    addUser: (username, access) => added(world.users, newUser(username, access)),
+    addUser: (username, access, isServiceAccount) => added(world.users, newUser(username, access, isServiceAccount)),
+    calls: () => calls,
+    faults,
     evaluatePoliciesOnAgents(workspaceId, durationMs) {
       const workspace = found(world.workspaces, workspaceId);
       workspace.agentPolicies = durationMs === undefined ? undefined : { durationMs };
+    },
+    showStatus(runId, status) {
+      const run = found(world.runs, runId);
+      pass(run, status, now());
+      runMoved(platform, run);
     },
     enqueueInternalJob: (job) => enqueueInternalJob(world, job, now()),
     reset() {

@@ -11,9 +11,14 @@ export interface User {
   readonly id: string;
   readonly username: string;
   readonly isServiceAccount: boolean;
-  /** `owner` has all permissions. `read` is a team that can only view all workspaces, and gets 404 for everything else. */
-  readonly access: 'owner' | 'read';
+  /**
+   * `owner` has all permissions. `read` is a team that can only view all workspaces, and gets 404 for everything else. `pools` is a team
+   * that can also manage agent pools.
+   */
+  readonly access: 'owner' | 'read' | 'pools';
   readonly apiToken: string;
+  /** Milliseconds since the epoch: from then on, the API token is rejected. Absent: it doesn't expire. */
+  apiTokenExpiresAt?: number;
 }
 
 interface Created {
@@ -50,6 +55,22 @@ export interface AgentToken extends Created {
   readonly createdById: string;
   readonly secret: string;
   lastUsedAt?: number | undefined;
+}
+
+export interface IpRange extends Created {
+  readonly range: string;
+  readonly enabled: boolean;
+  readonly description: string | null;
+}
+
+/** An IP allowlist. */
+export interface IpAllowList extends Created {
+  readonly organization: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly scope: 'organization' | 'all_agent_pools' | 'selected_agent_pools';
+  readonly poolIds: string[];
+  readonly ranges: IpRange[];
 }
 
 export interface Agent extends Created {
@@ -194,6 +215,7 @@ export class World {
   readonly pools = new Map<string, AgentPool>();
   readonly agentTokens = new Map<string, AgentToken>();
   readonly agents = new Map<string, Agent>();
+  readonly ipAllowLists = new Map<string, IpAllowList>();
   readonly internalJobs = new Map<string, InternalJob>();
   readonly workspaces = new Map<string, Workspace>();
   readonly configurationVersions = new Map<string, ConfigurationVersion>();
@@ -225,6 +247,11 @@ export function resetWorld(world: World, now: number): void {
 
 export function newUser(username: string, access: User['access'], isServiceAccount = false): User {
   return { id: newId('user'), username, isServiceAccount, access, apiToken: newToken() };
+}
+
+/** Id of the user's API token. */
+export function apiTokenIdOf(user: User): string {
+  return user.id.replace(/^user-/, 'at-');
 }
 
 export function newSeeds(organization: string, poolName: string): Seeds {

@@ -23,6 +23,8 @@ export interface MappingSettings {
   readonly queue: MappedQueue;
   /** Invokes the function. @returns the error that the handler threw, if there was one */
   readonly invoke: (event: object) => Promise<string | undefined>;
+  /** Whether the mapping is enabled. A disabled mapping receives no message. Default: always. */
+  readonly isEnabled?: () => boolean;
   /** Maximum number of invocations at the same time. */
   readonly maxConcurrency: number;
   readonly region: string;
@@ -35,10 +37,16 @@ export interface EventSourceMapping {
 /** Long polling notices a new message at once. The emulated queue is checked this often instead. */
 const RECEIVE_EVERY_MS = 50;
 
-export function mapQueue({ queue, invoke, maxConcurrency, region }: MappingSettings): EventSourceMapping {
+export function mapQueue({
+  queue,
+  invoke,
+  isEnabled = () => true,
+  maxConcurrency,
+  region,
+}: MappingSettings): EventSourceMapping {
   let running = 0;
   const receive = async (): Promise<void> => {
-    if (running >= maxConcurrency) return;
+    if (running >= maxConcurrency || !isEnabled()) return;
     const batch = queue.receive();
     if (batch.length === 0) return;
     running += 1;

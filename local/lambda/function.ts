@@ -1,5 +1,6 @@
 /** Runs a Lambda function on a schedule and on request, in separate processes. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html */
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +9,9 @@ import * as z from 'zod';
 /** A finished invocation, as reported by the function's host. */
 export const invocation = z.object({
   number: z.number(),
+  requestId: z.string(),
+  /** Milliseconds since the epoch. */
+  startedAt: z.number(),
   durationMs: z.number(),
   /** The error that the handler threw, if there was one. */
   error: z.string().optional(),
@@ -25,6 +29,10 @@ export type InvokeRequest = z.infer<typeof invokeRequest>;
 const invokeAnswer = z.object({ id: z.number(), isBusy: z.boolean(), error: z.string().optional() });
 export type InvokeAnswer = z.infer<typeof invokeAnswer>;
 
+/** Turns the schedule of a process on or off. Its schedule is on at first. */
+export const scheduleSwitch = z.object({ isScheduled: z.boolean() });
+export type ScheduleSwitch = z.infer<typeof scheduleSwitch>;
+
 export interface FunctionSettings {
   /** File of the module that exports `handler`. */
   readonly module: string;
@@ -34,9 +42,9 @@ export interface FunctionSettings {
   readonly everyMs: number;
   /** Lambda's time limit for one invocation. */
   readonly timeoutMs: number;
-  /** Receives every line of the function's log, in JSON. */
-  readonly onLine: (line: string) => void;
-  readonly onInvocation: (invocation: Invocation) => void;
+  /** Receives every line of the function's log, in JSON. `environment` identifies the execution environment: 32 hexadecimal digits. */
+  readonly onLine: (line: string, environment: string) => void;
+  readonly onInvocation: (invocation: Invocation, environment: string) => void;
 }
 
 export interface Death {
@@ -52,6 +60,8 @@ export interface LocalFunction {
    * @returns the error that the handler threw, if there was one
    */
   invoke(event: object): Promise<string | undefined>;
+  /** Turns the schedule on or off. It is on at first. A running invocation isn't affected. */
+  setScheduled(isScheduled: boolean): void;
   /** ID of the process that the schedule uses; `undefined` if it couldn't start. */
   pid(): number | undefined;
   stop(): Promise<void>;
@@ -68,6 +78,11 @@ export function startFunction(settings: FunctionSettings, onDeath: (death: Death
   const startedAt = performance.now();
   let restart: NodeJS.Timeout | undefined;
   let stopping = false;
+  let isScheduled = true;
+  const sendSchedule = (started: ChildProcess): void => {
+    const message: ScheduleSwitch = { isScheduled };
+    if (started.connected) started.send(message);
+  };
 
   const start = (): ChildProcess => {
     const started = startEnvironment(settings);
@@ -79,6 +94,7 @@ export function startFunction(settings: FunctionSettings, onDeath: (death: Death
       }, restartsInMs);
       onDeath({ code, signal, restartsInMs });
     });
+    if (!isScheduled) sendSchedule(started);
     return started;
   };
   let child = start();
@@ -97,6 +113,10 @@ export function startFunction(settings: FunctionSettings, onDeath: (death: Death
         others = others.filter((other) => other !== another);
       });
       return (await invokeIn(another, event)).error;
+    },
+    setScheduled(wanted) {
+      isScheduled = wanted;
+      sendSchedule(child);
     },
     pid: () => child.pid,
     async stop() {
@@ -146,12 +166,13 @@ export function startEnvironment(settings: FunctionSettings): ChildProcess {
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  const id = randomBytes(16).toString('hex');
   for (const input of [child.stdout, child.stderr]) {
-    if (input !== null) createInterface({ input }).on('line', onLine);
+    if (input !== null) createInterface({ input }).on('line', (line) => onLine(line, id));
   }
   child.on('message', (message) => {
     const parsed = invocation.safeParse(message);
-    if (parsed.success) onInvocation(parsed.data);
+    if (parsed.success) onInvocation(parsed.data, id);
   });
   // If the process can't start, 'close' follows.
   child.on('error', () => undefined);

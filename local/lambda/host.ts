@@ -4,13 +4,14 @@
  * first invocation and runs one invocation at a time. If an invocation is due while the previous one is running, it starts right afterwards.
  *
  * The process reports each {@link Invocation} to its parent over the IPC channel, and ends together with its parent. The parent can send
- * an {@link InvokeRequest} over the channel. If an invocation is running, the process refuses it.
+ * an {@link InvokeRequest} over the channel. If an invocation is running, the process refuses it. With a `ScheduleSwitch`, the parent turns
+ * the schedule off and on.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
-import { type Invocation, type InvokeAnswer, invokeRequest } from './function.ts';
+import { type Invocation, type InvokeAnswer, invokeRequest, scheduleSwitch } from './function.ts';
 
 const FUNCTION = 'agent-launcher-local';
 const handlerModule = z.object({ handler: z.custom<Handler>((value) => typeof value === 'function') });
@@ -27,11 +28,14 @@ async function main(): Promise<void> {
     number += 1;
     const startedAt = Date.now();
     const own = number;
-    running = invoke(handler, event, startedAt + Number(timeoutMs));
+    const requestId = randomUUID();
+    running = invoke(handler, event, contextOf(requestId, startedAt + Number(timeoutMs)));
     const error = await running;
     running = undefined;
     const message: Invocation = {
       number: own,
+      requestId,
+      startedAt,
       durationMs: Date.now() - startedAt,
       ...(error === undefined ? {} : { error }),
     };
@@ -39,7 +43,9 @@ async function main(): Promise<void> {
     return error;
   };
 
+  let isScheduled = true;
   process.on('message', (message) => {
+    isScheduled = scheduleSwitch.safeParse(message).data?.isScheduled ?? isScheduled;
     const request = invokeRequest.safeParse(message).data;
     if (request === undefined) return;
     const answer = (rest: Omit<InvokeAnswer, 'id'>): void => void process.send?.({ id: request.id, ...rest });
@@ -53,14 +59,14 @@ async function main(): Promise<void> {
     await delay(Math.max(0, due - Date.now()));
     while (running !== undefined) await running;
     due = Math.max(due + everyMs, Date.now());
-    await invokeWith(scheduledEvent());
+    if (isScheduled) await invokeWith(scheduledEvent());
   }
 }
 
 /** The handler's error; `undefined` if the handler succeeded. */
-async function invoke(handler: Handler, event: object, deadline: number): Promise<string | undefined> {
+async function invoke(handler: Handler, event: object, context: object): Promise<string | undefined> {
   try {
-    await handler(event, contextOf(deadline));
+    await handler(event, context);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -83,13 +89,13 @@ function scheduledEvent(): object {
 }
 
 /** The part of Lambda's context that the function and its middleware read. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
-function contextOf(deadline: number): object {
+function contextOf(awsRequestId: string, deadline: number): object {
   return {
     functionName: FUNCTION,
     functionVersion: '$LATEST',
     invokedFunctionArn: `arn:aws:lambda:${process.env['AWS_REGION'] ?? ''}:000000000000:function:${FUNCTION}`,
     memoryLimitInMB: '256',
-    awsRequestId: randomUUID(),
+    awsRequestId,
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };
 }

@@ -1,4 +1,4 @@
-/** Files with which your own Terraform can connect to this environment. */
+/** Files with which your own Terraform and the command line can connect to this environment. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,8 +6,10 @@ import type { HcpTerraformServer } from '../hcp-terraform/server.ts';
 
 /** Files that a client needs. They contain a token, so only this user can read them. */
 export interface ClientFiles {
-  /** The file for `source` in a shell. */
+  /** The file for `source` in a shell in which you use terraform. */
   readonly environment: string;
+  /** The file for `source` in a shell in which you use agent-launcher. It is separate, because other programs also read its variables. */
+  readonly commandLine: string;
   remove(): Promise<void>;
 }
 
@@ -16,16 +18,24 @@ export interface ClientFiles {
  * name can't contain a port. https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials
  *
  * @param folder for the files. Default: a temporary one
+ * @param variables with which agent-launcher uses the local AWS and HCP Terraform
  */
-export async function writeClientFiles(server: HcpTerraformServer, folder?: string): Promise<ClientFiles> {
+export async function writeClientFiles(
+  server: HcpTerraformServer,
+  folder?: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ClientFiles> {
   const directory = folder ?? (await mkdtemp(join(tmpdir(), 'agent-launcher-')));
   const cliConfig = join(directory, 'terraform.rc');
   const environment = join(directory, 'env.sh');
+  const commandLine = join(directory, 'aws.sh');
   const credentials = `credentials "${server.hostname}" {\n  token = "${server.apiToken}"\n}\n`;
   await writeFile(cliConfig, credentials, { mode: 0o600 });
   await writeFile(environment, environmentScript(server, cliConfig), { mode: 0o600 });
+  await writeFile(commandLine, commandLineScript(variables), { mode: 0o600 });
   return {
     environment,
+    commandLine,
     async remove() {
       if (folder === undefined) await rm(directory, { recursive: true, force: true });
     },
@@ -54,6 +64,14 @@ With --state, the certificate stays the same from start to start.
 END
 fi
 `;
+}
+
+/** Variables of the user's own account that the SDK and the AWS CLI prefer to the keys, or add to them. */
+const OTHER_ACCOUNT = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_SESSION_TOKEN'];
+
+function commandLineScript(variables: Readonly<Record<string, string>>): string {
+  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
+  return `# For the shell in which you use agent-launcher. Written by npm start -- --keep.\nunset ${OTHER_ACCOUNT.join(' ')}\n${exports.join('')}`;
 }
 
 /** Quotes the text as one word for a shell. */

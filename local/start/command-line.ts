@@ -17,26 +17,40 @@ export type CommandLine =
 
 export const HELP = `Usage: npm start [-- OPTIONS]
 
-  Runs the complete path on this machine: emulators of HCP Terraform and ECS, the launcher's real function on a
-  schedule, and agents that execute real Terraform. Without options, it queues runs for half a minute, shows them
-  until the last container is gone, and ends with a summary and a picture (out/timeline.html).
+  Runs the complete path on this machine: emulators of HCP Terraform and AWS,
+  the launcher's real function on a schedule, and agents that execute real
+  Terraform. Without options, it queues runs for half a minute, shows them until
+  the last container is gone, and ends with a summary and a picture
+  (out/timeline.html).
 
 Options:
-  --keep              Queue nothing. Keep running for your own terraform, and print what it needs. Ctrl-C ends it.
-  --json              Print the summary as JSON on stdout, and the rest on stderr. With --keep: one JSON line when
-                      ready, {"url","ca","organization","apiToken","agentPool":{"id","name"}}.
-  --port N            With --keep: port of the local HCP Terraform. Default: the one in the state folder, or a free one.
-  --state FOLDER      With --keep: keep port, certificate and tokens in this folder, so that your setup for one
-                      start works for the next. Workspaces, runs and Terraform states are in memory and are not kept.
-  --containers        Run the tasks in real containers of the agent's image, with its task definition's limits,
-                      instead of as processes. Requires docker or podman. Builds the image the first time.
-  --engine NAME       With --containers: the engine's name or path. Default: docker or podman, the first that responds.
-  --base-image IMAGE  With --containers: the base of the image. Default: hashicorp/tfc-agent, as in
-                      agent-image/Dockerfile. The agent emulator replaces the agent in it.
+  --keep              Queue nothing. Keep running for your own terraform, and
+                      print what it needs. Ctrl-C ends it.
+  --json              Print the summary as JSON on stdout, and the rest on
+                      stderr. With --keep: one JSON line when ready, with url,
+                      ca, organization, apiToken, agentPool (id and name) and
+                      environment, which has the variables for the command
+                      agent-launcher.
+  --port N            With --keep: port of the local HCP Terraform. Default: the
+                      one in the state folder, or a free one.
+  --state FOLDER      With --keep: keep port, certificate and tokens in this
+                      folder, so that your setup for one start works for the
+                      next. Workspaces, runs and Terraform states are in memory
+                      and are not kept.
+  --containers        Run the tasks in real containers of the agent's image,
+                      with its task definition's limits, instead of as
+                      processes. Requires docker or podman. Builds the image
+                      the first time.
+  --engine NAME       With --containers: the engine's name or path. Default:
+                      docker or podman, the first that responds.
+  --base-image IMAGE  With --containers: the base of the image. Default:
+                      hashicorp/tfc-agent, as in agent-image/Dockerfile. The
+                      agent emulator replaces the agent in it.
   --help              Print this text.
 
-Exit code: 0; 1 if a job wasn't served, a run ended unexpectedly, or an agent or task is left;
-2 for an invalid option, or if no container engine responds; 130 or 143 if a signal ended the demo early.
+Exit code: 0; 1 if a job wasn't served, a run ended unexpectedly, or an agent or
+task is left; 2 for an invalid option, or if no container engine responds; 130
+or 143 if a signal ended the demo early.
 `;
 
 /** `example` is the option's value in messages. The option has no effect without the option in `requires`. */

@@ -32,6 +32,13 @@ export function decisionsOf(line: string, nameOf: (key: string) => string): stri
   ]);
 }
 
+/** The keys of the jobs whose launch ECS refused, in one line of the launcher's log. */
+export function refusedIn(line: string): string[] {
+  const tick = tickLine.safeParse(parsedJson(line));
+  const launches = tick.success ? tick.data.pools.flatMap((pool) => pool.launches) : [];
+  return launches.filter(({ outcome }) => outcome === 'refused').map(({ job }) => job);
+}
+
 function parsedJson(line: string): unknown {
   try {
     return JSON.parse(line);

@@ -1,6 +1,7 @@
 /** The demo: queues runs according to the scenario, serves them, and writes a summary and a timeline. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Incidents, recoveriesOf } from './incidents.ts';
 import { playScenario } from './scenario.ts';
 import type { Session } from './session.ts';
 import { type Summary, summarize } from './summary.ts';
@@ -23,11 +24,17 @@ export async function runDemo(
   signal: AbortSignal,
 ): Promise<Summary> {
   const expected = new Map<string, string>();
+  const incidents = new Incidents({
+    ecs: session.world.ecs,
+    killLauncher: () => session.killLauncher(),
+    note: (text) => session.announce(text),
+  });
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const end = new AbortController();
   let trouble: string | undefined;
   try {
-    const scenario = playScenario(session.world, expected, AbortSignal.any([signal, deadline, end.signal]));
+    const until = AbortSignal.any([signal, deadline, end.signal]);
+    const scenario = playScenario(session.world, expected, incidents, until);
     await session.watch(display, scenario);
   } catch (error) {
     signal.throwIfAborted();
@@ -45,6 +52,7 @@ export async function runDemo(
     invocations: session.invocations,
     // The built-in sample ignores the configurations, so there are no expected results.
     expected: terraform === undefined ? new Map() : expected,
+    recoveries: recoveriesOf(incidents.all, model, session),
     trouble,
   });
   writeFileSync(TIMELINE, timelineHtml(model, session.startedAt, summary));

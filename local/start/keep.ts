@@ -2,8 +2,10 @@
 import type { HcpTerraformServer } from '../hcp-terraform/server.ts';
 import { type ClientFiles, quoted, writeClientFiles } from './client-files.ts';
 import type { Session } from './session.ts';
+import { SETTINGS_HOSTNAME } from './settings-hostname.ts';
 import type { StateFolder } from './state-folder.ts';
 import { createDisplay, type DisplaySettings } from './terminal/display.ts';
+import type { LocalWorld } from './world.ts';
 
 export interface KeepSettings {
   readonly session: Session;
@@ -16,11 +18,11 @@ export interface KeepSettings {
 
 /** Serves until a signal. Rejects if the launcher can't run. */
 export async function runKeep({ session, display: settings, json, folder, stopped }: KeepSettings): Promise<void> {
-  const server = session.world.hcpTerraform;
-  const files = await writeClientFiles(server, folder?.directory);
+  const { hcpTerraform: server, clientEnvironment } = session.world;
+  const files = await writeClientFiles(server, folder?.directory, clientEnvironment);
   try {
     await folder?.save(server.port, server.world.seeds);
-    if (json) process.stdout.write(`${readyLine(server)}\n`);
+    if (json) process.stdout.write(`${readyLine(server, clientEnvironment)}\n`);
     const display = createDisplay({ ...settings, preamble: instructions(server, files) });
     await session.watch(display, stopped).finally(() => display.end());
   } finally {
@@ -29,12 +31,15 @@ export async function runKeep({ session, display: settings, json, folder, stoppe
 }
 
 /** The line that `--keep --json` prints. */
-function readyLine({ url, caFile, organization, apiToken, agentPool: { id, name } }: HcpTerraformServer): string {
-  return JSON.stringify({ url, ca: caFile, organization, apiToken, agentPool: { id, name } });
+function readyLine(
+  { url, caFile, organization, apiToken, agentPool: { id, name } }: HcpTerraformServer,
+  environment: LocalWorld['clientEnvironment'],
+): string {
+  return JSON.stringify({ url, ca: caFile, organization, apiToken, agentPool: { id, name }, environment });
 }
 
 /** Instructions for a directory with a Terraform configuration. */
-export function instructions(server: HcpTerraformServer, { environment }: ClientFiles): string[] {
+export function instructions(server: HcpTerraformServer, { environment, commandLine }: ClientFiles): string[] {
   const { organization, url, apiToken, agentPool } = server;
   // Use Terraform's JSON syntax, because HCL can't nest blocks on one line.
   const cloud = JSON.stringify({ terraform: { cloud: { workspaces: { name: 'mine' } } } });
@@ -46,9 +51,21 @@ export function instructions(server: HcpTerraformServer, { environment }: Client
     '',
     'Your own Terraform, in any directory with a configuration:',
     '',
-    `  . ${environment.includes(' ') ? quoted(environment) : environment}`,
+    `  . ${word(environment)}`,
     `  echo '${cloud}' > cloud.tf.json`,
     '  terraform init && terraform plan',
     '',
+    'The command line, in this clone and in another shell:',
+    '',
+    `  . ${word(commandLine)}`,
+    '  npm run --silent agent-launcher -- status',
+    '  npm run --silent agent-launcher -- doctor',
+    `  npm run --silent agent-launcher -- setup --hostname ${SETTINGS_HOSTNAME}`,
+    '',
   ];
+}
+
+/** Quotes the path only if it needs quotes, so that the line stays short. */
+function word(path: string): string {
+  return path.includes(' ') ? quoted(path) : path;
 }

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { EngineError } from '../ecs/container/engine.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -10,6 +10,7 @@ import { HELP, parseCommandLine, type StartOptions, takenByNpm } from './command
 import { type Containers, prepareContainers } from './containers.ts';
 import { runDemo, TIMELINE } from './demo.ts';
 import { runKeep } from './keep.ts';
+import { announcement } from './scenario.ts';
 import { PACE, Session } from './session.ts';
 import { openStateFolder, StateFolderError } from './state-folder.ts';
 import { type Summary, summaryLines } from './summary.ts';
@@ -21,6 +22,12 @@ const PRODUCTION = { name: 'production', maxAgents: 4 };
 /** This limit is small, so that a job has to wait for capacity. */
 const SANDBOX = { name: 'sandbox', maxAgents: 2 };
 const TERRAFORM_ENVIRONMENT = { PATH: process.env['PATH'] ?? '', CHECKPOINT_DISABLE: '1' };
+
+const NEXT = ` Next
+   npm start -- --keep                             your own terraform with this system
+   npm run --silent agent-launcher -- setup        prepare a deployment into your AWS account
+   README.md, "Deploy in ten minutes"              what the deployment needs and costs
+`;
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -72,8 +79,8 @@ async function start(options: StartOptions): Promise<number> {
       await runKeep({ session, display: settings, json: options.json, folder, stopped });
       return 0;
     }
-    const display = createDisplay(settings);
     const terraform = containers?.hostFiles.length === 0 ? undefined : terraformVersion();
+    const display = createDisplay({ ...settings, preamble: announcement(terraform !== undefined) });
     const demo = runDemo(session, display, terraform, signal);
     const summary = await demo.finally(() => display.end());
     printSummary(output, summary);
@@ -112,7 +119,8 @@ function printSummary(output: Output, summary: Summary): void {
   const text = ([name, fact]: readonly [string, string]): string => ` ${name.padEnd(14)} ${fact}\n`;
   output.write(`\n${summaryLines(summary).map(text).join('')}`);
   for (const problem of summary.problems) process.stderr.write(text(['Problem', problem]));
-  output.write(text(['Picture', relative(process.cwd(), TIMELINE)]));
+  output.write(text(['Picture', pathToFileURL(TIMELINE).href]));
+  output.write(`\n${NEXT}`);
 }
 
 function terraformVersion(): string | undefined {

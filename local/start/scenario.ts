@@ -1,7 +1,8 @@
-/** The demo's scenario: the runs, their times, and the expected result of each run. */
+/** The demo's scenario: the runs, their times, the expected result of each run, and the faults. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { awaitsDecision, isFinal } from '../hcp-terraform/runs.ts';
 import { archiveOf, BROKEN, DATABASE, DNS, NETWORK, NETWORK_GROWN } from './configurations.ts';
+import type { Incidents } from './incidents.ts';
 import type { LocalWorld } from './world.ts';
 
 /** The workspaces, with the pool of each. */
@@ -50,6 +51,29 @@ const SCENARIO: readonly ScenarioRun[] = [
   { atMs: 24_000, ...GROWN, kind: 'apply', message: 'Add one more subnet' },
 ];
 
+/** The faults that the demo causes, with their times. Each comes just before it matters. */
+const REFUSAL = { atMs: 11_900, pool: WORKSPACES.dns } as const;
+const KILLED_AGENT = { atMs: 9_200, pool: WORKSPACES['dns-dev'] } as const;
+const KILLED_LAUNCHER = { atMs: 19_800 } as const;
+
+/** What the demo will do, for the user. @param failsOnPurpose whether Terraform is there, so that a wrong configuration fails */
+export function announcement(failsOnPurpose: boolean): readonly string[] {
+  const workspaces = new Set(SCENARIO.map(({ workspace }) => workspace)).size;
+  const isOneJob = ({ kind, configuration }: ScenarioRun): boolean =>
+    kind === 'plan' || (failsOnPurpose && configuration === BROKEN);
+  const jobs = SCENARIO.reduce((sum, run) => sum + (isOneJob(run) ? 1 : 2), 0);
+  return [
+    `This demo takes half a minute: ${SCENARIO.length} runs in ${workspaces} workspaces, with ${jobs} jobs.`,
+    'Each job (a plan or an apply) gets its own container. On purpose:',
+    ...(failsOnPurpose ? ['  - The configuration of web-dev is wrong, so its run ends as errored.'] : []),
+    '  - ECS refuses a launch.',
+    '  - An agent is killed before it gets a job.',
+    '  - The launcher is killed.',
+    'Everything else must succeed, and the summary at the end says whether it did.',
+    '',
+  ];
+}
+
 const POLL_MS = 100;
 
 /**
@@ -57,10 +81,12 @@ const POLL_MS = 100;
  * ended and no container is left.
  *
  * @param expected receives the expected final status of each run by its id
+ * @param incidents causes the faults
  */
 export async function playScenario(
   { api, poolIds, hcpTerraform, ecs }: LocalWorld,
   expected: Map<string, string>,
+  incidents: Incidents,
   signal: AbortSignal,
 ): Promise<void> {
   const until = async (condition: () => boolean): Promise<void> => {
@@ -92,7 +118,28 @@ export async function playScenario(
     }
     await until(() => isFinal(record));
   };
-  await Promise.all(SCENARIO.map(play));
+  const isTaken = (taskId: string): boolean =>
+    [...hcpTerraform.world.runs.values()].some(({ plan, apply }) =>
+      [plan, apply].some(({ executedBy }) => executedBy?.agentName === taskId),
+    );
+  const at = async (atMs: number, cause: () => unknown): Promise<void> => {
+    await delay(atMs, undefined, { signal });
+    await cause();
+  };
+  const ended = new AbortController();
+  const kill = at(KILLED_AGENT.atMs, () =>
+    incidents.killAnAgent(KILLED_AGENT.pool, isTaken, AbortSignal.any([signal, ended.signal])),
+  ).catch((error: unknown) => {
+    // On a very slow machine, the demo may end without an agent that can be killed. After Ctrl-C, the other promises reject.
+    if (!ended.signal.aborted && !signal.aborted) throw error;
+  });
+  await Promise.all([
+    ...SCENARIO.map(play),
+    at(REFUSAL.atMs, () => incidents.refuseNextLaunch(REFUSAL.pool)),
+    at(KILLED_LAUNCHER.atMs, () => incidents.killLauncher()),
+  ]);
+  ended.abort();
+  await kill;
   await until(() => ecs.tasks().every(({ lastStatus }) => lastStatus === 'STOPPED'));
 }
 

@@ -3,12 +3,15 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { launcherFunction } from '../../lib/names.ts';
 import type { Task } from '../ecs/core/task.ts';
 import { type EventSourceMapping, mapQueue } from '../lambda/event-source-mapping.ts';
 import { type Death, type Invocation, type LocalFunction, startFunction } from '../lambda/function.ts';
-import { decisionsOf } from './decisions.ts';
+import { decisionsOf, refusedIn } from './decisions.ts';
+import { LauncherLog, WAKE_UPS_CONCURRENCY } from './deployment.ts';
 import { type Job, jobsOf, type Model, nameOfJob, observe } from './model.ts';
 import { seconds } from './seconds.ts';
+import { LAUNCHER } from './task-definition.ts';
 import type { Display } from './terminal/display.ts';
 import { type LocalWorld, POLLED_EVERY_SECONDS } from './world.ts';
 
@@ -20,7 +23,7 @@ const INVOKED_EVERY_MS = 6_000;
  * is 20 times per minute. HCP Terraform allows 30 per user, and the launcher limits itself to 24.
  */
 const TIME_LIMIT_MS = 15_000;
-export const PACE = `invoked every ${INVOKED_EVERY_MS / 1000} s, polls every ${POLLED_EVERY_SECONDS} s (in AWS: 60 s and 10 s)`;
+export const PACE = `invoked every ${INVOKED_EVERY_MS / 1000} s, polls every ${POLLED_EVERY_SECONDS} s (in AWS: 60 s and 5 s)`;
 /** If the launcher's process dies this often without an invocation, it can't work. */
 const HOPELESS_DEATHS = 3;
 const FRAME_MS = 200;
@@ -32,16 +35,28 @@ export interface Note {
   readonly text: string;
 }
 
+export interface SessionOptions {
+  /** Time between two scheduled invocations. Default: 6 s. */
+  readonly invokedEveryMs?: number;
+  /** Lambda's time limit for one invocation. Default: 15 s. */
+  readonly timeLimitMs?: number;
+}
+
 export class Session {
   readonly world: LocalWorld;
   readonly startedAt = Date.now();
   readonly invocations = { total: 0, failed: 0 };
+  /** The launches that ECS refused. */
+  readonly refusals: { readonly atMs: number; readonly jobKey: string }[] = [];
+  /** When invocations ended, in milliseconds since the epoch. */
+  readonly invokedAtMs: number[] = [];
   readonly #notes: Note[] = [];
   /** ECS itself forgets a task one hour after it stopped. */
   readonly #tasks = new Map<string, Task>();
   /** Lost jobs that were already reported. */
   readonly #lost = new Set<string>();
   readonly #log: string;
+  readonly #launcherLog: LauncherLog;
   readonly #launcher: LocalFunction;
   readonly #wakeUps: EventSourceMapping;
   #deaths = 0;
@@ -49,25 +64,35 @@ export class Session {
   #trouble: string | undefined;
 
   /** @param log file for the launcher's log, which replaces an existing file */
-  constructor(world: LocalWorld, log: string) {
+  constructor(world: LocalWorld, log: string, options: SessionOptions = {}) {
     mkdirSync(dirname(log), { recursive: true });
     writeFileSync(log, '');
     this.world = world;
     this.#log = log;
+    this.#launcherLog = new LauncherLog(world.ecs);
     world.ecs.onTaskChange((task) => this.#tasks.set(task.id, task));
     const settings = {
       module: HANDLER,
       environment: world.launcherEnvironment,
-      everyMs: INVOKED_EVERY_MS,
-      timeoutMs: TIME_LIMIT_MS,
-      onLine: (line: string) => this.#read(line),
-      onInvocation: (invocation: Invocation) => this.#invoked(invocation),
+      everyMs: options.invokedEveryMs ?? INVOKED_EVERY_MS,
+      timeoutMs: options.timeLimitMs ?? TIME_LIMIT_MS,
+      onLine: (line: string, environment: string) => this.#read(line, environment),
+      onInvocation: (invocation: Invocation, environment: string) => this.#invoked(invocation, environment),
     };
     this.#launcher = startFunction(settings, (death) => this.#died(death));
+    const { functions, schedules } = world.ecs.aws;
+    const name = launcherFunction(LAUNCHER);
+    functions.setInvoker(name, (event) => this.#launcher.invoke(event));
+    const applySwitches = (): void =>
+      this.#launcher.setScheduled(schedules.isEnabled(LAUNCHER) && !functions.isThrottled(name));
+    schedules.onChange(applySwitches);
+    functions.onChange(applySwitches);
     this.#wakeUps = mapQueue({
       queue: world.wakeUps,
-      invoke: (event) => this.#launcher.invoke(event),
-      maxConcurrency: 2,
+      isEnabled: () => functions.isMapped(name, world.wakeUps.arn),
+      // Lambda receives messages for a function that may not run. They become visible again after the queue's visibility timeout.
+      invoke: async (event) => (functions.isThrottled(name) ? 'Rate Exceeded.' : this.#launcher.invoke(event)),
+      maxConcurrency: WAKE_UPS_CONCURRENCY,
       region: world.ecs.region,
     });
   }
@@ -99,6 +124,19 @@ export class Session {
     return model;
   }
 
+  /** Adds a message for the user about something that the demo does on purpose. */
+  announce(text: string): void {
+    this.#note('note', text);
+  }
+
+  /** Kills the launcher's process. The next scheduled invocation starts another one. @returns false if no process runs */
+  killLauncher(): boolean {
+    const pid = this.#launcher.pid();
+    if (pid === undefined) return false;
+    this.announce('on purpose: the launcher’s process is killed');
+    return process.kill(pid, 'SIGKILL');
+  }
+
   /** Ends the launcher, so that it launches no more tasks. */
   stopLauncher(): Promise<void> {
     this.#wakeUps.stop();
@@ -119,14 +157,19 @@ export class Session {
     this.#notes.push({ at: Date.now(), source, text });
   }
 
-  #read(line: string): void {
+  #read(line: string, environment: string): void {
+    this.#launcherLog.line(line, environment);
     appendFileSync(this.#log, `${line}\n`);
     const decisions = decisionsOf(line, (key) => nameOfJob(this.#observe(), key));
+    for (const jobKey of refusedIn(line)) this.refusals.push({ atMs: Date.now(), jobKey });
     for (const decision of decisions) this.#note('tick', decision);
   }
 
-  #invoked({ error }: Invocation): void {
+  #invoked(invocation: Invocation, environment: string): void {
+    const { error } = invocation;
+    this.#launcherLog.invocation(invocation, environment);
     this.invocations.total += 1;
+    this.invokedAtMs.push(Date.now());
     if (error === undefined) return;
     this.invocations.failed += 1;
     this.#note('tick', `the invocation failed: ${error}`);

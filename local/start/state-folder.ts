@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import * as z from 'zod';
 import { type KeyPair, type LoopbackCertificate, newKeyPair } from '../hcp-terraform/certificate.ts';
 import type { Seeds } from '../hcp-terraform/world.ts';
+import { SETTINGS_HOSTNAME } from './settings-hostname.ts';
 
 /** The folder can't be used. The message says why, and what to do. */
 export class StateFolderError extends Error {
@@ -15,7 +16,7 @@ const user = z.object({
   id: z.string(),
   username: z.string(),
   isServiceAccount: z.boolean(),
-  access: z.enum(['owner', 'read']),
+  access: z.enum(['owner', 'read', 'pools']),
   apiToken: z.string(),
 });
 const kept = z.object({
@@ -65,7 +66,7 @@ export async function openStateFolder(path: string, now: number): Promise<StateF
   }
   const file = join(directory, 'state.json');
   const before = await read(file);
-  const pair = before !== undefined && isValid(before, now) ? before : await newKeyPair(DAYS);
+  const pair = before !== undefined && isValid(before, now) ? before : await newKeyPair(DAYS, [SETTINGS_HOSTNAME]);
   const caFile = join(directory, 'ca.pem');
   await writeFile(caFile, pair.cert);
   return {
@@ -97,6 +98,10 @@ async function read(file: string): Promise<z.infer<typeof kept> | undefined> {
   }
 }
 
+/** Whether an earlier certificate can be used again. */
 function isValid({ cert }: KeyPair, now: number): boolean {
-  return new X509Certificate(cert).validToDate.getTime() > now + LEAST_DAYS_LEFT * DAY_MS;
+  const certificate = new X509Certificate(cert);
+  // Earlier versions created certificates without this name.
+  const hasName = certificate.checkHost(SETTINGS_HOSTNAME) !== undefined;
+  return hasName && certificate.validToDate.getTime() > now + LEAST_DAYS_LEFT * DAY_MS;
 }

@@ -1,6 +1,8 @@
 /** The demo's summary: counts, checks and text. All functions are pure. */
+import type { Recovery } from './incidents.ts';
 import { isPresent, type Job, jobsOf, type Model } from './model.ts';
 import { seconds } from './seconds.ts';
+import { statusWord } from './status-words.ts';
 
 /** The result of `--json`. */
 export type Summary = ReturnType<typeof summarize>;
@@ -12,11 +14,14 @@ export interface Facts {
   readonly invocations: { readonly total: number; readonly failed: number };
   /** Expected final status by run id. */
   readonly expected: ReadonlyMap<string, string>;
+  /** The faults that the demo caused, and whether the system recovered. */
+  readonly recoveries: readonly Recovery[];
   /** Why the demo was aborted, if it was. */
   readonly trouble: string | undefined;
 }
 
-export function summarize(model: Model, { durationMs, terraform, invocations, expected, trouble }: Facts) {
+export function summarize(model: Model, facts: Facts) {
+  const { durationMs, terraform, invocations, expected, recoveries, trouble } = facts;
   const jobs = jobsOf(model);
   const served = jobs.filter(({ startedAt }) => startedAt !== undefined);
   const servedBy = Map.groupBy(served, ({ container }) => container?.id);
@@ -29,6 +34,7 @@ export function summarize(model: Model, { durationMs, terraform, invocations, ex
     ...(trouble === undefined ? [] : [trouble]),
     ...jobs.filter(({ startedAt, endedAt }) => (startedAt ?? endedAt) === undefined).map(untaken),
     ...unexpectedEnds(model, expected),
+    ...recoveries.flatMap(({ recovered, text }) => (recovered ? [] : [`The system did not recover: ${text}.`])),
     ...(model.agentsLeft > 0 ? [`${model.agentsLeft} of the agents did not exit.`] : []),
     ...(tasksLeft > 0 ? [`${tasksLeft} of the tasks did not stop.`] : []),
     ...(reused > 0 ? [`${reused} of the containers served more than one job.`] : []),
@@ -52,6 +58,7 @@ export function summarize(model: Model, { durationMs, terraform, invocations, ex
     },
     /** The time from queuing a job until an agent took it. */
     startLatency: latencyOf(served.map(({ queuedAt, startedAt = queuedAt }) => startedAt - queuedAt)),
+    recoveries,
     launcher: { invocations: invocations.total, failed: invocations.failed },
     agentsLeft: model.agentsLeft,
     tasksLeft,
@@ -79,12 +86,20 @@ export function latencyOf(samples: readonly number[]) {
 
 /** The summary as text: pairs of a name and a sentence. */
 export function summaryLines(summary: Summary): readonly (readonly [string, string])[] {
+  const faults = summary.recoveries.map(
+    ({ recovered, text }) => [recovered ? 'Survived' : 'Not survived', text] as const,
+  );
+  return [...factLines(summary), ...faults];
+}
+
+/** The summary without the faults that the demo caused. */
+export function factLines(summary: Summary): readonly (readonly [string, string])[] {
   const { runs, jobs, containers, startLatency, launcher, terraform } = summary;
   const { p50Ms, p95Ms, maxMs } = startLatency;
   const { launched, reused, withoutJob } = containers;
   const outcomes = Object.entries(runs.byOutcome)
     .sort(([, a], [, b]) => b - a)
-    .map(([status, count]) => `${count} ${status.replaceAll('_', ' ')}`);
+    .map(([status, count]) => `${count} ${statusWord(status)}`);
   const executed =
     terraform === undefined ? 'not on the PATH: the built-in sample was executed' : `${terraform}, the one on the PATH`;
   return [

@@ -1,5 +1,6 @@
 /** The task definition of a pool's agents, like that of a deployment. */
-import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE } from '../../functions/launcher/contract.ts';
+import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, PHASES } from '../../functions/launcher/contract.ts';
+import { agentLogGroup, taskFamily } from '../../lib/names.ts';
 import type { RegisterTaskDefinitionInput } from '../ecs/core/task-definition-schema.ts';
 import type { HcpTerraformServer } from '../hcp-terraform/server.ts';
 
@@ -11,12 +12,17 @@ export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp
 /** Path of the certificate in a container, where the host's path doesn't exist. */
 export const CONTAINER_CA = '/etc/agent-launcher/hcp-terraform.pem';
 
+/** Name of the local launcher, and of its stack, cluster and schedule. */
+export const LAUNCHER = 'AgentLauncher';
+/** Prefix of the agents' log streams, as in lib/agent/task-definition.ts. A test compares them. */
+export const STREAM_PREFIX = 'agent';
+
 /** Seconds after which an agent without a job exits. */
 const IDLE_SECONDS = 10;
-const FAMILY_PREFIX = 'agent-launcher-';
 
 export interface AgentTask {
   readonly hcpTerraform: HcpTerraformServer;
+  readonly region: string;
   readonly accountId: string;
   /** ARN of the secret with the agent token. */
   readonly tokenSecret: string;
@@ -25,10 +31,14 @@ export interface AgentTask {
 }
 
 export function poolOfFamily(family: string): string {
-  return family.replace(FAMILY_PREFIX, '');
+  return family.replace(taskFamily(LAUNCHER, PHASES, ''), '');
 }
 
-export function taskDefinition(pool: string, { hcpTerraform, accountId, tokenSecret, image }: AgentTask) {
+export function familyOfPool(pool: string): string {
+  return taskFamily(LAUNCHER, PHASES, pool);
+}
+
+export function taskDefinition(pool: string, { hcpTerraform, region, accountId, tokenSecret, image }: AgentTask) {
   const folders = Object.entries(WRITABLE_FOLDERS);
   const environment = {
     TFC_ADDRESS: hcpTerraform.url,
@@ -38,7 +48,7 @@ export function taskDefinition(pool: string, { hcpTerraform, accountId, tokenSec
     SSL_CERT_FILE: image === undefined ? hcpTerraform.caFile : CONTAINER_CA,
   };
   return {
-    family: `${FAMILY_PREFIX}${pool}`,
+    family: familyOfPool(pool),
     requiresCompatibilities: ['FARGATE'],
     networkMode: 'awsvpc',
     cpu: '1024',
@@ -57,6 +67,14 @@ export function taskDefinition(pool: string, { hcpTerraform, accountId, tokenSec
         stopTimeout: 120,
         environment: Object.entries(environment).map(([name, value]) => ({ name, value })),
         secrets: [{ name: 'TFC_AGENT_TOKEN', valueFrom: tokenSecret }],
+        logConfiguration: {
+          logDriver: 'awslogs',
+          options: {
+            'awslogs-group': agentLogGroup(LAUNCHER, pool),
+            'awslogs-region': region,
+            'awslogs-stream-prefix': STREAM_PREFIX,
+          },
+        },
       },
     ],
   } satisfies RegisterTaskDefinitionInput;

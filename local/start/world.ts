@@ -2,14 +2,22 @@
 import { fileURLToPath } from 'node:url';
 import { ENV } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
+import {
+  DEFAULT_IDLE_POLL_SECONDS,
+  DEFAULT_SCHEDULE_MINUTES,
+  DEFAULT_START_DEADLINE_SECONDS,
+} from '../../lib/defaults.ts';
+import { packageVersion } from '../../lib/version.ts';
 import { ContainerRunner } from '../ecs/container-runner.ts';
 import type { ReceivingQueue } from '../ecs/core/queues.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../ecs/server.ts';
 import type { ContainerView } from '../hcp-terraform/routes/run-page.ts';
 import { type HcpTerraformOptions, type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
 import type { Containers } from './containers.ts';
+import { deploy } from './deployment.ts';
 import { HcpApi } from './hcp-api.ts';
-import { AGENT_IMAGE, CONTAINER_CA, taskDefinition } from './task-definition.ts';
+import { CONNECT_TO_VARIABLE, SETTINGS_HOSTNAME } from './settings-hostname.ts';
+import { AGENT_IMAGE, CONTAINER_CA, LAUNCHER, taskDefinition } from './task-definition.ts';
 
 export interface WorldSettings {
   /** The pools. The first one exists from the start. */
@@ -18,6 +26,12 @@ export interface WorldSettings {
   readonly containers?: Containers | undefined;
   /** HCP Terraform's data from an earlier start. */
   readonly identity?: Pick<HcpTerraformOptions, 'port' | 'certificate' | 'seeds'>;
+  /** Seconds between two polls of the launcher while a pool is active. Default: {@link POLLED_EVERY_SECONDS}. */
+  readonly activePollSeconds?: number;
+  /** HCP Terraform's rate limits. Default: those of the vendor. */
+  readonly rateLimits?: HcpTerraformOptions['rateLimits'];
+  /** More options of the local AWS. */
+  readonly aws?: Pick<EcsOptions, 'phases' | 'readLagMs' | 'aws'>;
 }
 
 export interface LocalWorld {
@@ -31,6 +45,8 @@ export interface LocalWorld {
   readonly wakeUps: ReceivingQueue;
   /** The environment of the launcher's function. It contains no variables of the host. */
   readonly launcherEnvironment: Readonly<Record<string, string>>;
+  /** Variables with which the command `agent-launcher`, and any SDK of AWS, use this world. */
+  readonly clientEnvironment: Readonly<Record<string, string>>;
   /** Ends all tasks and both servers. A second call ends them immediately. */
   close(): Promise<void>;
 }
@@ -38,7 +54,6 @@ export interface LocalWorld {
 /** Seconds between two polls of the launcher while a pool is active. */
 export const POLLED_EVERY_SECONDS = 3;
 const ORGANIZATION = 'acme';
-const CLUSTER = 'agents';
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 
@@ -47,12 +62,14 @@ export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
   let ecs: EcsServer | undefined;
   const hcpTerraform = await startHcpTerraform({
     organization: ORGANIZATION,
+    hosts: [SETTINGS_HOSTNAME],
     agentPoolName: settings.pools[0]?.name ?? 'default',
     ...settings.identity,
+    ...(settings.rateLimits !== undefined && { rateLimits: settings.rateLimits }),
     containerOf: (agentName) => (ecs === undefined ? undefined : containerView(ecs, agentName)),
   });
   try {
-    ecs = await startEcs(runnerOf(settings.containers, hcpTerraform));
+    ecs = await startEcs({ ...settings.aws, ...runnerOf(settings.containers, hcpTerraform) });
     return await furnish(settings, hcpTerraform, ecs);
   } catch (error) {
     await ecs?.close();
@@ -95,7 +112,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     token: hcpTerraform.apiToken,
     certificate: hcpTerraform.certPem,
   });
-  ecs.createCluster({ clusterName: CLUSTER });
+  ecs.createCluster({ clusterName: LAUNCHER });
 
   const poolIds = new Map<string, string>();
   const agentPools: (AgentPoolEnvironment & { readonly apiTokenSecret: string })[] = [];
@@ -106,6 +123,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
       index === 0 ? hcpTerraform.launcherApiToken : hcpTerraform.addUser(`launcher-${name}`, 'read').apiToken;
     const definition = taskDefinition(name, {
       hcpTerraform,
+      region: ecs.region,
       accountId: ecs.accountId,
       tokenSecret: ecs.putSecret(`agent-launcher/${name}/agent-token`, pool.token),
       image: settings.containers?.image.reference,
@@ -117,6 +135,33 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
   }
 
   const wakeUps = ecs.createQueue('wake-ups', { visibilityTimeout: 60, messageRetentionPeriod: 120 });
+  const deployedEnvironment = {
+    [ENV.hostname]: hcpTerraform.hostname,
+    [ENV.organization]: ORGANIZATION,
+    [ENV.apiTokenSecret]: agentPools[0]?.apiTokenSecret ?? '',
+    [ENV.agentPools]: JSON.stringify(agentPools),
+    [ENV.cluster]: LAUNCHER,
+    [ENV.subnets]: ecs.subnets.map(({ id }) => id).join(','),
+    [ENV.securityGroups]: ecs.securityGroups.join(','),
+    [ENV.assignPublicIp]: 'DISABLED',
+    [ENV.activePollSeconds]: String(settings.activePollSeconds ?? POLLED_EVERY_SECONDS),
+    [ENV.idlePollSeconds]: String(DEFAULT_IDLE_POLL_SECONDS),
+    [ENV.startDeadlineSeconds]: String(DEFAULT_START_DEADLINE_SECONDS),
+    [ENV.scheduleSeconds]: String(DEFAULT_SCHEDULE_MINUTES * 60),
+    [ENV.version]: packageVersion(),
+    [ENV.wakeUpsQueueUrl]: wakeUps.url,
+    POWERTOOLS_SERVICE_NAME: LAUNCHER,
+  };
+  deploy(ecs, {
+    pools: agentPools.map(({ name }) => name),
+    environment: deployedEnvironment,
+    port: hcpTerraform.port,
+    wakeUpsArn: wakeUps.queue.arn,
+  });
+  const credentials = {
+    AWS_ACCESS_KEY_ID: ecs.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: ecs.credentials.secretAccessKey,
+  };
   return {
     hcpTerraform,
     ecs,
@@ -124,23 +169,24 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     wakeUps: wakeUps.queue,
     poolIds,
     launcherEnvironment: {
-      [ENV.hostname]: hcpTerraform.hostname,
-      [ENV.organization]: ORGANIZATION,
-      [ENV.apiTokenSecret]: agentPools[0]?.apiTokenSecret ?? '',
-      [ENV.agentPools]: JSON.stringify(agentPools),
-      [ENV.cluster]: CLUSTER,
-      [ENV.subnets]: ecs.subnets.map(({ id }) => id).join(','),
-      [ENV.securityGroups]: ecs.securityGroups.join(','),
-      [ENV.activePollSeconds]: String(POLLED_EVERY_SECONDS),
-      [ENV.wakeUpsQueueUrl]: wakeUps.url,
+      ...deployedEnvironment,
       NODE_EXTRA_CA_CERTS: hcpTerraform.caFile,
       AWS_REGION: ecs.region,
       AWS_ENDPOINT_URL_ECS: ecs.url,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: ecs.url,
       AWS_ENDPOINT_URL_SQS: ecs.url,
-      AWS_ACCESS_KEY_ID: ecs.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: ecs.credentials.secretAccessKey,
+      ...credentials,
       AWS_EC2_METADATA_DISABLED: 'true',
+    },
+    clientEnvironment: {
+      AWS_ENDPOINT_URL: ecs.url,
+      AWS_REGION: ecs.region,
+      // Version 1 of the aws CLI reads only this variable.
+      AWS_DEFAULT_REGION: ecs.region,
+      ...credentials,
+      NODE_EXTRA_CA_CERTS: hcpTerraform.caFile,
+      TFE_TOKEN: hcpTerraform.apiToken,
+      [CONNECT_TO_VARIABLE]: hcpTerraform.hostname,
     },
     async close() {
       await ecs.close();

@@ -178,10 +178,16 @@ describe('the idle watchdog', { concurrent: true }, () => {
      symlinkSync('/bin/sleep', 'terraform');`;
 
   test('the watchdog does not stop an agent that runs Terraform, whatever its log says', async () => {
+    // Terraform outlives the agent: at each look of the watchdog, either Terraform runs or the agent has ended.
     const run = startAgent(`${MAKES_TERRAFORM}
-      spawn('sh', ['-c', './terraform 3; true']).on('exit', () => process.exit(0));
-      await after(500);
-      ${saying([TEXT.waiting])}`);
+      import { readFileSync } from 'node:fs';
+      const shell = spawn('sh', ['-c', './terraform 4; true']);
+      const read = (path) => { try { return readFileSync(path, 'utf8').trim(); } catch { return ''; } };
+      const child = () => read('/proc/' + shell.pid + '/task/' + shell.pid + '/children');
+      while (read('/proc/' + child() + '/comm') !== 'terraform') await after(10);
+      ${saying([TEXT.waiting])}
+      await after(2500);
+      process.exit(0);`);
     await expectEnd(run, 0, 0);
     expect(run.said()[1]).toBe(LEFT_ALONE);
   });

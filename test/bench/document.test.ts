@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { betterThanOurs, type Comparison, judged } from '../../bench/comparison.ts';
-import { documentOf, type Measurements } from '../../bench/document.ts';
+import { documentOf, type Measurements, withSimulatedDays } from '../../bench/document.ts';
 import { duration, kilobytes, money, number } from '../../bench/format.ts';
 import { OTHERS, OURS } from '../../bench/peers/launchers.ts';
 import { WORKLOADS } from '../../bench/peers/workloads.ts';
@@ -156,4 +156,12 @@ it.each([
   [201, 300],
 ])('an axis for values up to %d ends at %d', (value, end) => {
   expect(niceEnd(value)).toBe(end);
+});
+
+it('a page gets new simulated days, and keeps what was measured on a machine', () => {
+  const page = documentOf(MEASURED);
+  const slower = { ...MEASURED, comparisons: [comparison({ waitsMs: [90_000, 95_000, 99_000] })] };
+  expect(withSimulatedDays(page, MEASURED.comparisons)).toBe(page);
+  expect(documentOf(slower)).not.toBe(page);
+  expect(withSimulatedDays(page, slower.comparisons)).toBe(documentOf(slower));
 });

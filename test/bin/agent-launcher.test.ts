@@ -34,10 +34,36 @@ function synthesize(name: string, context: object, environment: Record<string, s
 
 describe('the app', () => {
   it('synthesizes the committed cdk.json after the organization is set', () => {
-    const { status, stderr, outdir } = synthesize('good', { ...cdkJson.context, organization: 'acme' });
+    const settings = { organization: 'acme', alarmEmail: 'platform@example.com' };
+    const { status, stderr, outdir } = synthesize('good', { ...cdkJson.context, ...settings });
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(readdirSync(outdir)).toContain('AgentLauncher.template.json');
+  });
+
+  it('warns if nobody is notified of the alarms', () => {
+    const { status, stderr } = synthesize('unnotified', { ...cdkJson.context, organization: 'acme' });
+    expect(stderr).toMatch(/^WARNING Nobody is notified of the alarms/);
+    expect(stderr.match(/WARNING/g)).toHaveLength(1);
+    expect(status).toBe(0);
+  });
+
+  it.each([
+    ['us-gov-west-1', 'console.amazonaws-us-gov.com', false],
+    ['eu-central-1', 'console.aws.amazon.com', true],
+  ])('synthesizes for %s what its partition has', (region, console, hasJsonLogs) => {
+    const context = {
+      ...cdkJson.context,
+      organization: 'acme',
+      // Otherwise, the CDK CLI looks the zones up.
+      'network.availabilityZones': JSON.stringify([`${region}a`, `${region}b`]),
+    };
+    const target = { CDK_DEFAULT_REGION: region, CDK_DEFAULT_ACCOUNT: '123456789012' };
+    const { status, outdir } = synthesize(region, context, target);
+    expect(status).toBe(0);
+    const template = readFileSync(join(outdir, 'AgentLauncher.template.json'), 'utf8');
+    expect(template).toContain(`https://${console}/cloudwatch`);
+    expect(template.includes('"LogFormat": "JSON"')).toBe(hasJsonLogs);
   });
 
   it('rejects the committed cdk.json before the organization is set', () => {
@@ -47,10 +73,11 @@ describe('the app', () => {
     expect(stderr).toContain('-c organization=NAME');
   });
 
-  it('has the settings of the committed cdk.json in the README', () => {
+  it('has the settings of the committed cdk.json in docs/setup-by-hand.md', () => {
     const [, example = ''] =
-      /```json\n\s*"agentLauncher": (\{[\s\S]*?\n\s*\})\n\s*```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ??
-      [];
+      /```json\n\s*"agentLauncher": (\{[\s\S]*?\n\s*\})\n\s*```/.exec(
+        readFileSync(join(root, 'docs/setup-by-hand.md'), 'utf8'),
+      ) ?? [];
     expect(JSON.parse(example)).toEqual(cdkJson.context['agentLauncher']);
   });
 

@@ -1,5 +1,5 @@
 /** The example apps and settings. This file synthesizes the settings; `labs/synth/package.lab.ts` the apps. */
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
@@ -52,4 +52,37 @@ it.each(SETTINGS)('%s is refused until its organization is set', (file) => {
 
 it.each(globSync('*.ts', { cwd: 'examples/construct' }))('the index of the examples has construct/%s', (file) => {
   expect(read(join('examples', 'README.md'))).toContain(`construct/${file}`);
+});
+
+it('the CommonJS example requires the same versions as the other example', () => {
+  const [own, example] = [manifest('examples/construct/package.json'), manifest('examples/commonjs/package.json')];
+  expect(example.dependencies).toEqual(own.dependencies);
+  expect(example.engines).toEqual(own.engines);
+});
+
+const FOLDERS = readdirSync('examples', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+it.each(FOLDERS.map(({ name }) => name))('the index of the examples has the folder %s', (folder) => {
+  expect(read(join('examples', 'README.md'))).toContain(`](${folder}/`);
+});
+
+const WORKFLOWS = globSync('{.github/workflows,examples/github-actions}/*.yml').sort();
+
+it.each(WORKFLOWS)('%s pins every action to a commit, and says which version it is', (file) => {
+  const used = [...read(file).matchAll(/uses: (\S+)(.*)$/gm)].filter(([, action = '']) => !action.startsWith('./'));
+  const unpinned = used.filter(
+    ([, action = '', comment = '']) => !/@[0-9a-f]{40}$/.test(action) || !/^ # v\d+\.\d+\.\d+$/.test(comment),
+  );
+  expect(unpinned.map(([line]) => line)).toEqual([]);
+});
+
+/** The permissions to write that a workflow needs in addition to OIDC tokens. */
+const WRITES: Readonly<Record<string, readonly string[]>> = {
+  '.github/workflows/release.yml': ['contents', 'attestations'],
+};
+
+it.each(WORKFLOWS)('%s uses no access keys, and requests no permission to write except OIDC tokens', (file) => {
+  expect(read(file)).not.toMatch(/access-key|AWS_SECRET/i);
+  const written = [...read(file).matchAll(/([\w-]+): write/g)].map(([, permission]) => permission);
+  expect(written.filter((permission) => permission !== 'id-token')).toEqual(WRITES[file] ?? []);
 });

@@ -27,6 +27,12 @@ export function settingsReference(): string {
   return [TITLE, ...groups('', settingsSchema, undefined).map(section)].join('\n');
 }
 
+/** The path of every setting, as in docs/settings.md. */
+export function settingPaths(): string[] {
+  const rows = groups('', settingsSchema, undefined).flatMap((group) => group.rows);
+  return rows.map((text) => /^\| `([^`]+)`/.exec(text)?.[1] ?? text);
+}
+
 function section({ path, doc, rows }: Group): string {
   const heading = path === '' ? '## The stack' : `## \`${path}\``;
   const about = doc === undefined ? [] : [`${doc.description} Allowed: ${cell(doc.allowed)}.`, ''];

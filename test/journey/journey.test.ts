@@ -6,6 +6,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ENV, METRICS } from '../../functions/launcher/contract.ts';
+import { taskEndedLine } from '../../functions/launcher/log-lines.ts';
+import { packageVersion } from '../../lib/version.ts';
 import { agentImage } from '../../local/ecs/agent-image.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
@@ -100,12 +102,33 @@ const actions = () => aws.calls().map(({ action }) => action);
 describe('the deployed launcher', () => {
   it('makes one request for the list of runs and one ECS call per idle invocation, and returns quickly', async () => {
     const before = actions().length;
-    const idle = coldFunction();
-    await expect.poll(() => idle.invocations.length, patience).toBe(1);
-    expect(idle.invocations[0]?.error).toBeUndefined();
-    expect(idle.invocations[0]?.durationMs).toBeLessThan(10_000);
-    expect(actions().slice(before).sort()).toEqual(['GetSecretValue', 'ListTasks']);
-    expect(ticks(idle)).toMatchObject([{ pools: [{ pool: 'default', queued: 0, running: 0 }] }]);
+    const idle = coldFunction({}, { everyMs: 3000 });
+    await expect.poll(() => idle.invocations.length, patience).toBe(2);
+    idle.kill();
+    for (const { error, durationMs } of idle.invocations) {
+      expect(error).toBeUndefined();
+      expect(durationMs).toBeLessThan(10_000);
+    }
+    // The first invocation also reads the API token, and lists the tasks that stopped before the function began.
+    expect(actions().slice(before).sort()).toEqual(['GetSecretValue', 'ListTasks', 'ListTasks', 'ListTasks']);
+    expect(ticks(idle)).toMatchObject([
+      { version: packageVersion(), pools: [{ pool: 'default', queued: 0, running: 0 }] },
+      { pools: [{ pool: 'default', queued: 0, running: 0 }] },
+    ]);
+  });
+
+  it('reports the days until its API token expires', async () => {
+    const user = [...platform.world.users.values()].find(({ apiToken }) => apiToken === platform.launcherApiToken);
+    if (user === undefined) throw new Error('HCP Terraform has no user with the token of the launcher.');
+    user.apiTokenExpiresAt = Date.now() + 9.5 * 86_400_000;
+    const reporting = coldFunction({}, { everyMs: 3000 });
+    await expect.poll(() => reporting.invocations.length, patience).toBe(2);
+    reporting.kill();
+    delete user.apiTokenExpiresAt;
+    expect(reporting.invocations.map(({ error }) => error)).toEqual([undefined, undefined]);
+    expect(metric(reporting, METRICS.apiTokenDaysLeft)).toEqual([9]);
+    const lines = logged(reporting).filter(({ message }) => message === 'API token expiry');
+    expect(lines).toMatchObject([{ level: 'INFO', secret: 'acme/api-token', pools: ['default'], daysLeft: 9 }]);
   });
 
   it('starts one agent for the plan of a run and one for its apply, and both tasks stop', async () => {
@@ -123,7 +146,25 @@ describe('the deployed launcher', () => {
     await expect.poll(() => platform.world.runs.get(run)?.status, patience).toBe('applied');
     const tasks = () => aws.tasks(deployment.functionEnvironment[ENV.cluster]);
     await expect.poll(() => tasks().map(({ lastStatus }) => lastStatus), patience).toEqual(['STOPPED', 'STOPPED']);
+    const ended = () => logged(launcher).filter(({ message }) => message === 'task ended');
+    await expect.poll(() => ended().length, patience).toBe(2);
     launcher.kill();
+
+    expect(ended().map((line) => taskEndedLine.parse(line))).toMatchObject(
+      ['plan', 'apply'].map((phase, n) => ({
+        task: tasks()[n]?.id,
+        launchedFor: `${run}/${phase}`,
+        run,
+        workspace: workspaceId,
+        phase,
+        pool: 'default',
+        outcome: 'ended',
+        capacity: 'on-demand',
+        seconds: { launching: expect.any(Number), pulling: expect.any(Number), billed: 60 },
+        dollars: expect.closeTo(0.04937 / 60, 6),
+      })),
+    );
+    expect(metric(launcher, METRICS.taskSeconds)).toHaveLength(2);
 
     expect(tasks().map(({ startedBy }) => startedBy)).toEqual([`${run}/plan`, `${run}/apply`]);
     expect(tasks().map(({ containers }) => containers[0]?.exitCode)).toEqual([0, 0]);
@@ -199,6 +240,8 @@ describe('the deployed launcher', () => {
     expect(tasks.filter(({ startedBy }) => startedBy === `${run}/plan`)).toHaveLength(1);
     expect(lines.filter((line) => line.includes('"level":"ERROR"'))).toEqual([]);
     expect(lines.join('\n')).not.toContain(platform.launcherApiToken);
+    // Only scheduled invocations read the expiry of the API token.
+    expect(lines.join('\n')).not.toContain('API token expiry');
   });
 
   it('no token is in any log line', () => {

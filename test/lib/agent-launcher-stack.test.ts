@@ -1,4 +1,5 @@
 /** What every template must have, whatever the settings are. */
+import { readFileSync } from 'node:fs';
 import { Validations } from 'aws-cdk-lib';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -169,7 +170,14 @@ describe('the stack', () => {
       'EgressIdleCost',
       'LauncherFunctionName',
       'LauncherLogGroup',
+      'RoleArns',
+      'Version',
     ]);
+  });
+
+  it('has the package’s version as an output', () => {
+    const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync('package.json', 'utf8')));
+    expect(templateOf().findOutputs('Version')).toMatchObject({ Version: { Value: version } });
   });
 
   it('has an output with the price of idle polling if idlePollSeconds is below 60', () => {

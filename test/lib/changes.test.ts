@@ -1,57 +1,16 @@
 /**
- * What a deployment of changed settings replaces or deletes, by CloudFormation's own rules. The resource database of the
- * CDK CLI has the properties that can't change in place. A running agent needs its security group, subnet, roles and log
- * group.
+ * What a deployment of changed settings replaces or deletes. A running agent needs its security group, subnet, roles and log group.
  */
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import * as z from 'zod';
-import { EXISTING_VPC, onePool, REGISTRY_IMAGE, referencesIn, resourcesById, templateOf } from './synthesis.ts';
+import { deletedIn, replacedIn } from './replacements.ts';
+import { EXISTING_VPC, onePool, REGISTRY_IMAGE, resourcesById, templateOf } from './synthesis.ts';
 
-const database = z.object({
-  schema: z.object({
-    resource: z.object({
-      entities: z.array(
-        z.object({
-          cloudFormationType: z.string(),
-          properties: z.record(z.string(), z.object({ causesReplacement: z.string().optional() })),
-        }),
-      ),
-    }),
-  }),
-});
-const { schema } = database.parse(JSON.parse(`${gunzipSync(readFileSync('node_modules/aws-cdk/db.json.gz'))}`));
-const rules = new Map(
-  schema.resource.entities.map(({ cloudFormationType, properties }) => [cloudFormationType, properties]),
-);
-
-/** Types of the resources that an update replaces and deletes. A replaced one replaces those that can't change its ID in place. */
+/** Types of the resources that an update replaces and deletes. */
 function effectOf(before: Template, after: Template): { replaced: string[]; deleted: string[] } {
-  const [old, now] = [before, after].map(resourcesById);
-  const typesOf = (ids: readonly string[]) => [...new Set(ids.map((id) => old?.[id]?.Type ?? ''))].toSorted();
-  const replaced = new Set<string>();
-  const isReplaced = (id: string): boolean => {
-    const [was, is] = [old?.[id], now?.[id]];
-    if (was === undefined || is === undefined) return false;
-    if (was.Type !== is.Type) return true;
-    // The function that copies images keeps the physical ID in an update.
-    const ofType = is.Type === 'Custom::ImageCopy' ? {} : rules.get(is.Type);
-    if (ofType === undefined) throw new Error(`CloudFormation has no ${is.Type}`);
-    return Object.keys({ ...was.Properties, ...is.Properties }).some((key) => {
-      if ((ofType[key]?.causesReplacement ?? 'no') === 'no') return false;
-      const [a, b] = [was.Properties[key], is.Properties[key]];
-      return JSON.stringify(a) !== JSON.stringify(b) || referencesIn(b).some((other) => replaced.has(other));
-    });
-  };
-  let settled = -1;
-  while (settled < replaced.size) {
-    settled = replaced.size;
-    for (const id of Object.keys(now ?? {})) if (isReplaced(id)) replaced.add(id);
-  }
-  const gone = Object.keys(old ?? {}).filter((id) => now?.[id] === undefined);
-  return { replaced: typesOf([...replaced]), deleted: typesOf(gone) };
+  const [old, now] = [resourcesById(before), resourcesById(after)];
+  const typesOf = (ids: Iterable<string>) => [...new Set([...ids].map((id) => old[id]?.Type ?? ''))].toSorted();
+  return { replaced: typesOf(replacedIn(old, now)), deleted: typesOf(deletedIn(old, now)) };
 }
 
 const image = REGISTRY_IMAGE;
@@ -66,6 +25,8 @@ const TASKS = ['AWS::ECS::TaskDefinition'];
 const GROUP = ['AWS::EC2::SecurityGroup'];
 const ASSOCIATION = 'AWS::Route53Resolver::FirewallRuleGroupAssociation';
 const ROLE = 'AWS::IAM::Role';
+const REPLACED_WITH_ROLES = ['AWS::EC2::FlowLog', ...TASKS, ROLE];
+const taskRoleArn = 'arn:aws:iam::123456789012:role/terraform';
 const OF_A_POOL = ['AWS::CloudWatch::Alarm', ...TASKS, 'AWS::IAM::Policy', ROLE, 'AWS::Logs::LogGroup'];
 const OF_IDLE_POLLING = [
   'AWS::CloudWatch::Alarm',
@@ -94,6 +55,11 @@ describe('a deployment', () => {
     ['of idle polling', {}, { idlePollSeconds: 10 }, {}],
     ['without idle polling', { idlePollSeconds: 10 }, {}, { deleted: OF_IDLE_POLLING }],
     ['of other policies of the task role', pools({}), pools(readsS3), {}],
+    // A running job loses its credentials with its role, so the settings' text says to drain first.
+    ['of role names', {}, { roles: { namePrefix: 'acme-' } }, { replaced: REPLACED_WITH_ROLES }],
+    ['of a role path', {}, { roles: { path: '/acme/' } }, { replaced: REPLACED_WITH_ROLES }],
+    ['of a permissions boundary', {}, { roles: { permissionsBoundary: 'acme-boundary' } }, {}],
+    ['of an existing task role', pools({}), pools({ taskRoleArn }), { replaced: TASKS, deleted: [ROLE] }],
     ['of another pool', pools({}), pools({}, second), {}],
     ['without a pool', pools({}, second), pools({}), { deleted: OF_A_POOL }],
     ['of phases', pools({}), pools({ phases: {} }), { deleted: [...TASKS, ROLE] }],
@@ -108,7 +74,26 @@ describe('a deployment', () => {
     ['into other subnets', network(vpc), network({ ...vpc, subnetIds: ['subnet-33333333'] }), {}],
     ['of allowed domains', {}, network({ allowedDomains: ['a.example.com'] }), {}],
     ['of a NAT gateway in each zone', {}, network({ natGateways: 'all' }), {}],
+    ['of a launcher in the VPC', {}, { launcher: { vpc: true } }, {}],
+    ['of a launcher in an existing VPC', network(vpc), { ...network(vpc), launcher: { vpc: true } }, {}],
     ['of interface endpoints', {}, network({ vpcEndpoints: 'task-start' }), {}],
+    [
+      'of other domains, another instance type and Session Manager for gateways',
+      network({ egress: 'on-demand' }),
+      network({
+        egress: 'on-demand',
+        allowedDomains: ['a.example.com'],
+        gatewayInstanceType: 't3.micro',
+        gatewaySessionManager: true,
+      }),
+      {},
+    ],
+    [
+      'with fixed addresses of gateways',
+      network({ egress: 'on-demand' }),
+      network({ egress: 'on-demand', fixedAddress: true }),
+      {},
+    ],
   ])('%s replaces and deletes the resources that the runbook lists', (_, from, to, { replaced = [], deleted = [] }) => {
     const [before, after] = [templateOf({ ...image, ...from }), templateOf({ ...image, ...to })];
     expect(effectOf(before, after)).toEqual({ replaced, deleted });

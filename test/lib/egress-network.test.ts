@@ -57,7 +57,7 @@ it.each<[string, object, string]>([
   ['cidr', { cidr: '10.0.0.0/24' }, 'from /16 to /22'],
   ['cidr', { cidr: 10 }, 'from /16 to /22'],
   ['availabilityZones', { cidr, availabilityZones: ['eu-central-1a'] }, 'two zones of one region'],
-  ['egress', { cidr, egress: { mode: 'nat-gateway' } }, 'nat-gateway, network-firewall, public-ip'],
+  ['egress', { cidr, egress: { mode: 'nat-gateway' } }, 'nat-gateway, on-demand, network-firewall, public-ip'],
   ['egress', { cidr, egress: 'nat' }, 'did you mean nat-gateway?'],
   ['egress', { cidr, egress: 'existing-vpc' }, 'use AgentLauncher without EgressNetwork'],
   ['natGateways', { cidr, natGateways: 2 }, 'one or all'],
@@ -82,6 +82,9 @@ it.each<[string, object, string]>([
   ],
   ['natGateways', { cidr, natGateways: RetentionDays.INFINITE }, 'one or all'],
   ['guardDuty', { cidr, guardDuty: 'yes' }, 'true or false'],
+  ['gatewayInstanceType', { cidr, egress: 'on-demand', gatewayInstanceType: 'nano' }, 'such as t4g.nano'],
+  ['gatewayVolumeKey', { cidr, egress: 'on-demand', gatewayVolumeKey: 'alias/ebs' }, 'a key of aws-cdk-lib/aws-kms'],
+  ['fixedAddress', { cidr, fixedAddress: true }, 'set egress to on-demand'],
   ['vpcId', { cidr, vpcId: 'vpc-0123456789abcdef0' }, "a property that doesn't exist"],
 ])('an EgressNetwork refuses a wrong %s: %j', (path, props, hint) => {
   const message = refusal(props);
@@ -142,11 +145,21 @@ it('an EgressNetwork has its egress rules inside the security group, so the grou
   template.resourceCountIs('AWS::EC2::SecurityGroupEgress', 0);
 });
 
-it('an EgressNetwork writes flow logs only if their retention is set, and keeps them that long', () => {
-  networkIn().resourceCountIs('AWS::EC2::FlowLog', 0);
-  const template = networkIn({ flowLogRetentionDays: RetentionDays.ONE_WEEK });
-  template.resourceCountIs('AWS::EC2::FlowLog', 1);
-  template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
+it.each([
+  [{}, [30, 30]],
+  [{ flowLogRetentionDays: RetentionDays.ONE_WEEK, dnsQueryLogRetentionDays: RetentionDays.ONE_DAY }, [1, 7]],
+  [{ flowLogRetentionDays: 0 }, [30]],
+  [{ dnsQueryLogRetentionDays: 0 }, [30]],
+  [{ dnsFirewall: false }, [30]],
+  [{ dnsFirewall: false, flowLogRetentionDays: 0, dnsQueryLogRetentionDays: 0 }, []],
+])('an EgressNetwork with %o keeps its flow logs and its DNS query log for %o days', (props, days) => {
+  const template = networkIn(props);
+  const groups = propertiesOf(template, 'AWS::Logs::LogGroup').map(({ RetentionInDays }) => RetentionInDays);
+  expect(groups.sort((a, b) => a - b)).toEqual(days);
+  const count = (type: string) => Object.keys(template.findResources(type)).length;
+  expect(count('AWS::EC2::FlowLog') + count('AWS::Route53Resolver::ResolverQueryLoggingConfigAssociation')).toBe(
+    days.length,
+  );
 });
 
 /** Synthesizes a launcher with this image in an EgressNetwork. */

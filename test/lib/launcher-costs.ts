@@ -1,51 +1,19 @@
-/** The launcher's costs in docs/costs.md, from the same prices as the stack's outputs. */
-import { type CostLine, HOURS, launcherCost } from '../../lib/aws/costs.ts';
+/** More of the launcher's costs in docs/costs.md, from the same prices as the stack's outputs. */
+import { type CostLine, HOURS, idleLauncherCost, launcherCost } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
+import { REGISTRY_IMAGE, templateOf } from './synthesis.ts';
 
-/** The parts of the launcher that cost money while nothing is queued. */
-interface IdleLauncher {
-  readonly secrets: number;
-  readonly alarms: number;
+/** Returns the monthly costs of an idle launcher with one pool: two secrets, and the alarms that its stack really has. */
+export function idleLauncherLines(): CostLine[] {
+  const alarms = Object.keys(templateOf(REGISTRY_IMAGE).findResources('AWS::CloudWatch::Alarm')).length;
+  return idleLauncherCost({ secrets: 2, alarms });
 }
-
-/** Invocations per month, at one per minute. */
-const INVOCATIONS = HOURS * 60;
 
 /** Number of metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
 const METRICS_OF_AN_ACTIVE_POOL = 6;
 
-/** Returns the monthly cost of the launcher and its monitoring while nothing is queued. */
-export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] {
-  const { logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
-  const invocations = INVOCATIONS.toLocaleString('en');
-  return [
-    {
-      item: 'launcher',
-      formula: `${invocations} invocations with 256 MB that take one second each, on arm64, without Lambda's free tier`,
-      usd: launcherCost(INVOCATIONS, 1),
-    },
-    {
-      item: "launcher's log",
-      formula: `${invocations} lines of 1 kB × $${logGb.usd} per GB`,
-      usd: (INVOCATIONS / 1_000_000) * logGb.usd,
-    },
-    { item: 'secrets', formula: `${secrets} × $${secretMonth.usd}`, usd: secrets * secretMonth.usd },
-    {
-      // "Lambda terminates execution environments every few hours", even of functions that are invoked continuously:
-      // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-      item: 'reading the API token',
-      formula:
-        'one read per hour, which is a high estimate: the function keeps the token in memory until Lambda starts a new instance, every few hours',
-      usd: HOURS * secretCall.usd,
-    },
-    { item: 'alarms', formula: `${alarms} × $${alarmMonth.usd}`, usd: alarms * alarmMonth.usd },
-    {
-      item: 'custom metrics',
-      formula: `1 × $${customMetricMonth.usd}: an idle launcher writes only the heartbeat metric`,
-      usd: customMetricMonth.usd,
-    },
-  ];
-}
+/** Number of metrics that a pool also writes in an hour in which a task ends: its time, its cost and the five steps of its start. */
+const METRICS_OF_ENDED_TASKS = 7;
 
 /** Billed duration of a request that the nudge's function refuses. Its work takes less than 0.1 ms, the rest is an estimate. */
 const REFUSED_MS = 2;
@@ -72,4 +40,9 @@ export function activeMinuteCost(): number {
 /** Returns the cost of a pool's metrics in an hour with jobs. */
 export function activePoolHourCost(): number {
   return (METRICS_OF_AN_ACTIVE_POOL * PRICES.customMetricMonth.usd) / HOURS;
+}
+
+/** Returns the additional cost of a pool's metrics in an hour in which a task ends. */
+export function endedTasksHourCost(): number {
+  return (METRICS_OF_ENDED_TASKS * PRICES.customMetricMonth.usd) / HOURS;
 }

@@ -1,8 +1,8 @@
-/** Every log group of the stack: its retention, and that it is deleted with the stack. */
+/** Every log group of the stack: its retention, whether it is deleted with the stack, and where its events go. */
 import type { Template } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { LEAST, templateOf } from './synthesis.ts';
+import { EXISTING_VPC, LEAST, propertiesOf, stackOf, templateOf } from './synthesis.ts';
 
 const groupSchema = z.object({
   DeletionPolicy: z.string(),
@@ -44,14 +44,69 @@ it('the stack keeps each log as long as its own setting says, the others as long
   });
 });
 
-it("the stack keeps the firewall's logs as long as `logRetentionDays`, unless they have a separate setting", () => {
+it("the stack keeps the network's logs as long as `logRetentionDays`, unless they have a separate setting", () => {
   const network = { egress: 'network-firewall' };
   expect(retentionIn(templateOf({ stackName: 'Test', logRetentionDays: 60, network }))).toMatchObject({
+    '/aws/vendedlogs/Test-Network-FlowLogs': 60,
+    '/aws/vendedlogs/Test-Network-DnsFirewall-Queries': 60,
     '/aws/vendedlogs/Test-Network-Firewall-Alerts': 60,
     '/aws/vendedlogs/Test-Network-Firewall-Flows': 60,
   });
 });
 
-it('the stack writes only the logs of the launcher and its agents by default, and keeps them for 30 days', () => {
-  expect(retentionIn(templateOf({ stackName: 'Test' }))).toEqual({ '/Test/launcher': 30, '/Test/agents/default': 30 });
+it('the stack keeps the log of gateways as long as `logRetentionDays`, unless it has its own setting', () => {
+  const retentionOf = (network: object) =>
+    Object.entries(retentionIn(templateOf({ stackName: 'Test', logRetentionDays: 60, network })))
+      .filter(([name]) => name.startsWith('NetworkGatewaysLogs'))
+      .map(([, days]) => days);
+  expect(retentionOf({ egress: 'on-demand' })).toEqual([60]);
+  expect(retentionOf({ egress: 'on-demand', gatewayLogRetentionDays: 7 })).toEqual([7]);
+});
+
+it('the stack writes the logs of the launcher, its agents and the network by default, and keeps them for 30 days', () => {
+  const ofStack = { '/Test/launcher': 30, '/Test/agents/default': 30 };
+  expect(retentionIn(templateOf({ stackName: 'Test' }))).toEqual({
+    ...ofStack,
+    '/aws/vendedlogs/Test-Network-FlowLogs': 30,
+    '/aws/vendedlogs/Test-Network-DnsFirewall-Queries': 30,
+  });
+  const off = { flowLogRetentionDays: 0, dnsQueryLogRetentionDays: 0 };
+  expect(retentionIn(templateOf({ stackName: 'Test', network: off }))).toEqual(ofStack);
+  expect(retentionIn(templateOf({ stackName: 'Test', network: EXISTING_VPC }))).toEqual(ofStack);
+});
+
+/** Settings with which the stack has a log group of each kind. */
+const EVERY_GROUP = {
+  nudge: { hmacKeySecret: 'acme/nudge-key' },
+  agentTokenRotation: { days: 30, apiTokenSecret: 'acme/rotation-token' },
+  network: { egress: 'network-firewall', flowLogRetentionDays: 5, dnsQueryLogRetentionDays: 7 },
+};
+
+it("with `logs.onDelete: 'retain'`, every log group remains when the stack is deleted or the group is replaced", () => {
+  const groups = templateOf({ ...EVERY_GROUP, logs: { onDelete: 'retain' } }).findResources('AWS::Logs::LogGroup');
+  expect(Object.keys(groups)).toHaveLength(8);
+  for (const [id, { DeletionPolicy, UpdateReplacePolicy }] of Object.entries(groups)) {
+    // A group that a failed first deployment created is deleted, so that the next deployment can create it.
+    expect({ DeletionPolicy, UpdateReplacePolicy }, id).toEqual({
+      DeletionPolicy: 'RetainExceptOnCreate',
+      UpdateReplacePolicy: 'Retain',
+    });
+  }
+});
+
+it('with `logs.exportTo`, every log group sends all its events to the receiver, with the role', () => {
+  const exportTo = 'arn:aws:kinesis:eu-central-1:123456789012:stream/logs';
+  const exportRoleArn = 'arn:aws:iam::123456789012:role/log-export';
+  const template = templateOf({ ...EVERY_GROUP, logs: { exportTo, exportRoleArn } });
+  const filters = propertiesOf(template, 'AWS::Logs::SubscriptionFilter');
+  const exported = filters.map(({ LogGroupName }) => z.object({ Ref: z.string() }).parse(LogGroupName).Ref);
+  expect(exported.toSorted()).toEqual(Object.keys(template.findResources('AWS::Logs::LogGroup')).toSorted());
+  for (const filter of filters) {
+    expect(filter).toMatchObject({ DestinationArn: exportTo, RoleArn: exportRoleArn, FilterPattern: '' });
+  }
+});
+
+it('with `terminationProtection`, CloudFormation refuses to delete the stack; without it, it does not', () => {
+  expect(stackOf({ terminationProtection: true }).stack.terminationProtection).toBe(true);
+  expect(stackOf().stack.terminationProtection ?? false).toBe(false);
 });

@@ -91,6 +91,7 @@ const PHYSICAL: Readonly<Record<string, string>> = {
   'AWS::Scheduler::Schedule': 'Name',
   'AWS::CloudWatch::Alarm': 'AlarmName',
   'AWS::CloudWatch::Dashboard': 'DashboardName',
+  'AWS::Logs::QueryDefinition': 'Name',
   'AWS::NetworkFirewall::Firewall': 'FirewallName',
   'AWS::NetworkFirewall::FirewallPolicy': 'FirewallPolicyName',
   'AWS::NetworkFirewall::RuleGroup': 'RuleGroupName',
@@ -135,6 +136,7 @@ describe('stacks and pools with names that contain each other', () => {
     // These name another resource, or a policy inside a role.
     expect([...new Set(unknown)].toSorted()).toEqual([
       'AWS::CloudWatch::Alarm MetricName',
+      'AWS::EC2::FlowLog LogGroupName',
       'AWS::EC2::VPCEndpoint ServiceName',
       'AWS::IAM::Policy PolicyName',
       'AWS::Lambda::EventInvokeConfig FunctionName',

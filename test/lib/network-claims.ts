@@ -55,6 +55,23 @@ export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
       'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
     },
   },
+  'on-demand': {
+    claim: claimOf({ egress: 'on-demand' }),
+    gap: 'If a job has keys of another AWS account, it can write to that account through the hosts that a starting task needs. A job can request another site on the CDN of an allowed host inside TLS. The gateway is an EC2 instance of your account: anyone who controls the launcher’s role can stop it, and without it no job has an egress path.',
+    stops: {
+      'a domain that is not allowed':
+        'yes: it does not resolve, and the gateway refuses connections with its server name',
+      'a bare IP address':
+        'yes: the gateway connects to the host of the server name, whatever address the job uses, and refuses connections without one. Nothing leaves before it decides',
+      'a forged server name': 'yes: the connection reaches the host of that name, not the address that the job uses',
+      'domain fronting':
+        'no: the gateway sees the allowed server name, but not the other host that the job requests inside TLS',
+      'another AWS account': `no: ${TO_ANOTHER_ACCOUNT}. ${LIMITED_BY_ENDPOINTS}`,
+      'DNS tunnelling': `${PLAIN_DNS}, and the security group blocks port 53 of other resolvers. ${WILDCARDS}`,
+      'other ports': 'yes: the security group and the gateway both drop them',
+      'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
+    },
+  },
   'network-firewall': {
     claim: claimOf({ egress: 'network-firewall' }),
     gap: 'If a job has keys of another AWS account, it can write to that account through the hosts that a starting task needs. If a job forges the server name, it can reach any address, or another site on the CDN of an allowed host. Without a server name, a job can send up to 4 kB and one TCP segment per connection to any address, but no answer comes back.',

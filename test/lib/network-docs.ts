@@ -5,21 +5,27 @@
 import {
   type CostLine,
   dollars,
+  gatewayHourCost,
   HOURS,
   type IdleNetwork,
+  idleFlowLogCost,
   idleNetworkCost,
   idlePollCost,
   jobCost,
   total,
+  vpcLogCost,
 } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
-import { DEFAULT_NUDGE_CONCURRENCY } from '../../lib/defaults.ts';
+import { DEFAULT_GATEWAY_INSTANCE_TYPE, DEFAULT_NUDGE_CONCURRENCY } from '../../lib/defaults.ts';
+import { gatewayOwnNames } from '../../lib/gateway/own-names.ts';
 import { defaultNames, GITHUB_RELEASES, PRESETS, TASK_START_ENDPOINTS } from '../../lib/network/allowed-domains.ts';
 import { EGRESS_MODES, type EgressMode } from '../../lib/network/egress.ts';
+import { launcherApis } from '../../lib/network/launcher-apis.ts';
 import {
   activeMinuteCost,
   activePoolHourCost,
-  idleLauncherCost,
+  endedTasksHourCost,
+  idleLauncherLines,
   mostNudgeCost,
   nudgeFloodCost,
 } from './launcher-costs.ts';
@@ -42,6 +48,7 @@ interface Section {
 /** Deployments in the documents, by their section names. */
 const SHOWN: readonly { readonly name: string; readonly network: object }[] = [
   { name: 'nat-gateway', network: {} },
+  { name: 'on-demand', network: { egress: 'on-demand' } },
   { name: 'network-firewall', network: { egress: 'network-firewall' } },
   { name: 'public-ip', network: { egress: 'public-ip' } },
   { name: 'nat-gateway-all-options', network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true } },
@@ -64,6 +71,7 @@ export function sections(): Section[] {
       ];
     }),
     { file: 'docs/network.md', name: 'names', text: namesTable() },
+    { file: 'docs/network.md', name: 'launcher-vpc', text: launcherVpcTable() },
     { file: 'docs/network.md', name: 'option-prices', text: optionPrices(count) },
     { file: 'docs/egress-review.md', name: 'dns', text: `\`\`\`text\n${names.join('\n')}\n\`\`\`` },
     {
@@ -71,9 +79,11 @@ export function sections(): Section[] {
       name: 'rules',
       text: `\`\`\`text\n${rulesIn(templates.get('network-firewall')) ?? ''}\n\`\`\``,
     },
+    { file: 'README.md', name: 'idle-sentence', text: readmeSentence(count) },
     { file: 'README.md', name: 'idle-total', text: readmeTotal(count) },
     { file: 'README.md', name: 'ways-out', text: readmeModes(count) },
     { file: 'docs/costs.md', name: 'idle', text: idleTable(count) },
+    { file: 'docs/costs.md', name: 'network-logs', text: networkLogsTable() },
     { file: 'docs/costs.md', name: 'launcher', text: launcherTable() },
     { file: 'docs/costs.md', name: 'idle-poll', text: idlePollTable() },
     { file: 'docs/costs.md', name: 'flood', text: floodTable() },
@@ -83,12 +93,15 @@ export function sections(): Section[] {
 }
 
 /** Returns the idle costs of a mode's network. */
-function idleOf(mode: EgressMode, dnsNames: number, more: Partial<IdleNetwork> = {}): CostLine[] {
+function idleOf(mode: EgressMode, dnsNames: number, more: IdleNetwork = {}): CostLine[] {
+  const gatewayNames = gatewayOwnNames({ region: 'here', urlSuffix: 'amazonaws.com' }, false);
+  // Tasks need CloudWatch Logs too, so its name isn't counted again.
+  const own = mode === 'on-demand' ? gatewayNames.length - 1 : 0;
   return idleNetworkCost({
     natGateways: mode === 'nat-gateway' || mode === 'network-firewall' ? 1 : 0,
     firewallEndpoints: mode === 'network-firewall' ? 1 : 0,
-    interfaceEndpoints: 0,
-    dnsNames: mode === 'existing-vpc' ? 0 : dnsNames,
+    gateways: mode === 'on-demand' ? 1 : 0,
+    dnsNames: mode === 'existing-vpc' ? 0 : dnsNames + own,
     ...more,
   });
 }
@@ -150,23 +163,42 @@ function namesTable(): string {
 
 /** Returns the price that each option adds to a mode, idle and in use. */
 function optionPrices(dnsNames: number): string {
-  const more = (network: Partial<IdleNetwork>) =>
-    dollars(
-      total(idleNetworkCost({ natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0, ...network })),
-    );
+  const more = (network: IdleNetwork) => dollars(total(idleNetworkCost(network)));
   const endpoints = (zones: number) => more({ interfaceEndpoints: zones * TASK_START_ENDPOINTS });
-  const { interfaceEndpointGb, logGb, dnsFirewallMillionQueries } = PRICES;
+  const { interfaceEndpointGb, logGb, dnsFirewallMillionQueries, publicAddressHour } = PRICES;
+  const gatewayHour = dollars(gatewayHourCost(DEFAULT_GATEWAY_INSTANCE_TYPE) ?? Number.NaN);
   return [
     '| option | with | idle, per month | in use |',
     '|---|---|---|---|',
     `| \`natGateways: all\` | \`nat-gateway\` | + ${more({ natGateways: 1 })} | no additional price per GB |`,
     `| | \`network-firewall\` | + ${more({ natGateways: 1, firewallEndpoints: 1 })} | no additional price per GB |`,
+    `| \`gateways: all\` | \`on-demand\` | + ${more({ gateways: 1 })} | both gateways run: + ${gatewayHour} per hour |`,
+    `| \`fixedAddress\` | \`on-demand\` | + ${more({ fixedAddresses: 1 })} per gateway | the running gateway needs no other address: − $${publicAddressHour.usd} per hour |`,
     `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} per GB, instead of the price of NAT |`,
-    `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same; this traffic bypasses the firewall |`,
-    `| | \`network-firewall\`, \`natGateways: all\` | + ${endpoints(2)} | the same |`,
+    `| | \`network-firewall\` and \`on-demand\` (one zone) | + ${endpoints(1)} | the same; this traffic bypasses the firewall or the gateway |`,
+    `| | \`network-firewall\`, \`natGateways: all\`; \`on-demand\`, \`gateways: all\` | + ${endpoints(2)} | the same |`,
     `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | outbound traffic costs the same as over IPv4, but there is no charge for NAT |`,
     `| \`dnsFirewall: true\` | \`existing-vpc\` | + ${more({ dnsNames })} with the default domains | $${dnsFirewallMillionQueries.usd} per million queries of the whole VPC |`,
-    `| logs | every VPC that the stack creates | ${more({})} | $${logGb.usd} per GB |`,
+    `| logs | every VPC that the stack creates | less than $0.01 | $${logGb.usd} per GB ([about ${dollars(total(vpcLogCost(1_000)))} per 1,000 jobs](costs.md#the-logs-of-the-network)) |`,
+  ].join('\n');
+}
+
+/** Returns what each mode needs for the launcher in the VPC, and its price. */
+function launcherVpcTable(): string {
+  const endpoints = (count: number, zones: number) => {
+    return dollars(total(idleNetworkCost({ interfaceEndpoints: count * zones, dnsNames: count })));
+  };
+  const [one, two] = [launcherApis({ wakeUps: false }).length, launcherApis({ wakeUps: true }).length];
+  return [
+    '| mode | what the launcher needs | idle, per month | with `nudge` or `idlePollSeconds` below 60 |',
+    '|---|---|---|---|',
+    `| \`nat-gateway\` (two zones) | nothing that the stack doesn't create | + ${endpoints(one, 2)} | + ${endpoints(two, 2)} |`,
+    '| `nat-gateway`, `dnsFirewall: false` | the same; no endpoints, because domains are not limited | + $0.00 | + $0.00 |',
+    `| \`network-firewall\` (one zone) | nothing that the stack doesn't create | + ${endpoints(one, 1)} | + ${endpoints(two, 1)} |`,
+    `| \`network-firewall\`, \`natGateways: all\` | the same | + ${endpoints(one, 2)} | + ${endpoints(two, 2)} |`,
+    '| `existing-vpc` | private subnets with a route to the host of HCP Terraform or Terraform Enterprise, and a route or endpoints for ECS, Secrets Manager and SQS | $0.00 from this stack | $0.00 from this stack |',
+    '| `public-ip` | refused: a function has no public address | | |',
+    '| `on-demand` | refused: the launcher starts the gateway, so it needs another path | | |',
   ].join('\n');
 }
 
@@ -174,6 +206,13 @@ function idleTable(dnsNames: number): string {
   const rows: readonly [string, CostLine[]][] = [
     ['`public-ip`', idleOf('public-ip', dnsNames)],
     ['`existing-vpc`', idleOf('existing-vpc', dnsNames)],
+    ['`on-demand`', idleOf('on-demand', dnsNames)],
+    ['`on-demand`, `fixedAddress`', idleOf('on-demand', dnsNames, { fixedAddresses: 1 })],
+    ['`on-demand`, `gateways: all`', idleOf('on-demand', dnsNames, { gateways: 2 })],
+    [
+      '`on-demand`, `vpcEndpoints: task-start`',
+      idleOf('on-demand', dnsNames, { interfaceEndpoints: TASK_START_ENDPOINTS }),
+    ],
     ['`nat-gateway`', idleOf('nat-gateway', dnsNames)],
     ['`nat-gateway`, `natGateways: all`', idleOf('nat-gateway', dnsNames, { natGateways: 2 })],
     [
@@ -200,21 +239,31 @@ function idleTable(dnsNames: number): string {
   ].join('\n');
 }
 
-/** Returns the costs of a launcher with one pool: two secrets, and the alarms of the launcher and of the pool. */
-function launcherLines(): CostLine[] {
-  const alarms = Object.keys(templateOf().findResources('AWS::CloudWatch::Alarm')).length;
-  return idleLauncherCost({ secrets: 2, alarms });
+/** Returns the costs of the logs of a VPC that the stack creates. */
+function networkLogsTable(): string {
+  const jobs = 1_000;
+  const [flows, queries] = vpcLogCost(jobs);
+  // With `public-ip`, no interface exists while nothing runs.
+  const idle = idleFlowLogCost(1);
+  const row = (line: CostLine | undefined, nothing: string) =>
+    `| ${line?.item} | ${nothing} | ${dollars(line?.usd ?? 0)} | ${line?.formula} |`;
+  return [
+    `| log | idle, per month | ${jobs.toLocaleString('en')} jobs | how |`,
+    '|---|---|---|---|',
+    row(flows, `${dollars(idle.usd)} per NAT gateway or endpoint (${idle.formula})`),
+    row(queries, '$0.00'),
+  ].join('\n');
 }
 
 function launcherTable(): string {
-  const lines = launcherLines();
+  const lines = idleLauncherLines();
   return [
     '| part | how | per month |',
     '|---|---|---|',
     ...lines.map(({ item, formula, usd }) => `| ${item} | ${formula} | ${dollars(usd)} |`),
     `| **total** | one pool | **${dollars(total(lines))}** |`,
     '',
-    `While a pool has queued jobs or live tasks, the launcher polls all the time. That costs $${activeMinuteCost().toFixed(5)} per minute (${dollars(activeMinuteCost() * HOURS * 60)} for a whole month), and the pool's metrics cost $${activePoolHourCost().toFixed(4)} per hour.`,
+    `While a pool has queued jobs or live tasks, the launcher polls all the time. That costs $${activeMinuteCost().toFixed(5)} per minute (${dollars(activeMinuteCost() * HOURS * 60)} for a whole month), and the pool's metrics cost $${activePoolHourCost().toFixed(4)} per hour. In an hour in which a task ends, the metrics about ended tasks cost $${endedTasksHourCost().toFixed(4)} more per pool. \`ApiTokenDaysLeft\` costs $${(PRICES.customMetricMonth.usd / HOURS).toFixed(4)} per pool in each hour in which it is written: about every 12 hours and in each new function instance, and only if the API token has an expiry that HCP Terraform shows.`,
   ].join('\n');
 }
 
@@ -231,9 +280,17 @@ function floodTable(): string {
   ].join('\n');
 }
 
+/** Returns the README's sentence about the whole price. */
+function readmeSentence(dnsNames: number): string {
+  const launcher = total(idleLauncherLines());
+  const network = total(idleOf('nat-gateway', dnsNames));
+  const job = jobCost({ cpu: 1024, memoryMiB: 2048, architecture: 'x86_64', seconds: 600 });
+  return `**In total**, an idle month costs ${dollars(launcher + network)} with the default network, and ${dollars(launcher)} in your own VPC ([cost](#network-and-cost)). A job of ten minutes costs $${job.toFixed(4)}.`;
+}
+
 /** Returns the README's table of the idle costs of the default deployment with one pool. */
 function readmeTotal(dnsNames: number): string {
-  const launcher = total(launcherLines());
+  const launcher = total(idleLauncherLines());
   const network = total(idleOf('nat-gateway', dnsNames));
   return [
     '| idle, per month | |',

@@ -13,13 +13,17 @@ import { EXISTING_VPC, emptyStack, REGISTRY_IMAGE, referencesIn, resourcesById, 
 const STARTS =
   /^AWS::(?:Lambda::(?:Function|EventSourceMapping|Url|Permission)|Scheduler::|Events::|Pipes::|StepFunctions::|ECS::Service)|^Custom::|CustomResource/;
 
-/** The function that copies images and its copies start no agent. The launcher waits for them, because agents need the copies. */
-const COPIES = /^ImageCopies/;
+/**
+ * The functions for deployments start no agent: the copy of images, for which the launcher waits because agents need the copies, and the removal
+ * of gateways, which must come after the launcher is deleted.
+ */
+const FOR_DEPLOYMENTS = /^ImageCopies|^Network(?:Gateways|\w+Gateway)Removal/;
 
 /** Resources that an agent doesn't need and that don't restrict it. */
 const WATCHES = new Set([
   'AWS::CloudWatch::Alarm',
   'AWS::CloudWatch::Dashboard',
+  'AWS::Logs::QueryDefinition',
   'AWS::Lambda::EventInvokeConfig',
   'AWS::CDK::Metadata',
 ]);
@@ -40,7 +44,7 @@ function order(template: Template) {
   };
   for (const id of Object.keys(all)) visit(id, []);
   const ofType = (type: RegExp) => Object.keys(all).filter((id) => type.test(all[id]?.Type ?? ''));
-  const starters = ofType(STARTS).filter((id) => !COPIES.test(id));
+  const starters = ofType(STARTS).filter((id) => !FOR_DEPLOYMENTS.test(id));
   return { all, before, starters, ofType };
 }
 
@@ -80,17 +84,28 @@ const NETWORKS: Readonly<Record<string, object>> = {
   'nat-gateway of another layout': { egress: 'nat-gateway', cidr: '10.91.0.0/20' },
   'network-firewall': { egress: 'network-firewall' },
   'network-firewall with everything': { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start' },
+  'on-demand': { egress: 'on-demand' },
+  'on-demand with everything': {
+    egress: 'on-demand',
+    gateways: 'all',
+    vpcEndpoints: 'task-start',
+    fixedAddress: true,
+    gatewaySessionManager: true,
+  },
   'public-ip': { egress: 'public-ip', ipv6: true },
   'existing-vpc': EXISTING_VPC,
   'existing-vpc with DNS Firewall': { ...EXISTING_VPC, dnsFirewall: true },
   'existing-vpc with own security groups': { ...EXISTING_VPC, dnsFirewall: true, securityGroupIds: ['sg-12345678'] },
 };
 
-it.each(
-  Object.entries(NETWORKS).flatMap(([name, network]) =>
+it.each([
+  ...Object.entries(NETWORKS).flatMap(([name, network]) =>
     Object.entries(POOLS).map(([capacity, pools]) => [name, capacity, { network, pools }] as const),
   ),
-)(
+  ...['nat-gateway with everything', 'network-firewall with everything', 'existing-vpc with DNS Firewall'].map(
+    (name) => [name, 'with the launcher in the VPC', { network: NETWORKS[name], launcher: { vpc: true } }] as const,
+  ),
+])(
   'every resource that an agent needs, or that restricts it, exists before the agent can start, in %s, %s',
   (_, __, settings) => {
     const template = templateOf({ ...REGISTRY_IMAGE, ...settings });
@@ -105,6 +120,24 @@ it.each(
     expect(missedBy(template)).toEqual([]);
   },
 );
+
+it('the policies of named roles exist before the agent can start, and an existing task role adds nothing', () => {
+  const template = templateOf({
+    ...REGISTRY_IMAGE,
+    network: { ...EXISTING_VPC, dnsFirewall: true },
+    roles: { namePrefix: 'acme-', path: '/acme/', permissionsBoundary: 'acme' },
+    pools: [
+      pool('a', { ...role, phases: { plan: { taskRoleArn: 'arn:aws:iam::123456789012:role/plan' } } }),
+      pool('b', { taskRoleArn: 'arn:aws:iam::123456789012:role/other' }),
+    ],
+  });
+  expect(missedBy(template)).toEqual([]);
+  expect(
+    order(template)
+      .ofType(/^AWS::IAM::Role$/)
+      .filter((id) => /TaskRole/.test(id)),
+  ).toHaveLength(1);
+});
 
 it('the launcher is created after routes, groups, roles and `startAfter`, but does not wait for the rest of the app', () => {
   const stack = emptyStack();

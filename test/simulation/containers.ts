@@ -294,6 +294,8 @@ export class AgentProcess {
       if (this.#cutOff) this.#unreported = { ok };
       else this.#report(ok);
     };
+    // The job never ends, and doesn't react if it is canceled.
+    if (job.run?.what.hangs === job.kind) return;
     const failed = job.run?.what.fails === job.kind;
     job.interrupt = () => time.after(random.between(1, 5) * SECOND, () => end(true));
     time.after(job.durationMs, () => end(!failed));

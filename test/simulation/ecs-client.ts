@@ -15,7 +15,7 @@ import {
   type StopTaskCommandInput,
   type StopTaskCommandOutput,
 } from '@aws-sdk/client-ecs';
-import { ApiError } from '../../local/ecs/core/api-error.ts';
+import { ApiError } from '../../local/aws/core/api-error.ts';
 import { TASK_TIMES, type Task } from '../../local/ecs/core/task.ts';
 import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
@@ -86,6 +86,9 @@ class EcsApi {
   }
 
   #listTasks(input: ListTasksCommandInput, signal: AbortSignal): Promise<ListTasksCommandOutput> {
+    const { listedFamilies } = this.#environment.tick.calls;
+    const { family, desiredStatus, nextToken } = input;
+    if (family !== undefined && desiredStatus === 'STOPPED' && nextToken === undefined) listedFamilies.push(family);
     return this.#call<ListTasksCommandOutput>('ListTasks', this.#concerned(input.family), ANY_CALL, signal, (fault) => {
       if (fault === 'ecs-changed-shape') return { value: { ...META } };
       const { ecs, settings } = this.#cloud;
@@ -97,6 +100,7 @@ class EcsApi {
 
   #describeTasks(input: DescribeTasksCommandInput, signal: AbortSignal): Promise<DescribeTasksCommandOutput> {
     const { ecs } = this.#cloud;
+    this.#environment.tick.calls.described.push(input.tasks ?? []);
     const pools = [...new Set((input.tasks ?? []).flatMap((arn) => ecs.task(arn)?.pool ?? []))];
     return this.#call<DescribeTasksCommandOutput>('DescribeTasks', pools, ANY_CALL, signal, (fault) => {
       if (fault === 'ecs-changed-shape') return { value: { ...META } };
@@ -126,7 +130,8 @@ class EcsApi {
     const onSpot = input.capacityProviderStrategy !== undefined;
     this.#cloud.onRunTask(this.#environment, input);
     if (pool !== undefined) tick.decided.add(pool);
-    return this.#call<RunTaskCommandOutput>('RunTask', pool === undefined ? [] : [pool], RUN_TASK, signal, (fault) => {
+    const pools = pool === undefined ? [] : [pool];
+    const answer = this.#call<RunTaskCommandOutput>('RunTask', pools, RUN_TASK, signal, (fault) => {
       switch (fault) {
         case 'ecs-changed-shape':
           return { value: { ...META } };
@@ -161,6 +166,14 @@ class EcsApi {
       }
       return reply;
     });
+    const noteUnanswered = (): void => {
+      this.#environment.unansweredLaunchAtMs = this.#cloud.time.now();
+    };
+    answer.then(
+      ({ tasks, failures }) => (tasks ?? failures) === undefined && noteUnanswered(),
+      (error: unknown) => (error instanceof ECSServiceException && error.$fault === 'client') || noteUnanswered(),
+    );
+    return answer;
   }
 
   #stopTask(input: StopTaskCommandInput, signal: AbortSignal): Promise<StopTaskCommandOutput> {

@@ -4,7 +4,7 @@
  */
 import type { RunTaskCommandInput, StopTaskCommandInput } from '@aws-sdk/client-ecs';
 import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../functions/launcher/contract.ts';
-import { ApiError } from '../../local/ecs/core/api-error.ts';
+import { ApiError } from '../../local/aws/core/api-error.ts';
 import { Ecs, VENDOR_RATES } from '../../local/ecs/core/ecs.ts';
 import type { Phases } from '../../local/ecs/core/lifecycle.ts';
 import type { TaskRunner } from '../../local/ecs/core/runner.ts';
@@ -20,6 +20,9 @@ const HOUR_MS = 60 * 60_000;
 const SHOWN_MS = 1.2 * HOUR_MS;
 
 const CLUSTER = 'agents';
+
+/** More hexadecimal numbers than a stack's ECS draws. */
+const TASKS_OF_A_STACK = 0x1000_0000;
 
 /** Constants for RunTask calls by a person, and for task definitions. */
 const NETWORK = { awsvpcConfiguration: { subnets: ['subnet-1'], securityGroups: ['sg-1'] } };
@@ -136,7 +139,9 @@ export class EcsWorld {
   #byHand = false;
   #read: Read | undefined;
 
-  constructor(time: VirtualTime, settings: WorldSettings, runner: TaskRunner, events: EcsEvents) {
+  /** @param stack the stack that the cluster belongs to. Its tasks have ids that no other stack's tasks have. */
+  constructor(time: VirtualTime, settings: WorldSettings, runner: TaskRunner, events: EcsEvents, stack = 0) {
+    this.#hex = stack * TASKS_OF_A_STACK;
     this.#time = time;
     this.#settings = settings;
     this.#events = events;

@@ -19,11 +19,12 @@ export class Faults {
   /** Number of hits, by kind of fault. */
   readonly injected = new Map<string, number>();
 
-  constructor(time: VirtualTime, random: Random, scenario: Scenario, startMs: number) {
+  /** @param stack the stack whose calls and task starts the faults hit */
+  constructor(time: VirtualTime, random: Random, scenario: Scenario, startMs: number, stack = 0) {
     this.#time = time;
     this.#random = random;
     this.#windows = scenario.events.flatMap((event) =>
-      event.kind === 'fault'
+      event.kind === 'fault' && (event.stack ?? stack) === stack
         ? [
             {
               ...event,

@@ -17,6 +17,7 @@ export interface ApiDocument {
     readonly attributes: {
       readonly name?: string;
       readonly status: AgentStatusName;
+      readonly 'last-ping-at': string;
       readonly 'status-timestamps'?: Record<string, string>;
     };
   }[];

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Answer, GetRequest, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
+import { recentAgentsMs } from '../../functions/launcher/core/vendor-timing.ts';
 import type { AgentStatusName } from '../../local/hcp-terraform/agents.ts';
 import type { createRateLimiter } from '../../local/hcp-terraform/rate-limits.ts';
 import type { Faults } from './faults.ts';
@@ -41,6 +42,7 @@ export interface Platform {
   readonly hcp: HcpWorld;
   readonly limiter: ReturnType<typeof createRateLimiter>;
   readonly onRunList: (environment: Environment, secret: string) => void;
+  readonly onRunRead: (secret: string) => void;
   readonly onPause: (secret: string, untilMs: number) => void;
 }
 
@@ -107,7 +109,8 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     if (request.kind === 'runs') {
       tick.calls.runLists += 1;
       this.#platform.onRunList(this.#environment, secret);
-    } else if (request.kind !== 'run') tick.calls.otherHttp += 1;
+    } else if (request.kind === 'run') this.#platform.onRunRead(secret);
+    else tick.calls.otherHttp += 1;
     const concerns = this.#poolsOf(request);
     const fault = faults.hit(FAULTS, concerns.length === 1 ? concerns[0] : undefined);
     if (fault !== undefined) {
@@ -206,7 +209,12 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       if (times !== undefined && isPostPlan(run.status) && !settings.postPlanTimes)
         delete times[timestampOf(run.status)];
     }
-    if (withOperations) for (const pool of pools) toldOf(pool, tick);
+    if (withOperations) {
+      for (const pool of pools) {
+        toldOf(pool, tick);
+        tick.runsListedAtMs.set(pool, this.#platform.time.now());
+      }
+    }
     this.#positionsShown(request, document.data.length);
     if (settings.agentNamesInRuns) return;
     for (const { attributes } of document.included ?? []) attributes['execution-details'] = null;
@@ -236,18 +244,22 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
     const before = tick.agents.get(pool)?.statuses;
     tick.agentsListedAtMs.set(pool, time.now());
+    const newest = (page === 1 ? undefined : tick.newestAgents.get(pool)) ?? new Map<string, AgentStatusName>();
+    for (const { attributes } of document.data) newest.set(attributes.name ?? '', attributes.status);
+    tick.newestAgents.set(pool, newest);
     if (tick.decided.has(pool)) return;
     // If the agents are listed again, each keeps the status that the tick observed before it observed the runs.
     if (page === 1 && before !== undefined) tick.agentsAgain.add(pool);
     const known = before === undefined || before === 'hidden' ? new Map<string, AgentStatusName>() : before;
-    const listed = document.data.map(({ attributes }) => [attributes.name ?? '', attributes.status] as const);
+    const rows = document.data.map(({ attributes }) => ({ ...attributes, name: attributes.name ?? '' }));
+    // The second list is for older agents. An agent that has registered since the first list counts as unregistered in this tick.
+    const recentMs = recentAgentsMs(tick.startedAtMs);
+    const older = new Set(rows.flatMap((row) => (Date.parse(row['last-ping-at']) < recentMs ? row.name : [])));
     // The pages can shift while they are read. If an agent is on two pages and was busy on the first one, it counts as busy.
-    const isNew = (name: string): boolean =>
-      tick.agentsAgain.has(pool) ? !known.has(name) : known.get(name) !== 'busy';
-    tick.agents.set(pool, {
-      atMs: time.now(),
-      statuses: new Map([...known, ...listed.filter(([name]) => isNew(name))]),
-    });
+    const counts = (name: string): boolean =>
+      tick.agentsAgain.has(pool) ? !known.has(name) && older.has(name) : known.get(name) !== 'busy';
+    const listed = rows.flatMap(({ name, status }) => (counts(name) ? [[name, status] as const] : []));
+    tick.agents.set(pool, { atMs: time.now(), statuses: new Map([...known, ...listed]) });
   }
 
   #hidden(id: string, tick: TickRecord): void {

@@ -32,6 +32,7 @@ export class Jobs {
     this.#unqueue(job);
     if (job.run === undefined) this.#count(job, 1);
     job.state = 'running';
+    job.takenAtMs = this.#now();
   }
 
   /** The job has ended or was canceled. */

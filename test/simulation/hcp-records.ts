@@ -17,6 +17,8 @@ export interface Job {
   readonly queuedAtMs: number;
   readonly durationMs: number;
   state: 'queued' | 'running' | 'done';
+  /** When an agent took the job. */
+  takenAtMs?: number;
   canceled: boolean;
   /** Tells the agent that runs the job to abort it. */
   interrupt?: () => void;

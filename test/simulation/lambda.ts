@@ -1,17 +1,18 @@
 import type { LauncherConfig } from '../../functions/launcher/config.ts';
-import { ENV } from '../../functions/launcher/contract.ts';
+import { ENV, METRICS } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment, LaneEnvironment } from '../../functions/launcher/pool-environment.ts';
 import type { Tick } from '../../functions/launcher/tick.ts';
 import { type Cloud, simulatedEcsClient } from './ecs-client.ts';
 import { type Platform, SimulatedHttp } from './hcp-http.ts';
 import type { Launcher } from './launcher.ts';
-import type { Promises } from './promises.ts';
+import { ENDS_COUNTED, type Promises } from './promises.ts';
 import type { Random } from './random.ts';
-import type { ScenarioPool, WorldSettings } from './scenario.ts';
+import type { JobKind, ScenarioPool, WorldSettings } from './scenario.ts';
 import type { SimulatedQueue } from './wake-ups.ts';
 import { type Environment, tickRecord } from './wire.ts';
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** The function's timeout, and the time that its handler reserves for reporting. */
 const TIMEOUT_MS = 58_000;
@@ -172,6 +173,9 @@ export class LambdaHost {
       busy: false,
       settled: false,
       knownStopped: new Set(),
+      listedFamilies: new Set(),
+      listedAtMs: Number.NEGATIVE_INFINITY,
+      unansweredLaunchAtMs: Number.NEGATIVE_INFINITY,
       lookupsAtMs: [],
       refusedAtMs: [],
       tick: tickRecord(0, this.#environments, time.now()),
@@ -182,8 +186,8 @@ export class LambdaHost {
     const client = simulatedEcsClient(cloud, environment);
     const tasks = new launcher.EcsTasks({ client, launchClient: client, placement: config.placement, clock });
     const pollBudget = () => hcpTerraform.pollBudget();
-    const sinks = this.#sinks();
-    const report = new launcher.TickReport({ ...sinks, pollBudget });
+    const sinks = this.#sinks(environment);
+    const report = new launcher.TickReport({ ...sinks, pollBudget, scheduleMs: config.scheduleMs });
     const warm: Warm = {
       environment,
       retired: false,
@@ -192,12 +196,10 @@ export class LambdaHost {
       woken: new launcher.WokenInvocations({
         tick: async (until) => {
           this.#ticks += 1;
-          const record = tickRecord(this.#ticks, environment.number, time.now());
+          const record = tickRecord(this.#ticks, environment.number, time.now(), environment.knownStopped);
           environment.tick = record;
-          // A warm function doesn't describe these tasks again.
-          for (const id of environment.knownStopped) record.stopped.add(id);
           const idle = this.#parts.idle();
-          this.#parts.promises().tickStarted(record);
+          this.#parts.promises().tickStarted(record, environment);
           const ticked = await launcher.tick(config.pools, config.tick, { hcpTerraform, tasks, now: time.now }, until);
           this.#parts.trace?.(
             `tick ${record.number} ${summaryOf(ticked)}${record.faults.length > 0 ? ` under ${record.faults.join(', ')}` : ''}`,
@@ -229,11 +231,12 @@ export class LambdaHost {
   }
 
   /** A logger and metrics that keep their input and check it for tokens (promise 8). */
-  #sinks() {
+  #sinks(environment: Environment) {
     const promises = this.#parts.promises;
     const log = (message: string, attributes: Record<string, unknown>): void => {
       promises().sent(JSON.stringify([message, attributes]));
       if (message === 'out of memory') promises().outOfMemoryTold(attributes);
+      if (message === 'task ended') promises().taskEndReported(attributes, environment.tick);
     };
     const published = new Map<string, number>();
     let dimension = '';
@@ -243,6 +246,7 @@ export class LambdaHost {
       metrics: {
         addMetric: (name: string, _unit: string, value: number): void => {
           published.set(`${dimension} ${name}`.trim(), value);
+          if (name === METRICS.taskSeconds) published.set(ENDS_COUNTED, (published.get(ENDS_COUNTED) ?? 0) + 1);
         },
         addDimension: (_name: string, value: string): void => {
           dimension = value;
@@ -277,6 +281,16 @@ function standingOf({ standing = {} }: ScenarioPool): Pick<LaneEnvironment, 'war
   };
 }
 
+function maxJobHoursOf(
+  { maxJobMs: { plan, apply } = {} }: ScenarioPool,
+  accepts: readonly JobKind[],
+): Pick<LaneEnvironment, 'maxPlanHours' | 'maxApplyHours'> {
+  return {
+    ...(plan !== undefined && accepts.includes('plan') && { maxPlanHours: plan / HOUR_MS }),
+    ...(apply !== undefined && accepts.includes('apply') && { maxApplyHours: apply / HOUR_MS }),
+  };
+}
+
 /** The function's environment variables in this world. */
 export function environmentOf(settings: WorldSettings): Record<string, string> {
   const pools: AgentPoolEnvironment[] = settings.pools.map((pool) => ({
@@ -285,11 +299,13 @@ export function environmentOf(settings: WorldSettings): Record<string, string> {
     organization: pool.organization,
     apiTokenSecret: pool.apiTokenSecret,
     maxAgents: pool.maxAgents,
+    ...(pool.standbyMs !== undefined && { standbySeconds: pool.standbyMs / 1000 }),
     lanes: pool.lanes.map(({ family, accepts, spot }, index) => ({
       taskDefinition: family,
       ...(pool.lanes.length > 1 && { phases: accepts.filter((kind) => kind !== 'hidden') }),
       ...(spot && { capacity: 'spot' as const }),
       ...(!accepts.includes('hidden') && { policies: false as const }),
+      ...maxJobHoursOf(pool, accepts),
       ...(index === 0 && standingOf(pool)),
     })),
   }));

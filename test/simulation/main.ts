@@ -1,6 +1,7 @@
 /**
  * `npm run simulate -- --worlds N [--seed S] [--profile P]`: runs the launcher in N worlds and prints the statistics.
- * If a promise was broken, it prints the shortest world that breaks it and the command to replay it. The exit code is then 1.
+ * With `--first F`, the first world has the number F, so that a long run can have several parts. After Ctrl-C, the run reports the worlds that
+ * it has finished. If a promise was broken, it prints the shortest world that breaks it and the command to replay it. The exit code is then 1.
  *
  * `npm run simulate -- --world S.17 [--events 1,4,7]`: runs one world and prints everything that happens in it.
  */
@@ -19,6 +20,7 @@ const SHOWN = 3;
 const { values } = parseArgs({
   options: {
     worlds: { type: 'string', default: '2000' },
+    first: { type: 'string' },
     seed: { type: 'string', default: 'agent-launcher' },
     profile: { type: 'string', default: 'all' },
     threads: { type: 'string' },
@@ -46,14 +48,26 @@ async function replay(seed: string, profile: ProfileName | 'all', events: string
   return outcome.broken === undefined;
 }
 
-async function many(worlds: number, seed: string, profile: ProfileName | 'all', threads?: number): Promise<boolean> {
+interface Many {
+  readonly worlds: number;
+  readonly first: number | undefined;
+  readonly seed: string;
+  readonly profile: ProfileName | 'all';
+  readonly threads: number | undefined;
+}
+
+async function many({ worlds, first, seed, profile, threads }: Many): Promise<boolean> {
   const started = performance.now();
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
   let toldAt = started;
   const sums = await runWorlds({
     seed,
     profile,
     worlds,
+    first,
     threads,
+    signal: interrupted.signal,
     progress: (done) => {
       if (performance.now() - toldAt < 30_000) return;
       toldAt = performance.now();
@@ -75,9 +89,10 @@ async function many(worlds: number, seed: string, profile: ProfileName | 'all', 
 try {
   const profile = profileOf(values.profile);
   const threads = values.threads === undefined ? undefined : whole('threads', values.threads);
+  const first = values.first === undefined ? undefined : whole('first', values.first);
   const kept =
     values.world === undefined
-      ? await many(whole('worlds', values.worlds), values.seed, profile, threads)
+      ? await many({ worlds: whole('worlds', values.worlds), first, seed: values.seed, profile, threads })
       : await replay(values.world, profile, values.events);
   process.exitCode = kept ? 0 : 1;
 } catch (error) {

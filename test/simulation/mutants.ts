@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProfileName } from './profiles.ts';
 
-/** A replacement in one file of the launcher. */
-interface Edit {
+/** A replacement in one file of a function. */
+export interface Edit {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
@@ -127,6 +127,72 @@ export const MUTANTS: readonly Mutant[] = [
     [1],
     edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle'),
     'agents',
+  ),
+  // -- Jobs that run too long
+  one(
+    'a job that runs too long is never stopped',
+    [1, 5],
+    edit('core/reconcile.ts', 'stops: [...stops, ...longJobStops(state, nowMs)]', 'stops'),
+    'endless',
+  ),
+  one(
+    'a job is stopped after half of maxJobHours',
+    [4],
+    edit('core/long-jobs.ts', '<= limitMs + CLOCK_SKEW_MS', '<= limitMs / 2'),
+    'endless',
+  ),
+  one(
+    'an apply has the limit of plans',
+    [4],
+    edit('core/long-jobs.ts', 'const limit = limits[phase];', 'const limit = limits[phase] ?? limits.plan;'),
+    'endless',
+  ),
+  one(
+    'a job that no run shows counts as a plan',
+    [4],
+    edit('core/long-jobs.ts', ': lane.phases;', ": ['plan' as const];"),
+    'endless',
+  ),
+  one(
+    'the age of a job that no run shows is the age of its task',
+    [4],
+    edit('core/long-jobs.ts', 'starts.length === 0 ? upMs + waitMs :', 'starts.length === 0 ? upMs :'),
+    'endless',
+  ),
+  one(
+    'a long job is stopped without a second look',
+    [4],
+    edit(
+      'confirm.ts',
+      "cause !== 'agent-left' || tasks",
+      "cause !== 'job-too-long' && (cause !== 'agent-left') || cause === 'agent-left' && tasks",
+    ),
+    'endless',
+  ),
+  // -- Two stacks on one pool
+  one(
+    'a standby launches at once',
+    [2],
+    edit('core/reconcile.ts', 'if (standbyMs === undefined)', 'if (standbyMs !== 0)'),
+    'stacks',
+  ),
+  one(
+    'a standby never launches',
+    [1],
+    edit('core/reconcile.ts', 'nowMs - job.queuedAtMs >= standbyMs', 'nowMs < standbyMs'),
+    'stacks',
+  ),
+  one(
+    'a standby starts an agent for a job although its free agents suffice',
+    [2],
+    edit('core/reconcile.ts', 'allQueued - leftToOthers.length', 'allQueued'),
+    'stacks',
+  ),
+  one(
+    'idle agents of another stack don’t count as supply',
+    [2],
+    edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle * 0'),
+    'stacks',
   ),
   one(
     'a running job whose agent is unknown doesn’t make any task busy',
@@ -599,7 +665,7 @@ export const MUTANTS: readonly Mutant[] = [
     'the request budget starts again with every tick',
     [7],
     edit(
-      'adapters/hcp-terraform/run-poller.ts',
+      'adapters/hcp-terraform/run-requests.ts',
       'if (existing !== undefined) return existing;',
       'if (existing !== undefined && existing.used < 0) return existing;',
     ),
@@ -764,6 +830,32 @@ export function demandOf`,
     ),
     'idle-polls',
   ),
+  // -- Reports of ended tasks
+  one(
+    'the end of a task is reported in each tick that sees it',
+    [6],
+    edit('core/task-ends.ts', ' && !this.#reported.has(id)', ''),
+  ),
+  one(
+    'the metrics of a new instance count every stopped task that ECS shows',
+    [6],
+    edit('core/task-ends.ts', 'nowMs - this.#windowMs)', 'nowMs - 10_000_000)'),
+  ),
+  one(
+    'a new instance reports only the tasks that ended in the window of the metrics',
+    [6],
+    edit('core/task-ends.ts', 'stoppedAtMs > this.#forgottenMs &&', 'stoppedAtMs > this.#sinceMs &&'),
+  ),
+  one(
+    'the tasks of a pool that has become idle are not read',
+    [6],
+    edit('observe.ts', 'active || deps.isExtra ?', 'active || deps.isExtra || pool !== undefined ?'),
+  ),
+  one(
+    'every idle tick lists the stopped tasks',
+    [5],
+    edit('adapters/ecs/task-memory.ts', 'return !this.#listedSincePause.has(family) ||', 'return family.length > 0 ||'),
+  ),
 ];
 
 /** Maximum number of worlds for a mutant, for profiles whose worlds take seconds. */
@@ -775,26 +867,29 @@ export function trialOf({ profile }: Mutant, worlds: number): { profile: Profile
   return { profile, worlds: Math.min(worlds, MOST_WORLDS[profile] ?? worlds) };
 }
 
-const LAUNCHER = fileURLToPath(new URL('../../functions/launcher', import.meta.url));
+const FUNCTIONS = fileURLToPath(new URL('../../functions', import.meta.url));
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 /** Writes mutants to a temporary directory, each to its own folder. */
 export class MutantFolder {
   readonly #root = mkdtempSync(join(tmpdir(), 'agent-launcher-mutants-'));
+  readonly #source: string;
   #count = 0;
 
-  constructor() {
-    // Mutants import the same packages as the simulation, and their files are ES modules.
+  constructor(functionName: 'launcher' | 'token-rotation' = 'launcher') {
+    this.#source = join(FUNCTIONS, functionName);
+    // Mutants import the same packages and connections as the simulation, and their files are ES modules.
     symlinkSync(NODE_MODULES, join(this.#root, 'node_modules'));
+    symlinkSync(join(FUNCTIONS, 'connection'), join(this.#root, 'connection'));
     writeFileSync(join(this.#root, 'package.json'), '{ "type": "module" }\n');
   }
 
-  /** Writes the mutant. @returns its folder, a changed copy of `functions/launcher` */
-  write({ name, edits }: Mutant): string {
+  /** Writes the mutant. @returns its folder, a changed copy of the function's folder */
+  write({ name, edits }: Mutant | Pick<Mutant, 'name' | 'edits'>): string {
     this.#count += 1;
     const folder = join(this.#root, String(this.#count));
     mkdirSync(folder);
-    cpSync(LAUNCHER, folder, { recursive: true });
+    cpSync(this.#source, folder, { recursive: true });
     for (const { file, find, replace } of edits) {
       const path = join(folder, file);
       const parts = readFileSync(path, 'utf8').split(find);

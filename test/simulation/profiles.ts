@@ -10,6 +10,7 @@ import {
   type ScenarioEvent,
   type ScenarioLane,
   type ScenarioPool,
+  type StacksSettings,
   type Stage,
   type WorldSettings,
   wholeLane,
@@ -105,6 +106,12 @@ interface Profile {
   readonly planOnly?: number;
   /** Whether faults begin with the world. Default: at any time. */
   readonly faultsFirst?: boolean;
+  /** Two stacks serve the pools of every world; this is the probability that their API tokens belong to one user. */
+  readonly sharedUser?: number;
+  /** Probability that the function of one stack isn't invoked for minutes. */
+  readonly outages?: number;
+  /** Probability that a job never ends, in pools that limit how long it may run. */
+  readonly hangs?: number;
   /** Settings that all worlds of the profile have. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -465,7 +472,7 @@ export const PROFILES = {
     jobsMs: { plan: 5 * MINUTE, apply: MINUTE, assessment: MINUTE },
     pools: [1, 1],
     maxAgents: [200, 300],
-    activePollMs: [10 * SECOND],
+    activePollMs: [5 * SECOND],
     lanes: 0,
     policies: 0,
     planOnly: 1,
@@ -490,7 +497,7 @@ export const PROFILES = {
     otherEvents: [0, 5],
     ceiling: 0.15,
     pools: [1, 6],
-    activePollMs: [10, 10, 15, 30].map((s) => s * SECOND),
+    activePollMs: [5, 10, 15, 30].map((s) => s * SECOND),
     idlePollMs: [5, 10, 10, 20, 45].map((s) => s * SECOND),
   },
   // Each new run sends a nudge.
@@ -511,8 +518,53 @@ export const PROFILES = {
     others: [...LAMBDA_LIFE, ...PEOPLE, 'assessment', 'foreign-agent'],
     otherEvents: [0, 5],
     idlePollMs: [10, 60, 60].map((s) => s * SECOND),
-    activePollMs: [10, 10, 15, 30].map((s) => s * SECOND),
+    activePollMs: [5, 10, 15, 30].map((s) => s * SECOND),
     always: { nudges: true },
+  },
+  // Plans may run for an hour, and many jobs run longer or never end. In some pools, applies may run for two hours, in others for any time.
+  endless: {
+    ...SMALL,
+    runs: [2, 5],
+    lastsMs: [20 * MINUTE, 90 * MINUTE],
+    jobsMs: { plan: 100 * MINUTE, apply: 150 * MINUTE, assessment: 170 * MINUTE },
+    faults: [
+      'hcp-5xx',
+      'hcp-429',
+      'hcp-agents-empty',
+      'hcp-page-repeated',
+      'hcp-page-missing',
+      'ecs-read-lag',
+      'ecs-throttled',
+      'ecs-lost-response',
+      'schedule-repeated',
+      'start-slow',
+    ],
+    windows: [0, 3],
+    windowMs: [5 * MINUTE, 60 * MINUTE],
+    others: ['assessment', 'kill-agent', 'cut-off-agent', 'foreign-agent', 'deployment', 'recycle', 'cancel'],
+    otherEvents: [0, 4],
+    pools: [1, 2],
+    maxAgents: [1, 4],
+    activePollMs: [0],
+    lanes: 0.5,
+    planOnly: 0.5,
+    hangs: 0.3,
+    always: { agentsVisible: true },
+  },
+  // Two stacks serve the same pools at the same time.
+  stacks: {
+    ...SMALL,
+    runs: [4, 14],
+    faults: [...ECS_FAULTS, ...SCHEDULE_FAULTS, 'start-slow', 'start-image', 'hcp-5xx', 'hcp-429', 'hcp-slow'],
+    windows: [0, 3],
+    others: [...AGENT_TROUBLE, ...LAMBDA_LIFE, ...PEOPLE, 'assessment', 'foreign-agent'],
+    otherEvents: [0, 5],
+    ceiling: 0.1,
+    ceilings: [3, 5],
+    idlePollMs: [10, 60, 60].map((s) => s * SECOND),
+    activePollMs: [5, 5, 10, 15, 30].map((s) => s * SECOND),
+    sharedUser: 0.5,
+    outages: 0.5,
   },
 } as const satisfies Record<string, Profile>;
 
@@ -547,16 +599,25 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   // A token that can't list agents can't look a pool up by its name.
   const pools = drawn.pools.map((pool) => ({ ...pool, idGiven: pool.idGiven || !drawn.agentsVisible }));
   const idlePollMs = random.stream('idle-polls').among(rules.idlePollMs ?? []);
+  const stacks = stacksOf(random.stream('stacks'), rules);
   const settings = {
-    ...withinLimits(withLanes(lanes, { ...drawn, pools }, rules)),
+    ...withMaxJobMs(random.stream('job-hours'), withinLimits(withLanes(lanes, { ...drawn, pools }, rules)), rules),
     ...rules.always,
     ...(idlePollMs !== undefined && { idlePollMs }),
+    ...(stacks !== undefined && { stacks }),
   };
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));
   events.push(...planFaults(rules, settings, lastsMs, events.length));
+  events.push(...outageOf(random.stream('outages'), rules, lastsMs, events.length));
   return { seed, profile: name, settings, events, lastsMs };
+}
+
+function stacksOf(random: Random, { sharedUser }: Profile): StacksSettings | undefined {
+  if (sharedUser === undefined) return undefined;
+  const user = random.chance(sharedUser) ? 'shared' : 'own';
+  return { count: 2, user, standbyMs: random.among([undefined, 60, 120, 120, 300].map((s) => s && s * SECOND)) };
 }
 
 function profileAmong(random: Random): ProfileName {
@@ -597,7 +658,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
   return {
     pools,
     agentsCeiling: ceiling ? random.among(rules.ceilings ?? [1, 1, 2, 3, 5]) : undefined,
-    activePollMs: random.among(rules.activePollMs ?? [10, 10, 10, 15, 30, 0].map((s) => s * SECOND)) ?? 0,
+    activePollMs: random.among(rules.activePollMs ?? [5, 5, 10, 15, 30, 0].map((s) => s * SECOND)) ?? 0,
     startDeadlineMs: random.pick([300, 300, 180]) * SECOND,
     idleWindowMs: random.pick([300, 120, 60]) * SECOND,
     agentsVisible,
@@ -625,6 +686,28 @@ function withLanes(random: Random, settings: WorldSettings, rules: Profile): Wor
     return { ...pool, lanes: lanesApart(random, pool.name, ['plan', 'apply', 'none']) };
   });
   return { ...settings, pools, failedTokens: random.pick(['forgotten', 'used-up']) };
+}
+
+/** Limits how long jobs may run, if jobs of the profile's worlds can hang. A lane for all jobs has no limit for applies. */
+function withMaxJobMs(random: Random, settings: WorldSettings, { hangs }: Profile): WorldSettings {
+  if (hangs === undefined) return settings;
+  const pools = settings.pools.map((pool): ScenarioPool => {
+    const limitsApplies = pool.lanes.length > 1 && random.chance(0.5);
+    return { ...pool, maxJobMs: { plan: HOUR, ...(limitsApplies && { apply: 2 * HOUR }) } };
+  });
+  return { ...settings, pools };
+}
+
+/** The phase whose job never ends; `undefined` if every job ends, or if the launcher could never stop it. */
+function hangingPhase(
+  random: Random,
+  { lanes, maxJobMs = {} }: Pick<ScenarioPool, 'lanes' | 'maxJobMs'>,
+  { agentNamesInRuns }: WorldSettings,
+  { hangs }: Profile,
+): RunCreated['hangs'] {
+  if (hangs === undefined || !random.chance(hangs)) return undefined;
+  const phase = random.pick(['plan', 'apply'] as const);
+  return maxJobMs[phase] !== undefined && (agentNamesInRuns || lanes.length > 1) ? phase : undefined;
 }
 
 function wholeLaneOf(pool: string): ScenarioLane {
@@ -657,6 +740,14 @@ function planFaults(
       return { kind: 'fault', fault: 'start-image', id, atMs: (2 * n + 1) * ms, ms, rate: 1, family } as const;
     }),
   );
+}
+
+/** The function of one of two stacks isn't invoked for a while. The other stack serves the jobs. */
+function outageOf(random: Random, { outages = 0 }: Profile, lastsMs: number, id: number): ScenarioEvent[] {
+  if (!random.chance(outages)) return [];
+  const ms = Math.round(random.between(3 * MINUTE, 10 * MINUTE));
+  const atMs = Math.round(random.between(0, lastsMs));
+  return [{ kind: 'fault', fault: 'schedule-missed', id, atMs, ms, rate: 1, stack: random.pick([0, 1]) }];
 }
 
 /** Reduces the number of warm agents to what the settings and the function's parser allow. */
@@ -761,9 +852,10 @@ function runOf(random: Random, settings: WorldSettings, rules: Profile): RunCrea
     statuses
       .filter(() => random.chance(chance))
       .map((status) => ({ status, ms: Math.round(random.between(200, 9000)) }));
-  return {
+  const pool = random.among(settings.pools);
+  const run: RunCreated = {
     kind: 'run',
-    pool: random.among(settings.pools)?.name ?? '',
+    pool: pool?.name ?? '',
     workspace: `ws-${random.whole(1, 5)}`,
     operation: random.chance(rules.planOnly ?? 0.3) ? 'plan_only' : 'plan_and_apply',
     approval: random.chance(0.5) ? 'auto' : 'person',
@@ -775,6 +867,7 @@ function runOf(random: Random, settings: WorldSettings, rules: Profile): RunCrea
     between: [...stages(BETWEEN, 0.12), ...slowRunTask(random, rules)],
     policyMs: random.chance(rules.policies ?? 0.08) ? Math.round(random.between(5 * SECOND, 40 * SECOND)) : undefined,
   };
+  return { ...run, hangs: pool && hangingPhase(random, pool, settings, rules) };
 }
 
 /** A run task whose service responds slowly. The run needs no agent in the meantime. */

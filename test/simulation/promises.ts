@@ -4,10 +4,11 @@ import type { Tick } from '../../functions/launcher/tick.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import { API_TOKEN } from './hcp-http.ts';
-import type { Job } from './hcp-records.ts';
+import type { Agent, Job } from './hcp-records.ts';
 import { counts, type HcpWorld, shownSinceMs } from './hcp-world.ts';
 import { PROMISED_POLLS_PER_MINUTE } from './launcher.ts';
 import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
+import { TaskReports } from './task-reports.ts';
 import { Truth } from './truth.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { Environment, TickRecord } from './wire.ts';
@@ -17,6 +18,15 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** The slowest start in any world, from RunTask until the agent registers. */
 const SLOWEST_START_MS = 5 * MINUTE_MS;
+
+/** After a pause of this length, an idle tick lists the stopped tasks of each family once. */
+const LONG_PAUSE_MS = 2 * MINUTE_MS;
+
+/** ECS shows the end of a task within this time. */
+const SHOWN_MS = 6 * MINUTE_MS;
+
+/** For this long after a launch without an answer, idle ticks may list the stopped tasks. */
+const UNANSWERED_MS = 5 * MINUTE_MS;
 
 /** Idle ticks may look up each pool once within this time. */
 const LOOK_AGAIN_MS = 9 * MINUTE_MS;
@@ -32,6 +42,8 @@ const LINGERS_MS = 5 * MINUTE_MS;
 
 /** Tolerance for the skew of ECS's clock and for the duration of a tick. */
 const CLOCKS_MS = 30_000;
+/** https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting */
+const REQUESTS_PER_SECOND = 30;
 
 /** The launcher starts an agent for a run after each of these times in a post-plan status. */
 const POST_PLAN_DUE_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * MINUTE_MS);
@@ -75,13 +87,17 @@ export interface Parts {
   readonly containers: Containers;
 }
 
+/** Key for the number of ended tasks that a tick's metrics count, in addition to the values of the metrics. */
+export const ENDS_COUNTED = 'number of ended tasks';
+
 /**
- * Checks the nine promises against the true state of the world and against what each tick observed. The checks don't use the launcher's
+ * Checks the promises of one launcher against the true state of the world and against what each tick observed. The checks don't use the launcher's
  * own decisions: a promise says what must be true, and not how the launcher achieves it.
  */
 export class Promises {
   readonly #parts: Parts;
   readonly #truth: Truth;
+  readonly #taskReports: TaskReports;
   readonly #tasksOf = new Map<string, SimulatedTask[]>();
   readonly #launchesAtMs = new Map<string, number[]>();
   /** When the latest task of each family was launched. */
@@ -97,6 +113,8 @@ export class Promises {
   readonly #crowdedOutSinceMs = new Map<string, number>();
   /** The limits before a deployment, by pool. Running invocations still use them for a while. */
   readonly #before = new Map<string, { maxAgents: number; warm: number; untilMs: number; warmUntilMs: number }>();
+  /** How many clean ticks saw a job that runs too long, by the id of its task. */
+  readonly #longJobs = new Map<string, number>();
   #watches: Watch[] = [];
   #idleTicksAtMs: number[] = [];
   /** When something began one more chain of idle polls. */
@@ -116,6 +134,7 @@ export class Promises {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#truth = new Truth(parts.time, parts.settings, parts.config.tick.limits, parts);
+    this.#taskReports = new TaskReports(parts, (what) => this.#break(6, what));
   }
 
   #break(promise: number, what: string): void {
@@ -243,12 +262,11 @@ export class Promises {
     }
   }
 
-  /** A task ends. If its agent never had a job, that counts as a fault, and the launcher gets two more ticks for the pool's jobs. */
-  taskLeaves(task: SimulatedTask): void {
+  /** A task of any stack ends. If its agent never had a job, that counts as a fault, and the launcher gets two more ticks for the pool's jobs. */
+  taskLeaves(poolName: string, hadJob: boolean): void {
     // Without a list of agents, a task whose job has just ended seems to be starting until ECS shows its end.
-    const { agentsVisible } = this.#parts.settings;
-    if (agentsVisible && this.#parts.containers.agentOf(task)?.hadJob === true) return;
-    this.#watches = this.#watches.filter(({ pool }) => pool.name !== task.pool);
+    if (this.#parts.settings.agentsVisible && hadJob) return;
+    this.#watches = this.#watches.filter(({ pool }) => pool.name !== poolName);
   }
 
   // -- What the launcher does
@@ -307,14 +325,20 @@ export class Promises {
     let need = 0;
     let left = 0;
     for (const lane of pool.lanes) {
-      const ofLane = queued.filter(([key]) => takes(lane, key));
+      const all = queued.filter(([key]) => takes(lane, key));
+      const ofLane = all.filter(([, sinceMs]) => mayBeDue(pool, sinceMs, now));
       const young = ofLane.filter(([, sinceMs]) => now - sinceMs < MINUTE_MS).length;
       const own = this.#shownFree(pool.name, lane, by);
       const standing = lane === pool.lanes[0] ? warm + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
       const postPlan = lane.accepts.includes('hidden') ? this.#postPlanDue(pool.name, by) : 0;
       const kinds = lane.accepts.filter((kind) => kind !== 'hidden').join();
-      const known = Math.max(ofLane.length, by.positions.get(pool.name)?.get(kinds) ?? 0);
-      const short = Math.max(0, known + standing + postPlan - own);
+      // A position in a list doesn't show how long the jobs have waited.
+      const listed = pool.standbyMs === undefined ? (by.positions.get(pool.name)?.get(kinds) ?? 0) : 0;
+      const known = Math.max(ofLane.length, listed);
+      const extra = standing + postPlan;
+      // A free agent may also take a job that a standby leaves to another stack, and then it is no warm agent or sweep.
+      const extraShort = Math.min(extra, Math.max(0, Math.max(all.length, known) + extra - own));
+      const short = Math.max(0, known - own) + extraShort;
       need += short;
       left += Math.min(young, Math.max(0, known - own));
       const created = by.created.get(lane.family) ?? 0;
@@ -450,7 +474,7 @@ export class Promises {
     }
   }
 
-  /** Promise 4: the launcher stops no task that can have a job. */
+  /** Promise 4: the launcher stops no task that can have a job, unless the job has run longer than the pool allows. */
   stopRequested(task: SimulatedTask, by: TickRecord): void {
     const unseen = by.blind.get(task.pool);
     if (unseen !== undefined)
@@ -465,8 +489,56 @@ export class Promises {
       this.racedStops += 1;
       return;
     }
+    if (this.#ranTooLong(task, agent)) {
+      const looked = (by.agentsListedAtMs.get(task.pool) ?? 0) > (by.runsListedAtMs.get(task.pool) ?? 0);
+      const status = by.newestAgents.get(task.pool)?.get(task.id);
+      if (looked && status === 'busy') return;
+      this.#break(4, `task ${task.id} was stopped for its long job without a second look at its agent (${status})`);
+    }
     const job = agent.job === undefined ? 'no job' : `job ${agent.job.key}`;
     this.#break(4, `task ${task.id} was stopped while its agent was ${agent.status} with ${job}`);
+  }
+
+  /** Whether the job of the task's agent has run longer than the pool allows. If the agent has just ended its only job, it can get no other. */
+  #ranTooLong({ lane, pool: name }: SimulatedTask, { job, hadJob }: Agent): boolean {
+    const pool = this.#parts.settings.pools.find((one) => one.name === name);
+    if (pool?.maxJobMs === undefined) return false;
+    if (job === undefined) return hadJob;
+    const limitMs = limitOf(pool, lane, job);
+    return limitMs !== undefined && this.#parts.time.now() - (job.takenAtMs ?? 0) >= limitMs;
+  }
+
+  /** Promise 5: a job that runs longer than the pool allows is stopped within two ticks. A fault restarts the count. */
+  #longJobsStopped(record: TickRecord, tick: Tick, disturbed: ReadonlySet<string>): void {
+    for (const task of this.#parts.ecs.live) {
+      const observed = tick.pools.some(({ pool, observation }) => pool.name === task.pool && observation !== undefined);
+      if (!this.#mustBeStopped(task, record.startedAtMs) || disturbed.has(task.pool) || record.faults.length > 0) {
+        this.#longJobs.delete(task.id);
+        continue;
+      }
+      if (!observed) continue;
+      const cleanTicks = (this.#longJobs.get(task.id) ?? 0) + 1;
+      this.#longJobs.set(task.id, cleanTicks);
+      const job = this.#parts.containers.agentOf(task)?.job?.key;
+      if (cleanTicks >= 2) this.#break(5, `two ticks did not stop task ${task.id}, whose job ${job} runs too long`);
+    }
+  }
+
+  /** Whether a tick that begins at this time can see that the task's job runs too long. */
+  #mustBeStopped(task: SimulatedTask, now: number): boolean {
+    const { settings, containers } = this.#parts;
+    const pool = settings.pools.find(({ name }) => name === task.pool);
+    const agent = containers.agentOf(task);
+    const job = agent?.job;
+    if (pool === undefined || job?.takenAtMs === undefined || agent?.status !== 'busy') return false;
+    if (!task.byLauncher || task.desiredStatus !== 'RUNNING' || this.#truth.isFormer(task.pool, task.family))
+      return false;
+    const isNamed = job.run !== undefined && settings.agentNamesInRuns;
+    const limitMs = isNamed ? pool.maxJobMs?.[job.kind === 'apply' ? 'apply' : 'plan'] : laneLimitOf(pool, task.lane);
+    if (limitMs === undefined) return false;
+    // If no run shows the job, the agent may have waited for an hour.
+    const sinceMs = isNamed ? job.takenAtMs : Math.max(job.takenAtMs, (task.startedAtMs ?? now) + HOUR_MS);
+    return now - sinceMs > limitMs + MINUTE_MS + CLOCKS_MS;
   }
 
   /** Promise 7: a warm function keeps the request budget of each API token. */
@@ -477,6 +549,11 @@ export class Promises {
     this.#runListsAtMs.set(key, recent);
     if (recent.length > PROMISED_POLLS_PER_MINUTE)
       this.#break(7, `${recent.length} run lists within 60 s with one token`);
+  }
+
+  /** Promise 7: all functions together keep the general limit for one token, of which nudges read single runs. */
+  runRead(secret: string): void {
+    this.#boundedCalls(`${secret} run`, 1000, REQUESTS_PER_SECOND, 'reads of single runs within 1 s');
   }
 
   /** Promise 7: a warm function keeps the documented rate of RunTask calls. */
@@ -504,12 +581,13 @@ export class Promises {
 
   // -- Ticks
 
-  tickStarted(record: TickRecord): void {
+  tickStarted(record: TickRecord, environment: Environment): void {
+    if (record.startedAtMs - environment.listedAtMs > LONG_PAUSE_MS - CLOCKS_MS) environment.listedFamilies.clear();
     if (record.startedAtMs < this.#lanesSettledAtMs) return;
     for (const pool of this.#parts.settings.pools) {
       const jobs = this.#parts.hcp.queuedJobs(pool.name);
       for (const lane of pool.lanes) {
-        const ofLane = jobs.filter(({ kind }) => lane.accepts.includes(kind));
+        const ofLane = jobs.filter((job) => lane.accepts.includes(job.kind) && isDue(pool, job, record.startedAtMs));
         if (ofLane.length === 0) continue;
         this.#watches.push({ pool, lane, jobs: ofLane, sinceMs: record.startedAtMs, cleanTicks: 0 });
       }
@@ -545,16 +623,21 @@ export class Promises {
     this.#blindnessTold(record, tick);
     for (const { errors } of tick.pools) for (const error of errors) this.sent(error.message);
     const disturbed = this.#disturbedPools(record, tick);
+    record.isClean = disturbed.size === 0 && record.faults.length === 0;
     this.#jobsServed(record, disturbed);
+    this.#longJobsStopped(record, tick, disturbed);
     for (const pool of disturbed) this.disturbed(pool, this.#parts.time.now());
-    if (disturbed.size > 0 || record.faults.length > 0) {
+    if (!record.isClean) {
       environment.settled = false;
+      environment.listedFamilies.clear();
       return;
     }
+    environment.listedAtMs = record.startedAtMs;
     // Ignore pools with sweeps, because a sweep can be due.
     const sweeps = this.#parts.settings.pools.some(({ standing }) => standing !== undefined);
     if (idle && !sweeps) this.#idleTickIsCheap(record, environment);
     if (idle) this.#idlePollingIsBounded();
+    for (const family of record.calls.listedFamilies) environment.listedFamilies.add(family);
     environment.settled = true;
   }
 
@@ -619,7 +702,8 @@ export class Promises {
   }
 
   /** Promise 5: an idle tick sends very few requests. */
-  #idleTickIsCheap({ calls }: TickRecord, environment: Environment): void {
+  #idleTickIsCheap(record: TickRecord, environment: Environment): void {
+    const { calls } = record;
     const { pools, slowAnswers = false } = this.#parts.settings;
     const tokens = new Set(pools.map(({ organization, apiTokenSecret }) => `${organization} ${apiTokenSecret}`));
     // The launcher looks pools up again every ten minutes.
@@ -630,12 +714,35 @@ export class Promises {
     const again = environment.refusedAtMs.filter((at) => at > now - LOOK_AGAIN_MS - 2 * MINUTE_MS).length;
     // If the combined request is slow, or after a fault prevented the lookup of a pool, the pool needs one separate request.
     const lists = environment.settled && !slowAnswers ? tokens.size : tokens.size + pools.length;
-    if (calls.runLists > lists || lookups > pools.length + again || calls.ecs.join() !== 'ListTasks') {
+    if (calls.runLists > lists || lookups > pools.length + again || !this.#endsAreReadOnce(record, environment)) {
       this.#break(
         5,
         `an idle tick made ${calls.runLists}+${calls.otherHttp} requests to HCP Terraform and these calls of ECS: ${calls.ecs.join()}`,
       );
     }
+  }
+
+  /**
+   * Promise 5: an idle tick lists the live tasks. It describes only tasks whose end it hasn't seen, and lists the stopped tasks only after a
+   * pause. After a fault or a late read, it may read them again. For five minutes after a launch without an answer, it may list them in each tick.
+   */
+  #endsAreReadOnce({ calls, stoppedBefore }: TickRecord, environment: Environment): boolean {
+    const { listedFamilies, settled, unansweredLaunchAtMs } = environment;
+    const now = this.#parts.time.now();
+    const mayList = now - unansweredLaunchAtMs <= UNANSWERED_MS + CLOCKS_MS;
+    if (calls.ecs.some((action) => action !== 'ListTasks' && action !== 'DescribeTasks')) return false;
+    if (!settled) return true;
+    const lists = calls.ecs.filter((action) => action === 'ListTasks').length;
+    if (lists !== 1 && calls.listedFamilies.length === 0) return false;
+    if (!mayList && calls.listedFamilies.some((family) => listedFamilies.has(family))) return false;
+    return calls.described.every((ids) =>
+      ids.some((id) => {
+        const { stoppedAtMs, family } = this.#parts.ecs.task(id) ?? {};
+        const isListed = family !== undefined && calls.listedFamilies.includes(family);
+        const isRecent = stoppedAtMs === undefined || now - stoppedAtMs < SHOWN_MS;
+        return !stoppedBefore.has(id) && (isRecent || isListed);
+      }),
+    );
   }
 
   /**
@@ -685,6 +792,7 @@ export class Promises {
   /** Promise 6: the launcher reports a failed start with a metric that an alarm watches. */
   reported(record: TickRecord, tick: Tick, metrics: ReadonlyMap<string, number>): void {
     this.#mostEnvironments = Math.max(this.#mostEnvironments, record.environment);
+    this.#taskReports.ticked(record, tick.isExtra === true, record.isClean, metrics.get(ENDS_COUNTED) ?? 0);
     if (record.stale) return;
     const now = record.startedAtMs;
     for (const { name } of this.#parts.settings.pools) {
@@ -745,6 +853,11 @@ export class Promises {
     this.#break(6, `task ${id} was reported with the job ${job}, but it had ${agent.lastJob ?? 'no job'}`);
   }
 
+  /** Promise 6: the launcher reports each task that ended, and repeats it as rarely as the vendors' lists allow. */
+  taskEndReported(line: Readonly<Record<string, unknown>>, by: TickRecord): void {
+    this.#taskReports.written(line, by);
+  }
+
   /** There was an invocation in addition to the schedule. It uses the same request budget. */
   crowded(): void {
     this.chained();
@@ -784,13 +897,38 @@ export class Promises {
     if (unevaluated.length > 0)
       this.#break(1, `policies never evaluated: ${unevaluated.map(({ policiesOf }) => policiesOf.id).join(', ')}`);
     const kept = new Set(settings.pools.flatMap(({ name, standing }) => (standing === undefined ? [] : name)));
+    this.#taskReports.worldEnded();
     const left = [...ecs.live].filter(({ byLauncher, pool }) => byLauncher && !kept.has(pool));
     if (left.length > 0) this.#break(5, `never ended: ${left.map(({ id }) => id).join(', ')}`);
   }
 }
 
+/** How long the job may run; `undefined` if it has no limit. An unlisted job can be of any phase that the lane accepts. */
+function limitOf(pool: ScenarioPool, lane: ScenarioLane, { kind }: Job): number | undefined {
+  return kind === 'hidden' ? laneLimitOf(pool, lane) : pool.maxJobMs?.[kind];
+}
+
+/** How long any job of the lane may run; `undefined` if some have no limit. */
+function laneLimitOf({ maxJobMs = {} }: ScenarioPool, { accepts }: ScenarioLane): number | undefined {
+  const limits = (['plan', 'apply'] as const).flatMap((phase) => (accepts.includes(phase) ? [maxJobMs[phase]] : []));
+  return limits.reduce<number | undefined>(
+    (most, limit) => (most === undefined || limit === undefined ? undefined : Math.max(most, limit)),
+    0,
+  );
+}
+
 function isWarm({ startedBy }: SimulatedTask): boolean {
   return startedBy?.startsWith('warm/') === true;
+}
+
+/** Whether the job has certainly waited so long that a standby serves it; always true if the stack isn't a standby. */
+function isDue({ standbyMs }: ScenarioPool, { queuedAtMs }: Job, now: number): boolean {
+  return standbyMs === undefined || now - queuedAtMs >= standbyMs + CLOCKS_MS;
+}
+
+/** Whether a standby may start an agent for a job that is queued since then. */
+function mayBeDue({ standbyMs }: ScenarioPool, sinceMs: number, now: number): boolean {
+  return standbyMs === undefined || now - sinceMs >= standbyMs - CLOCKS_MS;
 }
 
 /** Whether the lane's agents accept the job of this key. */

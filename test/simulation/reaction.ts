@@ -80,9 +80,10 @@ process.stdout.write(
   '| pool | `activePollSeconds` | `idlePollSeconds` | p50 | p95 | longest |\n|---|---|---|---|---|---|\n',
 );
 for (const [active, activePollSeconds, idlePollSeconds] of [
-  [false, 10, 60],
-  [false, 10, 10],
-  [false, 10, 5],
+  [false, 5, 60],
+  [false, 5, 10],
+  [false, 5, 5],
+  [true, 5, 60],
   [true, 10, 60],
   [true, 0, 60],
 ] as const) {

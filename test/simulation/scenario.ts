@@ -19,6 +19,8 @@ export interface RunCreated {
   readonly planMs: number;
   readonly applyMs: number;
   readonly fails?: 'plan' | 'apply' | undefined;
+  /** The job of this phase never ends, although its agent still reaches HCP Terraform. */
+  readonly hangs?: 'plan' | 'apply' | undefined;
   /** The statuses before the plan is queued. */
   readonly before: readonly Stage[];
   /** The statuses between the end of the plan and the approval. */
@@ -95,6 +97,8 @@ export interface FaultWindow {
   readonly pool?: string | undefined;
   /** Hits only task starts of this family. Default: all families of the pool. */
   readonly family?: string | undefined;
+  /** Hits only this stack: its task starts, its calls and its schedule. Default: all stacks. */
+  readonly stack?: number | undefined;
 }
 
 export type Happening =
@@ -176,12 +180,27 @@ export interface ScenarioPool {
   formerLanes?: readonly ScenarioLane[];
   /** The current limit. A `resize` changes it. */
   maxAgents: number;
+  /** How long a job waits before this stack starts an agent for it; absent: no wait. */
+  readonly standbyMs?: number | undefined;
+  /** How long jobs may run before the launcher stops their tasks. A phase without a value has no limit. */
+  readonly maxJobMs?: { readonly plan?: number; readonly apply?: number };
   /** The number of warm agents in the first lane (a `resize` changes it), and the minutes between sweeps. */
   readonly standing?: { warm?: number; readonly idleSeconds?: number; readonly sweepMinutes?: number };
 }
 
+/** Several stacks that serve the same pools, each with its own cluster and function. */
+export interface StacksSettings {
+  readonly count: number;
+  /** Whether the stacks use API tokens of one user, so that they share HCP Terraform's rate limits. */
+  readonly user: 'shared' | 'own';
+  /** How long jobs wait before the stacks after the first start agents for them; absent: every stack launches at once. */
+  readonly standbyMs?: number | undefined;
+}
+
 export interface WorldSettings {
   readonly pools: readonly ScenarioPool[];
+  /** Absent: one stack. */
+  readonly stacks?: StacksSettings;
   readonly agentsCeiling: number | undefined;
   readonly activePollMs: number;
   /** Absent: only the schedule polls while every pool is idle. */
@@ -225,6 +244,21 @@ export interface Scenario {
   readonly events: readonly ScenarioEvent[];
   /** After this time, no new event happens. Runs and faults that have begun continue. */
   readonly lastsMs: number;
+}
+
+/** The settings of one stack of the world. The first stack's are the world's; the others have other task families, and other API tokens if they have another user. */
+export function settingsOfStack(settings: WorldSettings, stack: number): WorldSettings {
+  if (stack === 0) return settings;
+  const { stacks } = settings;
+  const pools = settings.pools.map(
+    (pool): ScenarioPool => ({
+      ...pool,
+      standbyMs: stacks?.standbyMs,
+      apiTokenSecret: stacks?.user === 'own' ? `${pool.apiTokenSecret}-${stack}` : pool.apiTokenSecret,
+      lanes: pool.lanes.map((lane) => ({ ...lane, family: `stack${stack}-${lane.family}` })),
+    }),
+  );
+  return { ...settings, pools };
 }
 
 /** The same world without some of its events. */

@@ -18,7 +18,7 @@ function mutant(name: string): Promise<Launcher> {
   return loadLauncher(folder.write(found));
 }
 
-describe('the nine promises', () => {
+describe('the promises', () => {
   it.each(['calm', 'mixed'] as const)('are kept in worlds of the profile %s', async (profile) => {
     const statistics = await runBatch({ seed: 'test', profile, from: 0, to: 4 }, LAUNCHER);
     expect(statistics[profile]?.broken).toEqual([]);
@@ -121,8 +121,12 @@ describe('the simulation', () => {
     'rephased',
     'idle-polls',
     'nudges',
+    'stacks',
     'throttled',
+    'slow',
+    'burst',
     'slow-burst',
+    'endless',
   ] as const)(
     'draws only settings that the function accepts, even after each deployment, for the profile %s',
     (profile) => {

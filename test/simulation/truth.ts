@@ -4,7 +4,7 @@ import type { Limits } from '../../functions/launcher/core/types.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { HcpWorld } from './hcp-world.ts';
-import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
+import type { JobKind, ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** Tolerance for clock skew and for the delay of reads. */
@@ -80,13 +80,14 @@ export class Truth {
       return young && agent.job?.run === undefined;
     });
     const foreign = agentsVisible
-      ? this.#hcp.agents(pool).filter(({ name, status }) => status === 'idle' && name.startsWith('foreign-'))
+      ? this.#hcp.agents(pool).filter(({ name, status }) => status === 'idle' && this.#ecs.task(name) === undefined)
       : [];
     // The launcher notices after 90 s that a foreign agent doesn't accept such a job.
     const young = this.#hcp
       .queuedJobs(pool)
       .filter(({ kind, queuedAtMs }) => lane.accepts.includes(kind) && now - queuedAtMs < PATIENCE_MS).length;
-    const picky = foreign.filter(({ accepts }) => !accepts.includes('plan')).length;
+    const listed: readonly JobKind[] = lane.accepts.filter((kind) => kind !== 'hidden');
+    const picky = foreign.filter(({ accepts }) => !accepts.some((kind) => listed.includes(kind))).length;
     return tasks.length + foreign.length - picky + Math.min(picky, young);
   }
 

@@ -8,7 +8,7 @@ export function undisturbed(pools: readonly ScenarioPool[]): WorldSettings {
     ...scenarioOf('peers', 'calm').settings,
     pools,
     agentsCeiling: undefined,
-    activePollMs: 10_000,
+    activePollMs: 5_000,
     startDeadlineMs: 5 * 60_000,
     idleWindowMs: 2 * 60_000,
     agentsVisible: true,

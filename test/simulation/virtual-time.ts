@@ -1,5 +1,5 @@
 import type { Clock } from '../../functions/launcher/ports.ts';
-import type { Scheduler } from '../../local/ecs/core/scheduler.ts';
+import type { Scheduler } from '../../local/aws/core/scheduler.ts';
 
 /** Created only once, because creating it takes as long as all other bookkeeping of a tick. */
 const TIME_OVER = new DOMException('The time is over', 'TimeoutError');

@@ -31,8 +31,12 @@ export interface TickRecord {
   readonly answered: Set<string>;
   /** Ids of tasks that ECS listed as stopping or stopped. */
   readonly stopped: Set<string>;
+  /** When the runs of each pool were last listed. */
+  readonly runsListedAtMs: Map<string, number>;
   /** When agents were last listed, by pool. The second list before a stop counts, too. */
   readonly agentsListedAtMs: Map<string, number>;
+  /** The agents' statuses in the newest list of each pool. */
+  readonly newestAgents: Map<string, Map<string, AgentStatusName>>;
   /** The agents' statuses that the decision used, by pool, and when they were listed. `hidden`: the token can't list agents. */
   readonly agents: Map<
     string,
@@ -48,10 +52,27 @@ export interface TickRecord {
   readonly createdIds: Set<string>;
   /** Number of tasks that the tick started, by family. */
   readonly created: Map<string, number>;
-  readonly calls: { runLists: number; otherHttp: number; ecs: string[] };
+  readonly calls: {
+    runLists: number;
+    otherHttp: number;
+    readonly ecs: string[];
+    /** Families whose stopped tasks were listed. */
+    readonly listedFamilies: string[];
+    /** Ids of the tasks in each DescribeTasks call. */
+    readonly described: (readonly string[])[];
+  };
+  /** Ids of tasks that the function knew as STOPPED before the tick. */
+  readonly stoppedBefore: ReadonlySet<string>;
+  /** Whether no fault and no late read affected the tick. */
+  isClean: boolean;
 }
 
-export function tickRecord(number: number, environment: number, startedAtMs: number): TickRecord {
+export function tickRecord(
+  number: number,
+  environment: number,
+  startedAtMs: number,
+  knownStopped: ReadonlySet<string> = new Set(),
+): TickRecord {
   return {
     number,
     environment,
@@ -67,15 +88,20 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     postPlan: new Map(),
     live: new Set(),
     answered: new Set(),
-    stopped: new Set(),
+    // A warm function doesn't describe these tasks again.
+    stopped: new Set(knownStopped),
+    runsListedAtMs: new Map(),
     agentsListedAtMs: new Map(),
+    newestAgents: new Map(),
     agents: new Map(),
     runsAgain: new Set(),
     agentsAgain: new Set(),
     decided: new Set(),
     createdIds: new Set(),
     created: new Map(),
-    calls: { runLists: 0, otherHttp: 0, ecs: [] },
+    calls: { runLists: 0, otherHttp: 0, ecs: [], listedFamilies: [], described: [] },
+    stoppedBefore: new Set(knownStopped),
+    isClean: false,
   };
 }
 
@@ -94,6 +120,11 @@ export interface Environment {
   readonly knownStopped: Set<string>;
   /** Whether a tick without faults has run here, so all one-time lookups are done. */
   settled: boolean;
+  /** Families whose stopped tasks were listed since the last pause, and when the last tick without a fault began. */
+  readonly listedFamilies: Set<string>;
+  listedAtMs: number;
+  /** When a RunTask call last ended without a task and without a refusal. */
+  unansweredLaunchAtMs: number;
   /** When idle ticks looked up pools. */
   readonly lookupsAtMs: number[];
   /** When a fault made the lookup of a pool fail. Such a lookup is repeated once. */

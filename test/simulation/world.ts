@@ -2,7 +2,7 @@ import { SPOT_INTERRUPTED, STOPPED_BY_USER } from '../../local/ecs/core/wording.
 import { createRateLimiter, VENDOR_RATE_LIMITS } from '../../local/hcp-terraform/rate-limits.ts';
 import { Containers } from './containers.ts';
 import type { Cloud } from './ecs-client.ts';
-import { EcsWorld } from './ecs-world.ts';
+import { type EcsEvents, EcsWorld } from './ecs-world.ts';
 import { Faults } from './faults.ts';
 import type { Platform } from './hcp-http.ts';
 import { HcpWorld } from './hcp-world.ts';
@@ -10,7 +10,7 @@ import { environmentOf, LambdaHost } from './lambda.ts';
 import type { Launcher } from './launcher.ts';
 import { type BrokenPromise, Promises } from './promises.ts';
 import { hashOf, Random } from './random.ts';
-import type { Scenario, ScenarioEvent, WorldSettings } from './scenario.ts';
+import { type Scenario, type ScenarioEvent, settingsOfStack, type WorldSettings } from './scenario.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { SimulatedQueue } from './wake-ups.ts';
 
@@ -25,6 +25,9 @@ const REST_FOR_A_RUN_MS = 12 * MINUTE_MS;
 
 /** The part of the extra time for a run that its jobs may take. */
 const JOBS_OF_A_TURN_MS = 5 * MINUTE_MS;
+
+/** A job that never ends is stopped by then, whatever its limit is. */
+const ENDLESS_JOB_MS = 4 * 60 * MINUTE_MS;
 
 export interface Outcome {
   readonly broken: BrokenPromise | undefined;
@@ -74,7 +77,6 @@ export async function simulate(
     trace.push(line);
   };
   const tell = keepTrace ? note : undefined;
-  const faults = new Faults(time, random.stream('faults'), scenario, WORLD_STARTS_MS);
   const waitsMs: number[] = [];
   const idleSince = new Map<string, number>();
   let idleAgentMs = 0;
@@ -90,81 +92,98 @@ export async function simulate(
   });
   let launches = 0;
   let unused = 0;
-  const containers = new Containers({ time, settings, random: random.stream('containers'), faults, hcp });
-  const ecs = new EcsWorld(time, settings, containers, {
-    trace: tell,
-    created: (task) => {
-      if (task.byLauncher) launches += 1;
-      promises.taskCreated(task, cloud.acting);
-      containers.prepare(task, ecs);
-    },
-    leaves: (task) => {
-      if (task.byLauncher && task.startedBy?.startsWith('run-') === true && containers.agentOf(task)?.hadJob === false)
-        unused += 1;
-      promises.taskLeaves(task);
-    },
-    // The launcher stops the task five minutes later.
-    lingers: (task) => promises.disturbed(task.pool, time.now() + 6 * MINUTE_MS),
-  });
-  const config = launcher.parseConfig(environmentOf(settings));
-  const promises = new Promises({ time, settings, config, ecs, hcp, containers });
-  const platform: Platform = {
-    time,
-    settings,
-    random: random.stream('platform'),
-    faults,
-    hcp,
-    limiter: createRateLimiter(VENDOR_RATE_LIMITS),
-    onRunList: (environment, secret) => promises.runListRequested(environment, secret),
-    onPause: (secret, untilMs) => promises.paused(secret, untilMs),
-  };
-  const cloud: Cloud = {
-    time,
-    settings,
-    random: random.stream('cloud'),
-    faults,
-    ecs,
-    acting: undefined,
-    onStopTask: (by, task) => promises.stopRequested(task, by),
-    onRunTask: (environment, input) => {
-      promises.runTaskSent(environment);
-      promises.sent(JSON.stringify(input));
-    },
-    onThrottled: (environment) => promises.runTaskThrottled(environment),
-  };
+  const limiter = createRateLimiter(VENDOR_RATE_LIMITS);
   const quiet = (): boolean =>
-    ecs.live.size === 0 && hcp.openRuns.size === 0 && settings.pools.every(({ name }) => hcp.activeJobs(name) === 0);
-  const host = new LambdaHost({
-    launcher,
-    config,
-    platform,
-    cloud,
-    random: random.stream('lambda'),
-    promises: () => promises,
-    queue: () => queue,
-    idle: quiet,
-    trace: tell,
-  });
-  const queue =
-    settings.idlePollMs === undefined && settings.nudges === undefined
-      ? undefined
-      : new SimulatedQueue({
-          time,
-          random: random.stream('wake-ups'),
-          faults,
-          invoke: (event, over) => host.invoke(event, over),
-          chained: () => promises.chained(),
-          trace: tell,
-        });
+    stacks.every(({ ecs }) => ecs.live.size === 0) &&
+    hcp.openRuns.size === 0 &&
+    settings.pools.every(({ name }) => hcp.activeJobs(name) === 0);
+  const stackOf = (number: number): Stack => {
+    // The first stack of a world with several stacks is the same as the stack of a world with one.
+    const stream = (name: string): Random => random.stream(number === 0 ? name : `${name} ${number}`);
+    const traced = tell && number > 0 ? (what: string) => tell(`stack ${number}: ${what}`) : tell;
+    const own = settingsOfStack(settings, number);
+    const faults = new Faults(time, stream('faults'), scenario, WORLD_STARTS_MS, number);
+    const containers = new Containers({ time, settings: own, random: stream('containers'), faults, hcp });
+    const events: EcsEvents = {
+      trace: traced,
+      created: (task) => {
+        if (task.byLauncher) launches += 1;
+        promises.taskCreated(task, cloud.acting);
+        containers.prepare(task, ecs);
+      },
+      leaves: (task) => {
+        const hadJob = containers.agentOf(task)?.hadJob;
+        if (task.byLauncher && task.startedBy?.startsWith('run-') === true && hadJob === false) unused += 1;
+        for (const stack of stacks) stack.promises.taskLeaves(task.pool, hadJob === true);
+      },
+      // The launcher stops the task five minutes later.
+      lingers: (task) => promises.disturbed(task.pool, time.now() + 6 * MINUTE_MS),
+    };
+    const ecs = new EcsWorld(time, own, containers, events, number);
+    const config = launcher.parseConfig(environmentOf(own));
+    const promises = new Promises({ time, settings: own, config, ecs, hcp, containers });
+    const platform: Platform = {
+      time,
+      settings: own,
+      random: stream('platform'),
+      faults,
+      hcp,
+      limiter,
+      onRunRead: (secret) => promises.runRead(secret),
+      onRunList: (environment, secret) => promises.runListRequested(environment, secret),
+      onPause: (secret, untilMs) => promises.paused(secret, untilMs),
+    };
+    const cloud: Cloud = {
+      time,
+      settings: own,
+      random: stream('cloud'),
+      faults,
+      ecs,
+      acting: undefined,
+      onStopTask: (by, task) => promises.stopRequested(task, by),
+      onRunTask: (environment, input) => {
+        promises.runTaskSent(environment);
+        promises.sent(JSON.stringify(input));
+      },
+      onThrottled: (environment) => promises.runTaskThrottled(environment),
+    };
+    const host = new LambdaHost({
+      launcher,
+      config,
+      platform,
+      cloud,
+      random: stream('lambda'),
+      promises: () => promises,
+      queue: () => queue,
+      idle: quiet,
+      trace: traced,
+    });
+    const queue =
+      settings.idlePollMs === undefined && settings.nudges === undefined
+        ? undefined
+        : new SimulatedQueue({
+            time,
+            random: stream('wake-ups'),
+            faults,
+            invoke: (event, over) => host.invoke(event, over),
+            chained: () => promises.chained(),
+            trace: traced,
+          });
+    return { ecs, containers, host, queue, promises, faults, settings: own, schedule: stream('schedule') };
+  };
+  const stacks = Array.from({ length: settings.stacks?.count ?? 1 }, (_, number) => stackOf(number));
 
   const people = random.stream('people');
   for (const event of scenario.events) {
     time.at(WORLD_STARTS_MS + event.atMs, () => {
       tell?.(`event ${event.id}: ${event.kind}`);
-      happen(event, { hcp, ecs, containers, host, queue, promises, people, faults, time, settings, launcher });
+      const [first] = stacks;
+      const stack = stacks.length > 1 ? people.among(stacks) : first;
+      if (stack === undefined) throw new Error('A world has no stack');
+      happen(event, { ...stack, hcp, stacks, people, time, launcher });
     });
   }
-  host.schedule(WORLD_STARTS_MS + random.stream('schedule').whole(0, MINUTE_MS - 1));
+  for (const { host, schedule } of stacks) host.schedule(WORLD_STARTS_MS + schedule.whole(0, MINUTE_MS - 1));
 
   const last = scenario.events.map((event) => event.atMs + (event.kind === 'fault' ? event.ms : 0));
   const lastMs = WORLD_STARTS_MS + Math.max(scenario.lastsMs, ...last);
@@ -172,71 +191,101 @@ export async function simulate(
   let restingSinceTick: number | undefined;
   try {
     await time.run(() => {
-      promises.check();
-      if (promises.broken !== undefined || time.now() > endsMs) return true;
+      for (const { promises } of stacks) promises.check();
+      if (brokenIn(stacks) !== undefined || time.now() > endsMs) return true;
       if (time.now() < lastMs || !quiet() || !hcp.allFinal) {
         restingSinceTick = undefined;
         return false;
       }
-      restingSinceTick ??= host.ticks;
-      return host.ticks > restingSinceTick + 2;
+      const ticks = Math.min(...stacks.map(({ host }) => host.ticks));
+      restingSinceTick ??= ticks;
+      return ticks > restingSinceTick + 2;
     });
   } finally {
     hcp.close();
   }
-  if (promises.broken === undefined) promises.worldEnded(lastMs);
+  if (brokenIn(stacks) === undefined) for (const { promises } of stacks) promises.worldEnded(lastMs);
+  const sum = (count: (stack: Stack) => number): number => stacks.reduce((total, stack) => total + count(stack), 0);
   return {
-    broken: promises.broken,
+    broken: brokenIn(stacks),
     events: time.events,
     traceHash,
     trace,
     virtualMs: time.now() - WORLD_STARTS_MS,
-    ticks: host.ticks,
-    invocations: host.invocations,
-    faults: faults.injected,
+    ticks: sum(({ host }) => host.ticks),
+    invocations: sum(({ host }) => host.invocations),
+    faults: hitsIn(stacks),
     launches,
     unused,
     served: waitsMs.length,
     waitsMs,
     idleAgentMs,
-    racedStops: promises.racedStops,
-    watched: promises.watched,
+    racedStops: sum(({ promises }) => promises.racedStops),
+    watched: {
+      served: sum(({ promises }) => promises.watched.served),
+      limited: sum(({ promises }) => promises.watched.limited),
+      excused: sum(({ promises }) => promises.watched.excused),
+    },
   };
 }
 
 /** How much later a world may become idle because of this event. With a single agent, each job waits for all earlier ones. */
 function restForMs(event: ScenarioEvent): number {
   const over = (jobsMs: number): number => Math.max(0, jobsMs - JOBS_OF_A_TURN_MS);
-  if (event.kind === 'run') return REST_FOR_A_RUN_MS + over(event.planMs + event.applyMs);
+  if (event.kind === 'run') {
+    const endless = event.hangs === undefined ? 0 : ENDLESS_JOB_MS;
+    return REST_FOR_A_RUN_MS + over(event.planMs + event.applyMs) + endless;
+  }
   return event.kind === 'assessment' ? over(event.ms) : 0;
 }
 
-interface Stage {
-  readonly hcp: HcpWorld;
+/** One stack: its cluster, its function, and the promises that are checked for it. */
+interface Stack {
   readonly ecs: EcsWorld;
   readonly containers: Containers;
   readonly host: LambdaHost;
   readonly queue: SimulatedQueue | undefined;
   readonly promises: Promises;
-  readonly people: Random;
   readonly faults: Faults;
-  readonly time: VirtualTime;
   readonly settings: WorldSettings;
+  readonly schedule: Random;
+}
+
+/** The stack that an event happens to, and what all stacks share. */
+interface Stage extends Stack {
+  readonly stacks: readonly Stack[];
+  readonly hcp: HcpWorld;
+  readonly people: Random;
+  readonly time: VirtualTime;
   readonly launcher: Launcher;
+}
+
+function brokenIn(stacks: readonly Stack[]): BrokenPromise | undefined {
+  return stacks.find(({ promises }) => promises.broken !== undefined)?.promises.broken;
+}
+
+/** Number of faults that hit, by kind. */
+function hitsIn(stacks: readonly Stack[]): Map<string, number> {
+  const hits = new Map<string, number>();
+  for (const { faults } of stacks)
+    for (const [kind, count] of faults.injected) hits.set(kind, (hits.get(kind) ?? 0) + count);
+  return hits;
 }
 
 /** Makes one external event happen. */
 function happen(
   event: ScenarioEvent,
-  { hcp, ecs, containers, host, queue, promises, people, faults, time, settings, launcher }: Stage,
+  { stacks, hcp, ecs, containers, host, promises, people, faults, time, settings, launcher }: Stage,
 ): void {
   if (event.kind !== 'fault' && event.kind !== 'run') faults.count(event.kind);
   switch (event.kind) {
     case 'run': {
       const runId = hcp.createRun(event.id, event);
       if (settings.nudges === undefined) return;
-      promises.crowded();
-      queue?.send({ kind: 'nudge', runId }, 0);
+      for (const stack of stacks) {
+        stack.promises.crowded();
+        stack.queue?.send({ kind: 'nudge', runId }, 0);
+      }
       return;
     }
     case 'cancel':

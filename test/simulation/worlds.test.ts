@@ -172,6 +172,9 @@ describe('a request', () => {
     settled: false,
     knownStopped: new Set<string>(),
     lookupsAtMs: [],
+    listedFamilies: new Set<string>(),
+    listedAtMs: 0,
+    unansweredLaunchAtMs: 0,
     refusedAtMs: [],
     tick: tickRecord(1, 1, 0),
   });

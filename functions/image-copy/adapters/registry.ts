@@ -4,7 +4,13 @@ import { ImageCopyError } from '../errors.ts';
 import type { Manifest, Source } from '../ports.ts';
 
 /** A login for a registry, as the secret contains it. */
-export const registryCredentials = z.object({ username: z.string().min(1), accessToken: z.string().min(1) });
+/** ECS calls the second part `password`, so that one secret can serve copies and direct pulls. */
+export const registryCredentials = z.union([
+  z.object({ username: z.string().min(1), accessToken: z.string().min(1) }),
+  z
+    .object({ username: z.string().min(1), password: z.string().min(1) })
+    .transform(({ username, password }) => ({ username, accessToken: password })),
+]);
 export type RegistryCredentials = z.infer<typeof registryCredentials>;
 
 export interface RegistryOptions {

@@ -1,4 +1,6 @@
-import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { secretText } from '../../connection/secret-text.ts';
+import { secretReference, stringUnderKey } from '../core/secret-reference.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Secrets } from '../ports.ts';
 
@@ -7,15 +9,6 @@ import type { Secrets } from '../ports.ts';
  * HCP Terraform.
  */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  ResourceNotFoundException:
-    'there is no such secret in this account and region; create it, or correct its name in the settings',
-  AccessDeniedException:
-    'the function’s role is not allowed to read it; if the secret has a customer managed key, the role also needs kms:Decrypt',
-  DecryptionFailure: 'it cannot be decrypted; the function’s role needs kms:Decrypt for the secret’s key',
-  InvalidRequestException: 'the secret is scheduled for deletion, or has no value; restore it or store a value',
-};
 
 /** Implements the port `Secrets` with Secrets Manager. The warm function keeps the values in memory. */
 export class SecretsManagerSecrets implements Secrets {
@@ -39,38 +32,22 @@ export class SecretsManagerSecrets implements Secrets {
   }
 
   async #read(secretId: string, signal: AbortSignal): Promise<string> {
-    const answer = await this.#client
-      .send(new GetSecretValueCommand({ SecretId: secretId }), { abortSignal: signal })
-      .catch((error: unknown) => {
-        throw unreadable(secretId, error);
-      });
-    const text = answer.SecretString?.trim() ?? '';
-    if (TOKEN.test(text)) return text;
+    const { id, jsonKey } = secretReference(secretId);
+    const text = await secretText(this.#client, id, signal);
+    const token = jsonKey === undefined ? text : stringUnderKey(text, jsonKey)?.trim();
+    if (token !== undefined && TOKEN.test(token)) return token;
+    const found =
+      token === undefined || token === ''
+        ? 'no string'
+        : 'a string with spaces or other characters that are not allowed in a token';
     throw new UpstreamError({
       system: 'Secrets Manager',
       fault: 'unexpected-answer',
       what:
-        `secret ${secretId} contains ${text === '' ? 'no string' : 'a string with spaces or other characters that are not allowed in a token'}; ` +
-        'store only the token in the secret, without JSON and without quotes',
+        jsonKey === undefined
+          ? `secret ${id} contains ${found}; store only the token in the secret, without JSON and without quotes`
+          : `secret ${id} has ${found} under the key ${jsonKey}; store a JSON object that has the token under this key, or correct the key in the settings`,
       request: 'GetSecretValue',
     });
   }
-}
-
-function unreadable(secretId: string, error: unknown): UpstreamError {
-  const name = nameOf(error);
-  const remedy = REMEDIES[name];
-  return new UpstreamError({
-    system: 'Secrets Manager',
-    fault: remedy === undefined ? 'unavailable' : 'rejected',
-    what: `secret ${secretId} cannot be read (${name})${remedy === undefined ? '' : `: ${remedy}`}`,
-    request: 'GetSecretValue',
-    cause: error,
-  });
-}
-
-/** The exception's name, or the error code if the connection failed. */
-function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -1,6 +1,6 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { WakeUp } from '../contract.ts';
-import { UpstreamError } from '../errors.ts';
+import { ProxyError, UpstreamError } from '../errors.ts';
 import type { WakeUps } from '../ports.ts';
 
 /** Implements the port `WakeUps` with SQS. */
@@ -29,6 +29,16 @@ const REJECTED: Readonly<Record<string, string>> = {
 };
 
 function asUpstreamError(error: unknown): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  if (error instanceof ProxyError) {
+    return new UpstreamError({
+      system: 'SQS',
+      fault: error.fault,
+      what: error.message,
+      request: 'SendMessage',
+      cause: error,
+    });
+  }
   const name = error instanceof Error ? error.name : 'unknown';
   const remedy = REJECTED[name];
   return new UpstreamError({

@@ -135,20 +135,22 @@ function waitingRun({ id, status, statusSinceMs, createdAtMs }: Run): WaitingRun
   return { runId: id, status, stage, sinceMs: statusSinceMs ?? createdAtMs };
 }
 
-function runningPlan({ id, planAgentName, planQueuedAtMs, planningAtMs }: Run): RunningJob {
+function runningPlan({ id, workspaceId, planAgentName, planQueuedAtMs, planningAtMs }: Run): RunningJob {
   return {
     key: `${id}/plan`,
     phase: 'plan',
+    workspaceId,
     agentName: planAgentName,
     queuedAtMs: planQueuedAtMs,
     startedAtMs: planningAtMs,
   };
 }
 
-function runningApply({ id, applyAgentName, applyQueuedAtMs, applyingAtMs }: Run): RunningJob {
+function runningApply({ id, workspaceId, applyAgentName, applyQueuedAtMs, applyingAtMs }: Run): RunningJob {
   return {
     key: `${id}/apply`,
     phase: 'apply',
+    workspaceId,
     agentName: applyAgentName,
     queuedAtMs: applyQueuedAtMs,
     startedAtMs: applyingAtMs,

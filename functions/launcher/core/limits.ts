@@ -39,7 +39,7 @@ export function allowance(request: Request, nowMs: number): Bound {
   const { wanted, view, launches, limits, limitRoom, kept } = request;
   const launched = launches.length;
   const occupied = view.liveOfPool - Math.min(view.lingeringOfPool, limits.maxAgents);
-  const tasks = `${occupied} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
+  const tasks = `${counted(occupied, 'live task')}${launched === 0 ? '' : ` and ${counted(launched, 'launch', 'launches')}`}`;
   const keptToo = (slots: number): string =>
     slots === 0 ? '' : ', the last slot is reserved for jobs of the other lanes';
   const bounds: Bound[] = [
@@ -84,7 +84,11 @@ function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launc
     count: waiting || probing || launched ? 0 : 1,
     deferral: {
       cause: 'start-failures',
-      reason: `tasks failed to start ${backOff.rounds} times in a row, the last with: ${backOff.detail}`,
+      reason: `tasks failed to start ${backOff.rounds === 1 ? 'once' : `${backOff.rounds} times in a row`}, the last with: ${backOff.detail}`,
     },
   };
+}
+
+function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
 }

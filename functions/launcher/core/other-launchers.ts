@@ -3,6 +3,11 @@ import type { Agent, RunningJob } from './types.ts';
 /** The format of an ECS task id. Every task of this launcher names its agent after its own task id. */
 const TASK_ID = /^[0-9a-f]{32}$/;
 
+/** Whether an agent is named like an ECS task. */
+export function isNamedLikeTask(name: string): boolean {
+  return TASK_ID.test(name);
+}
+
 /**
  * Names of registered agents that look like ECS task ids but match no task in this cluster. They suggest that another launcher serves the
  * pool, for example the old stack after a stack was renamed. A single observation proves nothing, because ECS may not show a new task yet.

@@ -23,7 +23,7 @@ export function outOfMemory(
  * The sign that a task ran out of memory: ECS reports it, or the container was killed with SIGKILL although nobody stopped the task.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
  */
-function signOf({ containerReason = '', exitCode, stopCode }: Task): OutOfMemory['sign'] | undefined {
+export function signOf({ containerReason = '', exitCode, stopCode }: Task): OutOfMemory['sign'] | undefined {
   if (/OutOfMemory/i.test(containerReason)) return 'OutOfMemoryError';
   return exitCode === 137 && stopCode === 'EssentialContainerExited' ? 'exit code 137' : undefined;
 }

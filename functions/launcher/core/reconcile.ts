@@ -1,5 +1,6 @@
 import { type LaneView, laneViews } from './lanes.ts';
 import { allowance, type Kept, NOTHING_KEPT } from './limits.ts';
+import { longJobStop } from './long-jobs.ts';
 import type { LimitRoom } from './organization-limit.ts';
 import { standingJobs, standingShort } from './standing.ts';
 import { AGENT_LEFT } from './task-outcome.ts';
@@ -31,7 +32,7 @@ export interface PoolState {
 
 /**
  * Decides about one pool's queued jobs and stops. Each lane launches the agents that its queued jobs still need, within the limits that all lanes
- * share. Tasks that can't be running a job are stopped.
+ * share. Tasks that can't be running a job are stopped, and so are those whose job has run for too long.
  *
  * Any agent of a lane can take any of the lane's jobs. So the number of launches depends only on the numbers of jobs and agents.
  */
@@ -41,7 +42,10 @@ export function reconcile(state: PoolState, limits: Limits, nowMs: number): Deci
   const deferrals: Deferral[] = [];
   let { foreignIdle } = supply;
   for (const view of laneViews(lanes, demand, supply)) {
-    const { lane, queued, queuedCount } = view;
+    const { lane, queuedCount: allQueued } = view;
+    const [queued, leftToOthers] = dueJobs(view.queued, limits, nowMs);
+    for (const { key } of leftToOthers) deferrals.push({ jobKey: key, ...leftToOtherLauncher(limits) });
+    const queuedCount = allQueued - leftToOthers.length;
     // The list of agents doesn't show which lane a foreign agent serves. Count each one once, in the first lane that needs agents.
     const foreign = Math.min(foreignIdle, stillOfferedTo(queued, nowMs));
     const short = Math.max(0, queuedCount - view.unclaimed);
@@ -54,7 +58,16 @@ export function reconcile(state: PoolState, limits: Limits, nowMs: number): Deci
     for (const job of wanted.slice(0, count)) launches.push(launchOf(job, lane, supply, counted));
     for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
   }
-  return { launches, stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)), deferrals };
+  const stops = supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs));
+  return { launches, stops: [...stops, ...longJobStops(state, nowMs)], deferrals };
+}
+
+/** The stops of tasks whose jobs have run longer than their lane allows. */
+function longJobStops({ supply, lanes, demand }: PoolState, nowMs: number): Stop[] {
+  return supply.live.flatMap((live) => {
+    const lane = lanes.find(({ taskDefinition }) => taskDefinition === live.task.family);
+    return (lane && longJobStop(live, lane, demand.running, nowMs)) ?? [];
+  });
 }
 
 /**
@@ -127,6 +140,23 @@ function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch 
   if (job.singleAttempt) return { job, lane, attempt: 1, reason: job.reason };
   const attempt = Math.max(supply.attempts.get(job.key) ?? 0, job.attemptsBefore) + 1;
   return { job, lane, attempt, reason: job.reason };
+}
+
+/** The jobs that have waited long enough for an agent of this launcher, and those that another launcher gets the first chance to serve. */
+function dueJobs(
+  queued: readonly QueuedJob[],
+  { standbyMs }: Limits,
+  nowMs: number,
+): [due: readonly QueuedJob[], leftToOthers: readonly QueuedJob[]] {
+  // Don't compare times without need: HCP Terraform's clock can be ahead.
+  if (standbyMs === undefined) return [queued, []];
+  const isDue = (job: QueuedJob): boolean => nowMs - job.queuedAtMs >= standbyMs;
+  return [queued.filter(isDue), queued.filter((job) => !isDue(job))];
+}
+
+function leftToOtherLauncher({ standbyMs = 0 }: Limits): Omit<Deferral, 'jobKey'> {
+  const reason = `this launcher is a standby: it starts an agent for a job only after the job has waited ${standbyMs / 1000} s`;
+  return { cause: 'standby', reason };
 }
 
 /** The number of these jobs that an idle agent of another launcher may still take. */

@@ -8,8 +8,8 @@
 import { unclaimed } from './supply.ts';
 import type { Lane, Phase, QueuedJob, Supply, UnlistedJobs } from './types.ts';
 
-/** Maximum number of launches that a tick prepares: about what ECS's launch rate allows while a tick launches. */
-export const LAUNCHES_A_TICK = 200;
+/** Number of launches for which a tick reads queued jobs: about what ECS's launch rate allows while a tick launches. */
+export const LAUNCHES_TO_READ_FOR = 200;
 
 /** What a tick needs to know about one lane's queued jobs. */
 export interface LaneNeed {
@@ -20,7 +20,7 @@ export interface LaneNeed {
 
 export interface RunsNeed {
   readonly lanes: readonly LaneNeed[];
-  /** Maximum number of launches in this tick. */
+  /** Number of launches for which the tick reads queued jobs. */
   readonly launches: number;
   /** False for a tick in addition to the usual ones: another tick reads everything. */
   readonly mayReadAll?: boolean;
@@ -34,7 +34,7 @@ export function runsNeedOf(lanes: readonly Lane[], maxAgents: number, supply: Su
       phases,
       unclaimed: unclaimed(supply.live.filter(({ task }) => task.family === taskDefinition)),
     })),
-    launches: Math.max(0, Math.min(LAUNCHES_A_TICK, maxAgents - occupied)),
+    launches: Math.max(0, Math.min(LAUNCHES_TO_READ_FOR, maxAgents - occupied)),
   };
 }
 

@@ -185,6 +185,11 @@ export function isStandingKey(startedBy: string | undefined): boolean {
   return /^(warm|sweep)\//.test(startedBy ?? '');
 }
 
+/** Whether a task with this `startedBy` was started as a warm agent. */
+export function isWarmKey(startedBy: string | undefined): boolean {
+  return startedBy?.startsWith('warm/') === true;
+}
+
 /** Whether a task with this `startedBy` is a sweep. */
 export function isSweepKey(startedBy: string | undefined): boolean {
   return startedBy?.startsWith('sweep/') === true;

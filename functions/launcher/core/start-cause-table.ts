@@ -98,7 +98,7 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
       /toomanyrequests|429 Too Many Requests|reached your pull rate limit|unexpected status code https:\/\/registry-1\.docker\.io\/[^ ]*\.\.\./i,
     ],
     remedy:
-      'the registry’s pull limit is used up. Docker Hub counts pulls per IP address, and every job pulls the image, so agents behind one NAT gateway soon reach the limit. Use the image that the stack builds, or let the stack copy the image into ECR: omit agentImage.copy or set it to true, and deploy',
+      'the registry’s pull limit is used up. Docker Hub counts pulls per IP address, and every job pulls the image, so agents behind one NAT gateway soon reach the limit. Use the image that the stack builds, or let the stack copy the image into ECR: omit agentImage.copy or set it to true, and deploy. If the limit also stops the copy, set agentImage.credentialsSecret to a login for the registry',
   },
   {
     cause: 'image',

@@ -90,10 +90,7 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
   return {
     live,
     foreignIdle,
-    // If the list is incomplete or can't be read, count agents by their tasks, so that the count isn't too low.
-    registered: credible
-      ? registered(listed)
-      : registered(foreign) + live.filter(({ state }) => state !== 'starting' && state !== 'lingering').length,
+    registered: registered(listed).length + (credible ? 0 : unlistedAgents(live, listed)),
     unclaimed: unclaimed(live),
     startFailures: inLanes.flatMap((lane) => startFailures(lane.starts)),
     outOfMemory: outOfMemory(starts, seen.running),
@@ -116,9 +113,16 @@ function byName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   return new Map(harmlessFirst.map((agent) => [agent.name, agent]));
 }
 
-/** The number of these agents that count against the organization agent limit. */
-function registered(agents: readonly Agent[]): number {
-  return agents.filter(({ status }) => ['idle', 'busy', 'unknown'].includes(status)).length;
+/** Those of the agents that count against the organization agent limit. */
+function registered(agents: readonly Agent[]): readonly Agent[] {
+  return agents.filter(({ status }) => ['idle', 'busy', 'unknown'].includes(status));
+}
+
+/** The number of live tasks whose agent may be registered although an incomplete list doesn't show that. */
+function unlistedAgents(live: readonly LiveTask[], listed: readonly Agent[]): number {
+  const counted = new Set(registered(listed).map(({ name }) => name));
+  const mayBe = live.filter(({ state }) => state !== 'starting' && state !== 'lingering');
+  return mayBe.filter(({ task }) => !counted.has(task.id)).length;
 }
 
 interface LiveStateInput {

@@ -7,6 +7,9 @@ export const STOP_REASON_PREFIX = 'agent-launcher: ';
 /** Start of the stop reason for a task that ECS still runs although its agent has left. */
 export const AGENT_LEFT = 'its agent left';
 
+/** Start of the stop reason for a task whose job ran longer than `maxJobHours`. */
+export const RAN_TOO_LONG = 'its job ran too long';
+
 /** Minimum duration of a job, including the agent's registration and `terraform init`. A container that ended earlier had no job. */
 const SHORTEST_JOB_MS = 10_000;
 
@@ -68,7 +71,7 @@ export type TaskOutcome = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 /** Determines from the evidence how a task started. */
 export function outcomeOf(task: Task, witnesses: Evidence): TaskOutcome {
   const { registered, busy, jobWaits, standing, sweep, idleMs = 0 } = witnesses;
-  if (busy) return 'served';
+  if (busy || task.stoppedReason?.startsWith(`${STOP_REASON_PREFIX}${RAN_TOO_LONG}`) === true) return 'served';
   // The entrypoint uses this exit code only for an agent that waited for a job. That agent had registered, even if the list lacks it.
   if (!registered && task.exitCode !== LEFT_IDLE_EXIT_CODE) return startWithoutAgent(task, witnesses);
   // ECS reports the end of a container up to half a minute before the task is STOPPED.

@@ -2,7 +2,7 @@
  * A rate limit as AWS documents it, and what the launcher learns about it.
  *
  * AWS limits calls with token buckets per account and region. Other clients of the account use the same buckets, so the launcher can't know
- * how full they are. It starts with the documented rate. After each throttled call, it halves its rate. Without further throttled calls, the
+ * how full they are. It starts with the documented rate. After a throttled call, it halves its rate. Without further throttled calls, the
  * rate slowly returns to the documented one.
  */
 export interface RateLimit {
@@ -14,7 +14,7 @@ export interface RateLimit {
 
 /**
  * RunTask calls on Fargate. Each call starts one task here. AWS allows 20 at once and 20 per second. The launcher sends only 10 at once: at full
- * rate, calls arrive unevenly, and the others are the margin for that.
+ * rate, calls arrive unevenly, and the other ten are a margin.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html
  */
 export const RUN_TASK_CALLS: RateLimit = { burst: 10, perSecond: 20 };

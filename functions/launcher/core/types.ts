@@ -10,6 +10,10 @@ export type Phase = (typeof PHASES)[number];
 export const CAPACITIES = ['on-demand', 'spot'] as const;
 export type Capacity = (typeof CAPACITIES)[number];
 
+/** The processor architectures of Fargate. */
+export const ARCHITECTURES = ['x86_64', 'arm64'] as const;
+export type Architecture = (typeof ARCHITECTURES)[number];
+
 /** The part of a pool that shares one task definition. Its agents accept the given phases. Each phase belongs to exactly one lane. */
 export interface Lane {
   readonly phases: readonly Phase[];
@@ -18,6 +22,8 @@ export interface Lane {
   readonly capacity: Capacity;
   /** Warm agents and sweeps of the lane; absent: none. */
   readonly standing?: Standing | undefined;
+  /** How long a job of each phase may run before the launcher stops its task; a phase without a value has no limit. */
+  readonly maxJobMs?: Readonly<Partial<Record<Phase, number>>> | undefined;
   /** `false`: the lane's agents don't evaluate policy sets, so the launcher starts none for a run in a post-plan status. */
   readonly acceptsPolicies?: boolean | undefined;
 }
@@ -111,6 +117,7 @@ export interface StandingJob {
 export interface RunningJob {
   readonly key: JobKey;
   readonly phase: Phase;
+  readonly workspaceId?: string | undefined;
   readonly agentName?: string | undefined;
   readonly queuedAtMs?: number | undefined;
   readonly startedAtMs?: number | undefined;
@@ -165,6 +172,9 @@ export interface Task {
   readonly desiredStatus: string;
   /** When ECS created the task, or the earliest known time. A task that is being provisioned may have none. */
   readonly createdAtMs?: number | undefined;
+  /** When the image pull started and ended; absent if it didn't. */
+  readonly pullStartedAtMs?: number | undefined;
+  readonly pullStoppedAtMs?: number | undefined;
   /** When the task's container started; absent if it never started. */
   readonly startedAtMs?: number | undefined;
   /** When the task's container ended, up to half a minute before {@link stoppedAtMs}. */
@@ -174,8 +184,14 @@ export interface Task {
   readonly stoppedReason?: string | undefined;
   /** Exit code of the agent's container. */
   readonly exitCode?: number | undefined;
-  /** Memory of the task, from its task definition. */
+  /** CPU units and memory of the task, from its task definition. */
+  readonly cpu?: number | undefined;
   readonly memoryMiB?: number | undefined;
+  readonly ephemeralStorageGiB?: number | undefined;
+  readonly architecture?: Architecture | undefined;
+  readonly capacity?: Capacity | undefined;
+  /** The workspace of the job that the task was launched for, from the task's tag. */
+  readonly workspaceId?: string | undefined;
   /** ECS's message about the container's end, such as `OutOfMemoryError: …`. */
   readonly containerReason?: string | undefined;
 }
@@ -247,6 +263,8 @@ export interface Supply {
 export interface Limits {
   /** Maximum number of live tasks. */
   readonly maxAgents: number;
+  /** Another launcher serves the pool too, and a job must have waited this long before this launcher starts an agent for it; absent: no wait. */
+  readonly standbyMs?: number | undefined;
   /** The launcher stops a task if its agent hasn't registered after this time. */
   readonly startDeadlineMs: number;
   /** Wait after the first round of start failures. It doubles with each further round. */
@@ -262,17 +280,17 @@ export interface Launch {
   readonly reason: string;
 }
 
-/** A decision to stop a task that can't be running a job. */
+/** A decision to stop a task that can't be running a job, or whose job has run for too long. */
 export interface Stop {
   readonly taskId: string;
-  readonly cause: 'agent-never-registered' | 'agent-errored' | 'agent-left';
+  readonly cause: 'agent-never-registered' | 'agent-errored' | 'agent-left' | 'job-too-long';
   readonly reason: string;
 }
 
 /** A queued job, warm agent or sweep for which this tick launches nothing, and the reason. */
 export interface Deferral {
   readonly jobKey: JobKey | StandingJob['key'];
-  readonly cause: 'max-agents' | 'agents-ceiling' | 'launch-rate' | 'start-failures';
+  readonly cause: 'max-agents' | 'agents-ceiling' | 'launch-rate' | 'start-failures' | 'standby' | 'gateway';
   readonly reason: string;
 }
 

@@ -60,3 +60,9 @@ const JOB_REQUEST_INTERVAL_MS = 30_000;
 
 /** If an idle agent hasn't taken a job after three requests for a job, it doesn't accept any of the queued jobs. */
 export const THREE_JOB_REQUESTS_MS = 3 * JOB_REQUEST_INTERVAL_MS;
+
+/** What EC2 shows is at most this old. UNVERIFIED: AWS says only "eventual consistency", and usually it takes less than a second. */
+export const EC2_READ_LAG_MS = 10_000;
+
+/** Maximum difference between the launcher's clock and those of EC2 and its instances, which all follow Amazon's time service. UNVERIFIED. */
+export const EC2_CLOCK_SKEW_MS = 5_000;

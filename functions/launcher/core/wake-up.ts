@@ -6,7 +6,9 @@
  * when the next scheduled invocation is due, and the chain ends there. A lost message therefore ends the chain until the next minute,
  * and repeated messages can't multiply for longer than a minute.
  */
-/** The time from one scheduled invocation to the next. Idle polling and nudges need a schedule of one minute. */
+import { secretNameOf } from './secret-reference.ts';
+
+/** The time from one scheduled invocation to the next while idle polling is on: it needs a schedule of one minute. */
 export const MINUTE_MS = 60_000;
 
 /** Maximum number of runs that one invocation follows. */
@@ -71,7 +73,7 @@ interface PolledPool {
 
 /** Requests of a tick in which all pools have jobs, for the API token with the most requests. */
 export function activeCostOf(pools: readonly PolledPool[]): number {
-  const costs = [...Map.groupBy(pools, ({ apiTokenSecret }) => apiTokenSecret).values()].map((ofToken) =>
+  const costs = [...Map.groupBy(pools, ({ apiTokenSecret }) => secretNameOf(apiTokenSecret)).values()].map((ofToken) =>
     [...Map.groupBy(ofToken, ({ organization }) => organization).values()].reduce(
       // One request first asks whether any of several pools has work.
       (sum, together) => sum + together.length + (together.length > 1 ? 1 : 0),

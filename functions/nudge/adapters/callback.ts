@@ -14,7 +14,7 @@ const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
  * Reports `passed` to run tasks' callbacks on one host.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run-tasks/run-tasks-integration#run-task-callback
  */
-export function reportTo(hostname: string, send: typeof fetch): ReportPassed {
+export function reportTo(hostname: string, send: typeof fetch, timeout: (ms: number) => AbortSignal): ReportPassed {
   const body = JSON.stringify({
     data: { type: 'task-results', attributes: { status: 'passed', message: MESSAGE } },
   });
@@ -27,7 +27,7 @@ export function reportTo(hostname: string, send: typeof fetch): ReportPassed {
           body,
           // A redirect would send the request to another host.
           redirect: 'manual',
-          signal: AbortSignal.timeout(ATTEMPT_MS),
+          signal: timeout(ATTEMPT_MS),
         });
         await rest?.cancel();
         if (status >= 200 && status < 300) return { outcome: 'reported', detail: `${status}` };

@@ -1,3 +1,4 @@
+import { ecrImage } from '../../aws/ecr-image.ts';
 import { shown } from '../../credentials.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
@@ -26,7 +27,7 @@ export function* imageFaults(image: Image): Iterable<SettingsFault> {
   }
 }
 
-/** Faults of `copy` if there is no image to copy, and of `credentialsSecret` if no copy needs a login. */
+/** Faults of `copy` if there is no image to copy, and of `credentialsSecret` if no registry needs a login. */
 export function* copyFaults(
   { registry, copy, credentialsSecret }: Image,
   pools: readonly ReadablePool[],
@@ -40,13 +41,13 @@ export function* copyFaults(
       remedy: 'remove it, or set agentImage.registry to the image to copy',
     };
   }
-  if (credentialsSecret !== undefined && !copied(registry)) {
+  if (credentialsSecret !== undefined && (registry === undefined || ecrImage(registry) !== undefined)) {
     yield {
       path: 'agentImage.credentialsSecret',
-      given: `${shown(credentialsSecret)}, but the image of agentImage.registry is not copied`,
-      allowed: 'a login only if the deployment copies the image of agentImage.registry',
-      remedy:
-        'set agentImage.registry to the image, and remove agentImage.copy or set it to true; or remove the secret',
+      given: `${shown(credentialsSecret)}, but ${registry === undefined ? 'the deployment builds the image' : `${shown(registry)} is in ECR`}`,
+      allowed:
+        'a login only for an image of agentImage.registry that is not in ECR. Tasks pull from ECR with their execution role',
+      remedy: 'set agentImage.registry to the image that needs the login, or remove the secret',
     };
   }
 }

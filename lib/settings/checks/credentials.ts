@@ -4,6 +4,7 @@ import { variableFault } from '../environment.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
 import { isRecord, repeated } from '../records.ts';
+import { secretReference } from '../secret-reference.ts';
 
 /** Context key that makes the checks accept the example's organization, so that `npm run synth` works in a fresh clone. */
 export const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
@@ -69,13 +70,15 @@ export function* variableFaults(given: unknown): Iterable<SettingsFault> {
   }
 }
 
-/** Faults of secrets that two pools share, or that a pool or the nudge shares with the launcher. */
+/** Faults of secrets that two pools share, or that a pool, the nudge or the rotation shares with another part. */
 export function* sharedSecretFaults(
-  { apiTokenSecret, nudge }: ReadableSettings,
+  { apiTokenSecret, nudge, agentTokenRotation }: ReadableSettings,
   pools: readonly ReadablePool[],
 ): Iterable<SettingsFault> {
-  const apiTokens = new Set([apiTokenSecret, ...pools.map((pool) => pool.apiTokenSecret)]);
-  const agentTokens = pools.map((pool) => pool.agentTokenSecret);
+  // IAM can't restrict a reader to one key, so two keys of one secret are the same secret. Only the launcher's API tokens can share one.
+  const idOf = (secret: string | undefined) => secret && secretReference(secret).id;
+  const apiTokens = new Set([apiTokenSecret, ...pools.map((pool) => pool.apiTokenSecret)].map(idOf));
+  const agentTokens = pools.map(({ agentTokenSecret }) => idOf(agentTokenSecret));
   for (const [index, secret] of agentTokens.entries()) {
     if (secret === undefined || !apiTokens.has(secret)) continue;
     yield {
@@ -86,8 +89,18 @@ export function* sharedSecretFaults(
       remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
     };
   }
-  const key = nudge?.hmacKeySecret;
-  if (key !== undefined && (apiTokens.has(key) || agentTokens.includes(key))) {
+  const ofRotation = idOf(agentTokenRotation?.apiTokenSecret);
+  if (ofRotation !== undefined && (apiTokens.has(ofRotation) || agentTokens.includes(ofRotation))) {
+    yield {
+      path: 'agentTokenRotation.apiTokenSecret',
+      given: `${shown(ofRotation)}, which is also the secret of another token`,
+      allowed:
+        'a separate secret: the token of the rotation manages agent pools, and the launcher must not have this permission',
+      remedy: 'create an API token of a team with the permission Manage agent pools, and a secret for it',
+    };
+  }
+  const key = idOf(nudge?.hmacKeySecret);
+  if (key !== undefined && (apiTokens.has(key) || agentTokens.includes(key) || key === ofRotation)) {
     yield {
       path: 'nudge.hmacKeySecret',
       given: `${shown(key)}, which is also the secret of a token`,

@@ -7,6 +7,7 @@ import { DEFAULT_HOSTNAME } from '../../defaults.ts';
 import { type Place, resolvingNames } from '../../network/allowed-domains.ts';
 import { MAX_DOMAINS } from '../../network/dns-firewall-facts.ts';
 import { parseName } from '../../network/domain-name.ts';
+import type { LauncherInNetwork } from '../../network/launcher-apis.ts';
 import { didYouMean, type SettingsFault } from '../errors.ts';
 import type { ReadableNetwork, ReadablePool } from '../read.ts';
 import { isCopied } from '../task-images.ts';
@@ -14,11 +15,14 @@ import { isCopied } from '../task-images.ts';
 /** Other settings that the network depends on. */
 export interface AroundNetwork {
   readonly hostname: string | undefined;
+  readonly fips: boolean | undefined;
   readonly pools: readonly ReadablePool[];
   /** The registry image of `agentImage`, if the image isn't built. */
   readonly registry: string | undefined;
   /** The setting `agentImage.copy`: whether registry images are copied into ECR. */
   readonly copy: boolean | undefined;
+  /** What the launcher's function needs from the network; `undefined` if it isn't in the network. */
+  readonly launcher?: LauncherInNetwork | undefined;
 }
 
 export function* nameFaults(network: ReadableNetwork): Iterable<SettingsFault> {
@@ -84,7 +88,7 @@ const SOMEWHERE: Place = { account: '000000000000', region: 'here', urlSuffix: '
 /** The fault of too many domains for DNS Firewall. Every service adds a domain in every region, so the number grows quickly. */
 export function* countFaults(
   network: ReadableNetwork,
-  { hostname, pools, registry, copy }: AroundNetwork,
+  { hostname, fips, pools, registry, copy }: AroundNetwork,
 ): Iterable<SettingsFault> {
   if (!namesAreLimited(network)) return;
   const services = present(network.awsApiServices);
@@ -94,9 +98,12 @@ export function* countFaults(
   );
   const allowed = {
     hostname: hostname ?? DEFAULT_HOSTNAME,
+    fips,
     ...(network.allowedDomains !== undefined && { allowedDomains: present(network.allowedDomains) }),
     allowedPresets: present(network.allowedPresets),
     awsApiServices: services,
+    egress: network.egress,
+    gatewaySessionManager: network.gatewaySessionManager,
     ...(regions.length > 0 && { awsApiRegions: regions }),
   };
   const names = resolvingNames(allowed, images, SOMEWHERE, network.guardDuty === true ? 'guardduty' : undefined).length;

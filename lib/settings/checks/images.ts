@@ -55,14 +55,7 @@ function ecrFault(image: string): Omit<SettingsFault, 'path'> | undefined {
 
 function* pullFaults(network: ReadableNetwork, path: string, image: string): Iterable<SettingsFault> {
   const { host, port } = registryOf(image);
-  if (port !== 443 && network.securityGroupIds === undefined) {
-    yield {
-      path,
-      given: `${shown(image)}, whose registry listens on port ${port}`,
-      allowed: 'a registry on port 443, because no other port is open',
-      remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that allow the port`,
-    };
-  }
+  // The fault of the name comes first: another port would not help.
   const parsed = parseName(host);
   if ('fault' in parsed && namesAreLimited(network)) {
     yield {
@@ -70,6 +63,14 @@ function* pullFaults(network: ReadableNetwork, path: string, image: string): Ite
       given: `${shown(image)}, whose registry is ${host}: ${parsed.fault}`,
       allowed: 'a registry with a fully qualified hostname',
       remedy: `${parsed.remedy}, or copy the image to ECR`,
+    };
+  }
+  if (port !== 443 && network.securityGroupIds === undefined) {
+    yield {
+      path,
+      given: `${shown(image)}, whose registry listens on port ${port}`,
+      allowed: 'a registry on port 443, because no other port is open',
+      remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that allow the port`,
     };
   }
 }

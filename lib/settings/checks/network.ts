@@ -4,18 +4,21 @@ import { bucketsIn } from '../../aws/s3-names.ts';
 import { shown } from '../../credentials.ts';
 import { DEFAULT_VPC_CIDR } from '../../defaults.ts';
 import { TASK_START_ENDPOINTS } from '../../network/allowed-domains.ts';
+import { type LauncherInNetwork, launcherApis } from '../../network/launcher-apis.ts';
 import { taskCapacity, zonesOf } from '../../network/layout.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadableNetwork, ReadablePool } from '../read.ts';
 import { repeated } from '../records.ts';
 import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './domains.ts';
 import { registryFaults } from './images.ts';
+import { launcherFaults } from './launcher.ts';
 import { proxyFaults } from './proxies.ts';
 
 /** All faults of the network settings that the schema doesn't report. */
 export function* networkFaults(network: ReadableNetwork, around: AroundNetwork): Iterable<SettingsFault> {
   if (network.egress === 'existing-vpc') yield* existingVpcFaults(network);
-  else if (network.egress !== undefined) yield* ownVpcFaults(network, around.pools);
+  else if (network.egress !== undefined) yield* ownVpcFaults(network, around);
+  yield* launcherFaults(network, around);
   yield* nameFaults(network);
   yield* presetFaults(network);
   yield* idFaults(network);
@@ -38,12 +41,26 @@ function* existingVpcFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   }
 }
 
-function* ownVpcFaults(network: ReadableNetwork, pools: readonly ReadablePool[]): Iterable<SettingsFault> {
+function* ownVpcFaults(network: ReadableNetwork, { pools, launcher }: AroundNetwork): Iterable<SettingsFault> {
   yield* zoneFaults(network);
+  yield* addressFaults(network);
   if (network.dnsFirewall === false) yield* openDnsFaults(network);
   const range = [...rangeFaults(network)];
   yield* range;
-  if (range.length === 0) yield* capacityFaults(network, pools);
+  if (range.length === 0) yield* capacityFaults(network, pools, launcher);
+}
+
+/** The fault of a number of Elastic IPs that differs from the number of NAT gateways. */
+function* addressFaults({ elasticIpAllocationIds: ids, natGateways }: ReadableNetwork): Iterable<SettingsFault> {
+  if (ids === undefined || natGateways === undefined) return;
+  const gateways = natGateways === 'all' ? 2 : 1;
+  if (ids.length === gateways) return;
+  yield {
+    path: 'network.elasticIpAllocationIds',
+    given: `${shown(ids)}, with natGateways ${natGateways}`,
+    allowed: `${gateways === 1 ? 'one ID, because there is one NAT gateway' : 'two IDs, because there are two NAT gateways'}`,
+    remedy: gateways === 1 ? 'remove one ID, or set natGateways to all' : 'add an ID, or set natGateways to one',
+  };
 }
 
 /**
@@ -52,7 +69,7 @@ function* ownVpcFaults(network: ReadableNetwork, pools: readonly ReadablePool[])
  */
 function* openDnsFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   const { dnsQueryLogRetentionDays: days, allowedDomains = [], allowedPresets = [] } = network;
-  if (days !== undefined) {
+  if (days !== undefined && days !== 0) {
     yield {
       path: 'network.dnsQueryLogRetentionDays',
       given: `${shown(days)}, with dnsFirewall false`,
@@ -120,14 +137,20 @@ function* ownRangeFaults(cidr: string, others: readonly (string | undefined)[]):
  * The fault of a range that is too small. Each subnet needs addresses for the agents of all pools, because ECS chooses the
  * subnet.
  */
-function* capacityFaults(network: ReadableNetwork, pools: readonly ReadablePool[]): Iterable<SettingsFault> {
+function* capacityFaults(
+  network: ReadableNetwork,
+  pools: readonly ReadablePool[],
+  launcher: LauncherInNetwork | undefined,
+): Iterable<SettingsFault> {
   const { cidr } = network;
   const prefix = cidr === undefined ? undefined : parseRange(cidr)?.prefix;
   if (prefix === undefined) return;
   const agents = pools.reduce((sum, { maxAgents }) => sum + (maxAgents ?? 0), 0);
   const endpoints = network.vpcEndpoints === 'task-start' ? TASK_START_ENDPOINTS : 0;
-  // GuardDuty's endpoint also uses an address in each subnet.
-  const capacity = taskCapacity(prefix, zonesOf(network), endpoints + (network.guardDuty === true ? 1 : 0));
+  // GuardDuty's endpoint also uses an address in each subnet, and so do the launcher's network interface and its endpoints.
+  const others =
+    (network.guardDuty === true ? 1 : 0) + (launcher === undefined ? 0 : 1 + launcherApis(launcher).length);
+  const capacity = taskCapacity(prefix, zonesOf(network), endpoints + others);
   if (agents <= capacity) return;
   yield {
     path: 'network.cidr',
@@ -139,7 +162,7 @@ function* capacityFaults(network: ReadableNetwork, pools: readonly ReadablePool[
 
 /** Faults of zones in different regions, and of the wrong number of zones. */
 function* zoneFaults(network: ReadableNetwork): Iterable<SettingsFault> {
-  const { availabilityZones: zones, egress, natGateways } = network;
+  const { availabilityZones: zones, egress, natGateways, gateways } = network;
   if (zones === undefined || zones.includes(undefined)) return;
   const count = zonesOf(network);
   const regions = new Set(zones.map((zone) => zone?.slice(0, -1)));
@@ -147,7 +170,7 @@ function* zoneFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   yield {
     path: 'network.availabilityZones',
     given: shown(zones),
-    allowed: `${count === 1 ? 'one zone' : 'two zones of one region'}, with egress ${egress}${egress === 'network-firewall' ? ` and natGateways ${natGateways}` : ''}`,
+    allowed: `${count === 1 ? 'one zone' : 'two zones of one region'}, with egress ${egress}${egress === 'network-firewall' ? ` and natGateways ${natGateways}` : ''}${egress === 'on-demand' ? ` and gateways ${gateways}` : ''}`,
     remedy:
       'set zone names of your account. This prints them: aws ec2 describe-availability-zones --query "AvailabilityZones[].ZoneName" --output text',
   };
@@ -155,7 +178,7 @@ function* zoneFaults(network: ReadableNetwork): Iterable<SettingsFault> {
 
 /** Faults of security groups or subnets that are listed twice. */
 function* idFaults(network: ReadableNetwork): Iterable<SettingsFault> {
-  for (const key of ['subnetIds', 'securityGroupIds'] as const) {
+  for (const key of ['subnetIds', 'securityGroupIds', 'launcherSubnetIds', 'launcherSecurityGroupIds'] as const) {
     for (const { index, value, first } of repeated(network[key] ?? [])) {
       yield {
         path: `network.${key}.${index}`,

@@ -1,5 +1,5 @@
 /** Checks that compare how often the launcher polls with the other settings of its function. */
-import { DEFAULT_IDLE_POLL_SECONDS } from '../../defaults.ts';
+import { pollsByMessages } from '../../network/launcher-apis.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadableSettings } from '../read.ts';
 
@@ -9,25 +9,26 @@ const LEAST_CONCURRENCY = 3;
 /** Faults of messages that invoke the launcher: those of idle polling and nudges. */
 export function* pollingFaults(settings: ReadableSettings): Iterable<SettingsFault> {
   const { idlePollSeconds, nudge, reservedConcurrency } = settings;
-  const pollsByMessages = idlePollSeconds !== undefined && idlePollSeconds < DEFAULT_IDLE_POLL_SECONDS;
-  if (pollsByMessages) yield* idlePollFaults(settings, idlePollSeconds);
-  const cause = pollsByMessages ? `idlePollSeconds ${idlePollSeconds}` : nudge === undefined ? undefined : 'nudge';
+  const polls = pollsByMessages(idlePollSeconds);
+  if (polls) yield* idlePollFaults(settings);
+  const cause = polls ? `idlePollSeconds ${idlePollSeconds}` : nudge === undefined ? undefined : 'nudge';
   if (cause !== undefined && reservedConcurrency !== undefined && reservedConcurrency < LEAST_CONCURRENCY) {
     yield {
       path: 'reservedConcurrency',
       given: `${reservedConcurrency}, with ${cause}`,
       allowed: `at least ${LEAST_CONCURRENCY}: one scheduled invocation and two by messages; otherwise Lambda would refuse some of them`,
-      remedy: `set reservedConcurrency to ${LEAST_CONCURRENCY}, remove it, ${pollsByMessages ? WITHOUT_IDLE_POLLS : 'or remove nudge'}`,
+      remedy: `set reservedConcurrency to ${LEAST_CONCURRENCY}, remove it, ${polls ? WITHOUT_IDLE_POLLS : 'or remove nudge'}`,
     };
   }
 }
 
 const WITHOUT_IDLE_POLLS = 'or remove idlePollSeconds, so that only the schedule polls while nothing runs';
 
-function* idlePollFaults(
-  { scheduleMinutes, activePollSeconds }: ReadableSettings,
-  idlePollSeconds: number,
-): Iterable<SettingsFault> {
+function* idlePollFaults({
+  scheduleMinutes,
+  activePollSeconds,
+  idlePollSeconds,
+}: ReadableSettings): Iterable<SettingsFault> {
   if (scheduleMinutes !== undefined && scheduleMinutes > 1) {
     // The schedule also restarts idle polling after a lost message.
     yield {

@@ -1,25 +1,25 @@
 /** Checks that compare several settings of a pool, or several pools. */
 import { PHASES } from '../../../functions/launcher/contract.ts';
 import { mostWarmAgents } from '../../../functions/launcher/warm-limit.ts';
-import { poolEnvironment } from '../../agent/pool-environment.ts';
 import { minuteOf } from '../../agent/warm-agents.ts';
 import { fargateMemoryInWords, fargateMemoryMiB } from '../../aws/fargate-size.ts';
 import { shown } from '../../credentials.ts';
 import { DEFAULT_CPU, DEFAULT_MEMORY_MIB, MOST_POOLS } from '../../defaults.ts';
 import { repeatedNames } from '../../names.ts';
 import type { SettingsFault } from '../errors.ts';
-import { poolSettings } from '../pool.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
 import { repeated } from '../records.ts';
+import { functionVariableFaults } from './function-variables.ts';
 
 /** All faults of the pools. @param pools in the order of the settings; a pool that the schema refuses is empty */
 export function* poolFaults(settings: ReadableSettings, pools: readonly ReadablePool[]): Iterable<SettingsFault> {
   for (const [index, pool] of pools.entries()) yield* sizeFaults(pool, `pools.${index}`);
   for (const [index, pool] of pools.entries()) yield* warmFaults(pool, `pools.${index}`);
+  for (const [index, pool] of pools.entries()) yield* taskRoleFaults(pool, `pools.${index}`);
   yield* tooManyFaults(pools);
   yield* sameNameFaults(pools);
   yield* sameIdFaults(pools);
-  yield* environmentFaults(settings, pools);
+  yield* functionVariableFaults(settings, pools);
   yield* ceilingFaults(settings, pools);
 }
 
@@ -89,6 +89,41 @@ function* warmFaults(pool: ReadablePool, path: string): Iterable<SettingsFault> 
   }
 }
 
+/** Permissions of a role that the stack creates. */
+const PERMISSIONS = ['taskRolePolicyArns', 'taskRoleStatements'] as const;
+
+/**
+ * Faults of permissions for a role that the stack doesn't create. A pool's permissions are allowed if at least one phase has a new
+ * role.
+ */
+function* taskRoleFaults(pool: ReadablePool, path: string): Iterable<SettingsFault> {
+  const ofPhases = PHASES.map((phase) => pool.phases?.[phase]?.taskRoleArn);
+  const everyRoleExists = pool.taskRoleArn !== undefined || !ofPhases.includes(undefined);
+  if (everyRoleExists) yield* permissionFaults(pool, path, pool.taskRoleArn ?? ofPhases[0]);
+  for (const phase of PHASES) {
+    const own = pool.phases?.[phase];
+    const arn = own?.taskRoleArn ?? pool.taskRoleArn;
+    if (own !== undefined && arn !== undefined) yield* permissionFaults(own, `${path}.phases.${phase}`, arn);
+  }
+}
+
+function* permissionFaults(
+  of: Pick<ReadablePool, (typeof PERMISSIONS)[number]>,
+  path: string,
+  arn: string | undefined,
+): Iterable<SettingsFault> {
+  for (const name of PERMISSIONS) {
+    const count = of[name]?.length ?? 0;
+    if (count === 0) continue;
+    yield {
+      path: `${path}.${name}`,
+      given: `${count} ${name === 'taskRolePolicyArns' ? 'policies' : 'statements'}, but the task role is the existing role ${shown(arn)}`,
+      allowed: `${name} only for a role that the stack creates`,
+      remedy: `remove ${name}, and grant the permissions where you create the role; or remove taskRoleArn`,
+    };
+  }
+}
+
 /**
  * The fault of too many pools: the policy of the launcher's role has a maximum size, and each pool adds task definitions to it.
  */
@@ -126,31 +161,6 @@ function* sameIdFaults(pools: readonly ReadablePool[]): Iterable<SettingsFault> 
       remedy: 'use the ID that HCP Terraform shows on the page of this pool, or remove it',
     };
   }
-}
-
-/** Maximum size of the pools' variable. Lambda allows 4 KB for all variables of a function, and the others use about 1 KB. */
-const POOLS_MOST_BYTES = 3_000;
-
-/**
- * The fault of pools that don't fit into the function's environment (`poolEnvironment`). Pools with an invalid setting don't
- * count.
- */
-function* environmentFaults(
-  { stackName = '' }: ReadableSettings,
-  pools: readonly ReadablePool[],
-): Iterable<SettingsFault> {
-  const complete = pools.flatMap((pool) => {
-    const { data } = poolSettings.safeParse(pool);
-    return data === undefined ? [] : poolEnvironment(stackName, data);
-  });
-  const bytes = Buffer.byteLength(JSON.stringify(complete));
-  if (bytes <= POOLS_MOST_BYTES) return;
-  yield {
-    path: 'pools',
-    given: `${pools.length} pools, whose names and IDs use ${bytes} bytes of the function's environment`,
-    allowed: `${POOLS_MOST_BYTES} bytes of the 4 KB that Lambda allows for all variables of a function`,
-    remedy: 'shorten the names of pools, secrets or the stack, or deploy a second stack and move some pools there',
-  };
 }
 
 /** The fault of too many warm agents. If they reach the organization agent limit, jobs of other pools or phases get no agent. */

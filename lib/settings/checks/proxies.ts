@@ -39,13 +39,23 @@ function blocked(
     return (securityGroupIds === undefined ? lowPort(proxy) : undefined) ?? unresolved(network, proxy);
   }
   const remedy = 'use egress existing-vpc with the VPC of the proxy, or remove the proxy';
-  if (proxy.port !== 443 && proxy.port !== platformPort) {
+  // The gateways forward the port of the hostname to the hostname only.
+  if (proxy.port !== 443 && (proxy.port !== platformPort || egress === 'on-demand')) {
     const given = `which uses port ${proxy.port}, but this port isn't open with egress ${egress}`;
     return { given, allowed: 'a proxy on port 443', remedy };
   }
-  if (egress === 'network-firewall' && proxy.scheme !== 'https') {
-    const given = `which uses ${proxy.scheme}, with egress network-firewall`;
-    return { given, allowed: 'an https:// proxy, because the firewall only passes TLS', remedy };
+  if ((egress === 'network-firewall' || egress === 'on-demand') && proxy.scheme !== 'https') {
+    const given = `which uses ${proxy.scheme}, with egress ${egress}`;
+    const by = egress === 'on-demand' ? 'gateway' : 'firewall';
+    return { given, allowed: `an https:// proxy, because the ${by} only passes TLS`, remedy };
+  }
+  if (egress === 'on-demand' && addressOf(proxy) !== undefined) {
+    const given = 'which has an IP address, with egress on-demand';
+    return {
+      given,
+      allowed: 'a proxy with a hostname, because the gateway only passes TLS with a server name',
+      remedy,
+    };
   }
   return unresolved(network, proxy);
 }

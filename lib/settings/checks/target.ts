@@ -1,9 +1,12 @@
 /** Checks against the account and the region of the deployment. */
 import { PHASES } from '../../../functions/launcher/contract.ts';
+import { FIPS_REGIONS, hasFipsEndpoints } from '../../aws/fips.ts';
 import { GUARDDUTY_ACCOUNTS, guardDutyRegionFault } from '../../aws/guardduty.ts';
+import { hasFunctionUrls } from '../../aws/lambda-features.ts';
 import { shown } from '../../credentials.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadableNetwork, ReadablePool, ReadableSettings } from '../read.ts';
+import { encryptionTargetFaults } from './encryption.ts';
 
 /** Account and region of the deployment, if they are known. */
 export interface DeployTarget {
@@ -21,32 +24,70 @@ export interface DeployTarget {
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
  *
  * To read a secret of a different account, the reader's own policy must allow kms:Decrypt on the secret's key, in addition to the
- * policies of the secret and the key. The settings don't contain the key, so the roles don't have this permission. IAM refuses to
+ * policies of the secret and the key. Without `encryption.secretsKeyArn`, the roles don't have this permission. IAM refuses to
  * attach a customer managed policy of a different account. https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
  */
 export function* targetFaults(
   settings: ReadableSettings,
   { account, region, canDecrypt = () => false }: DeployTarget,
 ): Iterable<SettingsFault> {
-  const { apiTokenSecret, alarmTopicArn, network, nudge, pools = [] } = settings;
+  const {
+    apiTokenSecret,
+    agentTokenRotation,
+    alarmTopicArn,
+    caCertificates,
+    encryption,
+    launcher,
+    network,
+    nudge,
+    pools = [],
+  } = settings;
   const ofPools = (key: 'apiTokenSecret' | 'agentTokenSecret') =>
     pools.map((pool, index) => ({ path: `pools.${index}.${key}`, value: pool?.[key] }));
   const read = [
     { path: 'apiTokenSecret', value: apiTokenSecret },
     ...ofPools('apiTokenSecret'),
     { path: 'nudge.hmacKeySecret', value: nudge?.hmacKeySecret },
+    { path: 'agentTokenRotation.apiTokenSecret', value: agentTokenRotation?.apiTokenSecret },
+    { path: 'caCertificates.secret', value: caCertificates?.secret },
+    { path: 'launcher.httpsProxyCredentialsSecret', value: launcher?.httpsProxyCredentialsSecret },
   ];
   const secrets = [...read, ...ofPools('agentTokenSecret')];
+  yield* encryptionTargetFaults(settings, { account, region });
   if (region !== undefined) {
     yield* regionFaults([{ path: 'alarmTopicArn', value: alarmTopicArn }], 'a topic', region);
     yield* regionFaults(read, 'a secret', region);
+    if (nudge !== undefined && !hasFunctionUrls(region)) yield functionUrlFault(region);
+    if (settings.fips === true && !hasFipsEndpoints(region)) yield fipsFault(region);
   }
   yield* secretAccountFaults(
-    secrets.filter(({ path }) => !canDecrypt(path)),
+    // The key of keyArn is in the account of the stack, so it isn't the key of a secret of another account.
+    secrets.filter(({ path }) => encryption?.secretsKeyArn === undefined && !canDecrypt(path)),
     account,
   );
   if (account !== undefined) yield* policyAccountFaults(pools, account);
+  if (account !== undefined) yield* roleAccountFaults(pools, account);
+  if (account !== undefined) yield* boundaryAccountFault(settings.roles?.permissionsBoundary, account);
   if (network !== undefined && region !== undefined) yield* networkFaults(network, region);
+}
+
+function fipsFault(region: string): SettingsFault {
+  return {
+    path: 'fips',
+    given: `true, while the stack is deployed to ${region}, where ECS has no FIPS endpoint`,
+    allowed: `true in ${FIPS_REGIONS.join(', ')}`,
+    remedy: 'deploy to one of these regions, or remove fips',
+  };
+}
+
+function functionUrlFault(region: string): SettingsFault {
+  return {
+    path: 'nudge',
+    given: `a nudge, while the stack is deployed to ${region}, where Lambda has no function URLs`,
+    allowed: 'a nudge in regions with function URLs, which GovCloud and China do not have',
+    remedy:
+      'remove nudge, and set idlePollSeconds for a shorter wait; or remove the region from lib/aws/lambda-features.ts if AWS has added function URLs',
+  };
 }
 
 function* networkFaults(
@@ -108,7 +149,7 @@ function* secretAccountFaults(secrets: readonly ValueAt[], account: string | und
       path,
       given: `${shown(value)}, a secret of account ${its}, ${compared}`,
       allowed: 'secrets of the account that the stack is deployed to',
-      remedy: `create the secret in ${account === undefined ? 'the account of the stack' : `account ${own}`}. A secret of another account needs a customer managed key, resource policies on the secret and the key, and kms:Decrypt in the reader's role, which this stack doesn't grant`,
+      remedy: `create the secret in ${account === undefined ? 'the account of the stack' : `account ${own}`}. A secret of another account needs a customer managed key, resource policies on the secret and the key, and kms:Decrypt in the reader's role: set encryption.secretsKeyArn to the key (docs/encryption.md)`,
     };
   }
 }
@@ -128,6 +169,40 @@ function* policyAccountFaults(pools: readonly (ReadablePool | undefined)[], acco
       }
     }
   }
+}
+
+/** Faults of task roles in a different account: only a principal of the role's own account can pass it to ECS. */
+function* roleAccountFaults(pools: readonly (ReadablePool | undefined)[], account: string): Iterable<SettingsFault> {
+  for (const [index, pool] of pools.entries()) {
+    const roles = [
+      { path: `pools.${index}.taskRoleArn`, arn: pool?.taskRoleArn },
+      ...PHASES.map((phase) => ({
+        path: `pools.${index}.phases.${phase}.taskRoleArn`,
+        arn: pool?.phases?.[phase]?.taskRoleArn,
+      })),
+    ];
+    for (const { path, arn } of roles) {
+      const its = partOfArn(arn, 4);
+      if (its === undefined || its === account) continue;
+      yield {
+        path,
+        given: `${shown(arn)}, a role of account ${its}, while the stack is deployed to account ${account}`,
+        allowed: `a role of account ${account}: ECS accepts task roles of the same account only`,
+        remedy: `use a role of account ${account}. To manage another account, let this role assume a role there, with assume_role in the provider's configuration`,
+      };
+    }
+  }
+}
+
+function* boundaryAccountFault(boundary: string | undefined, account: string): Iterable<SettingsFault> {
+  const its = partOfArn(boundary, 4);
+  if (its === undefined || its === 'aws' || its === account || !/^\d/.test(its)) return;
+  yield {
+    path: 'roles.permissionsBoundary',
+    given: `${shown(boundary)}, a policy of account ${its}, while the stack is deployed to account ${account}`,
+    allowed: `a policy of AWS or of account ${account}`,
+    remedy: `set only the name of the policy, so that each account uses its own: ${boundary?.replace(/^.*:policy\//, '')}`,
+  };
 }
 
 /** The managed policies of a pool's task roles, including those of its phases. */

@@ -1,9 +1,6 @@
-/** Region and account, which are part of every ARN. */
-export interface Place {
-  readonly region: string;
-  /** Twelve digits. */
-  readonly accountId: string;
-}
+import type { Place } from '../../aws/core/place.ts';
+
+export type { Place };
 
 export function clusterArn(place: Place, name: string): string {
   return `arn:aws:ecs:${place.region}:${place.accountId}:cluster/${name}`;

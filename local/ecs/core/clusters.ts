@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { ApiError, clientException, invalidParameter } from './api-error.ts';
+import { ApiError, clientException, invalidParameter } from '../../aws/core/api-error.ts';
+import { parseInput } from '../../aws/core/parse-input.ts';
 import { clusterArn, type Place, resourceOf } from './arns.ts';
 import { type CapacityStrategy, capacityStrategy } from './capacity-strategy.ts';
-import { parseInput } from './parse-input.ts';
 import { type Tag, tagList } from './tags.ts';
 import type { Task } from './task.ts';
 

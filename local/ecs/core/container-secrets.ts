@@ -1,4 +1,4 @@
-import { ApiError } from './api-error.ts';
+import { ApiError } from '../../aws/core/api-error.ts';
 import type { SecretAnswer } from './lifecycle.ts';
 import { secretDenied, secretUnavailable } from './wording.ts';
 

@@ -1,20 +1,20 @@
 import * as z from 'zod';
-import { ApiError, invalidParameter, throttled } from './api-error.ts';
+import { ApiError, invalidParameter, throttled } from '../../aws/core/api-error.ts';
+import { parseInput } from '../../aws/core/parse-input.ts';
+import type { Scheduler } from '../../aws/core/scheduler.ts';
+import { TokenBucket } from '../../aws/core/token-bucket.ts';
 import { type Place, resourceOf } from './arns.ts';
 import { Capacity, type VcpuQuotas } from './capacity.ts';
 import { Clusters } from './clusters.ts';
 import { ClientTokens, type TokenRules, VENDOR_TOKEN_RULES } from './idempotency.ts';
 import { Lifecycle, type Phases, type SecretAnswer } from './lifecycle.ts';
-import { parseInput } from './parse-input.ts';
 import { ReadTasks, taskIdOf } from './read-tasks.ts';
 import { RunTask } from './run-task.ts';
 import type { TaskRunner } from './runner.ts';
-import type { Scheduler } from './scheduler.ts';
 import { StartFailures } from './start-failures.ts';
 import { MAX_TAGS, mergeTags, type Tag, tagList } from './tags.ts';
 import { type StopCode, type Task, taskView } from './task.ts';
 import { TaskDefinitions } from './task-definitions.ts';
-import { TokenBucket } from './token-bucket.ts';
 import { Vpc, type VpcOptions } from './vpc.ts';
 import { STOPPED_BY_USER } from './wording.ts';
 
@@ -171,6 +171,11 @@ export class Ecs {
   /** Kills the container because it ran out of memory: exit code 137. @returns false if the task has none running */
   outOfMemory(task: Task, containerName?: string): boolean {
     return this.#lifecycle.outOfMemory(task, containerName);
+  }
+
+  /** Kills the task's container with SIGKILL: exit code 137. @returns false if the task has none running */
+  kill(task: Task): boolean {
+    return this.#lifecycle.kill(task);
   }
 
   /** Stops all scheduled changes of tasks. */

@@ -1,5 +1,5 @@
+import type { Cancel, Scheduler } from '../../aws/core/scheduler.ts';
 import type { ContainerLaunch, RunningContainer, TaskRunner } from './runner.ts';
-import type { Cancel, Scheduler } from './scheduler.ts';
 import type { StartFailures } from './start-failures.ts';
 import type { Container, StopCode, Task, TaskStatus } from './task.ts';
 import { ESSENTIAL_CONTAINER_EXITED, OUT_OF_MEMORY } from './wording.ts';
@@ -79,12 +79,12 @@ export class Lifecycle {
 
   /** Kills a container because it ran out of memory. @returns false if the task has no running container */
   outOfMemory(task: Task, containerName?: string): boolean {
-    const running = [...(this.#controls.get(task)?.running ?? [])];
-    const found = running.find(([{ definition }]) => containerName === undefined || definition.name === containerName);
-    if (found === undefined) return false;
-    found[0].reason = OUT_OF_MEMORY;
-    found[1].handle.signal('SIGKILL');
-    return true;
+    return this.#kill(task, containerName, OUT_OF_MEMORY);
+  }
+
+  /** Kills a container with SIGKILL, as a fault of its host would. @returns false if the task has no running container */
+  kill(task: Task): boolean {
+    return this.#kill(task, undefined, undefined);
   }
 
   /** Stops all scheduled changes. The caller must end the runner's processes. */
@@ -95,6 +95,15 @@ export class Lifecycle {
       for (const { killTimer } of running.values()) killTimer?.();
     }
     this.#controls.clear();
+  }
+
+  #kill(task: Task, containerName: string | undefined, reason: string | undefined): boolean {
+    const running = [...(this.#controls.get(task)?.running ?? [])];
+    const found = running.find(([{ definition }]) => containerName === undefined || definition.name === containerName);
+    if (found === undefined) return false;
+    if (reason !== undefined) found[0].reason = reason;
+    found[1].handle.signal('SIGKILL');
+    return true;
   }
 
   #pull(task: Task, control: Control): void {

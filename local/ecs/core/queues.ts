@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { ApiError } from './api-error.ts';
+import { ApiError } from '../../aws/core/api-error.ts';
 import type { Place } from './arns.ts';
 
 /** Attributes of a standard queue, in seconds. */

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { ApiError, invalidParameter } from './api-error.ts';
+import { ApiError, invalidParameter } from '../../aws/core/api-error.ts';
+import { parseInput } from '../../aws/core/parse-input.ts';
 import { type Place, resourceOf, taskArn } from './arns.ts';
 import type { Cluster, Clusters } from './clusters.ts';
-import { parseInput } from './parse-input.ts';
 import type { Task } from './task.ts';
 
 const pageText = 'maxResults must be between 1 and 100.';

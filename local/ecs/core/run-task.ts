@@ -1,17 +1,18 @@
-import { ApiError, clientException, invalidParameter, throttled } from './api-error.ts';
+import { ApiError, clientException, invalidParameter, throttled } from '../../aws/core/api-error.ts';
+import { fingerprintOf } from '../../aws/core/fingerprint.ts';
+import { parseInput } from '../../aws/core/parse-input.ts';
+import type { TokenBucket } from '../../aws/core/token-bucket.ts';
 import { containerArn, type Place, taskArn } from './arns.ts';
 import type { Capacity, Subnet } from './capacity.ts';
 import { type CapacityStrategy, providersOf } from './capacity-strategy.ts';
 import type { Cluster, Clusters } from './clusters.ts';
 import { type FargateSize, isFargateSize, parseCpu, parseMemory } from './fargate-size.ts';
-import { type ClientTokens, fingerprintOf, type Launched } from './idempotency.ts';
-import { parseInput } from './parse-input.ts';
+import type { ClientTokens, Launched } from './idempotency.ts';
 import { type RunTaskRequest, runTaskRequest } from './run-task-request.ts';
 import { mergeTags, type Tag } from './tags.ts';
 import type { Task } from './task.ts';
 import { EPHEMERAL_STORAGE } from './task-definition-rules.ts';
 import type { TaskDefinition, TaskDefinitions } from './task-definitions.ts';
-import type { TokenBucket } from './token-bucket.ts';
 import type { Vpc } from './vpc.ts';
 
 export interface RunTaskParts {
@@ -85,7 +86,7 @@ export class RunTask {
       const spot = provider === 'FARGATE_SPOT';
       const placed = this.#parts.capacity.place(
         { family: definition.family, spot, cpu: size.cpu, subnets },
-        this.#usedCpu(spot),
+        usedCpu(this.#parts.tasks(), spot),
       );
       if ('refused' in placed) failures.push({ reason: placed.refused });
       else {
@@ -184,14 +185,6 @@ export class RunTask {
     return this.#parts.vpc.subnets(network.subnets);
   }
 
-  #usedCpu(spot: boolean): number {
-    let used = 0;
-    for (const task of this.#parts.tasks()) {
-      if (task.spot === spot && task.lastStatus !== 'STOPPED') used += task.size.cpu;
-    }
-    return used;
-  }
-
   #takeLaunches(providers: readonly string[]): void {
     const { launches, now } = this.#parts;
     if (launches === undefined) return;
@@ -221,6 +214,15 @@ function strategyOf(request: RunTaskRequest, cluster: Cluster): CapacityStrategy
     );
   }
   return strategy;
+}
+
+/** CPU units of the live tasks On-Demand or on Spot. */
+export function usedCpu(tasks: Iterable<Task>, spot: boolean): number {
+  let used = 0;
+  for (const task of tasks) {
+    if (task.spot === spot && task.lastStatus !== 'STOPPED') used += task.size.cpu;
+  }
+  return used;
 }
 
 function sizeOf(request: RunTaskRequest, definition: TaskDefinition): FargateSize {

@@ -33,6 +33,7 @@ export const createRequest = z
       ),
     ClientRequestToken: token,
     Description: z.string().max(2048).optional(),
+    KmsKeyId: z.string().max(2048).optional(),
     SecretString: secretString,
     SecretBinary: secretBinary,
     Tags: z
@@ -67,6 +68,7 @@ export const updateRequest = z
     SecretId: secretId,
     ClientRequestToken: token,
     Description: z.string().max(2048).optional(),
+    KmsKeyId: z.string().max(2048).optional(),
     SecretString: secretString,
     SecretBinary: secretBinary,
   })

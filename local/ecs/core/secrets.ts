@@ -1,6 +1,6 @@
-import { ApiError } from './api-error.ts';
+import { ApiError } from '../../aws/core/api-error.ts';
+import { parseInput } from '../../aws/core/parse-input.ts';
 import { type Place, secretArn } from './arns.ts';
-import { parseInput } from './parse-input.ts';
 import {
   createRequest,
   deleteRequest,
@@ -26,6 +26,8 @@ interface Secret {
   readonly name: string;
   readonly arn: string;
   description?: string | undefined;
+  /** Shown only: nothing is encrypted here. */
+  kmsKeyId?: string | undefined;
   readonly createdAt: number;
   changedAt: number;
   deletedAt?: number;
@@ -106,6 +108,7 @@ export class Secrets {
       name: request.Name,
       arn: secretArn(this.#place, request.Name, this.#suffix()),
       description: request.Description,
+      kmsKeyId: request.KmsKeyId,
       createdAt: now,
       changedAt: now,
       recoveryMs: 0,
@@ -162,6 +165,7 @@ export class Secrets {
     const existing = secret.versions.get(request.ClientRequestToken ?? '');
     if (existing !== undefined) throw versionExists(existing.id);
     if (request.Description !== undefined) secret.description = request.Description;
+    if (request.KmsKeyId !== undefined) secret.kmsKeyId = request.KmsKeyId;
     secret.changedAt = this.#now();
     const answer = { ARN: secret.arn, Name: secret.name };
     if (request.SecretString === undefined && request.SecretBinary === undefined) return answer;
@@ -215,12 +219,21 @@ export class Secrets {
         `The parameter RemoveFromVersionId can't be empty. Staging label ${VersionStage} is currently attached to version ${holder.id}, so you must explicitly reference that version in RemoveFromVersionId.`,
       );
     }
-    if (MoveToVersionId === undefined) holder?.stages.delete(VersionStage);
-    else {
+    if (MoveToVersionId === undefined) {
+      // The message is quoted in the source of Terraform's AWS provider (aws_secretsmanager_secret_version).
+      if (VersionStage === 'AWSCURRENT') {
+        throw new ApiError(
+          'InvalidParameterException',
+          'You can only move staging label AWSCURRENT to a different secret version. It can’t be completely removed.',
+        );
+      }
+      holder?.stages.delete(VersionStage);
+    } else {
       const target = secret.versions.get(MoveToVersionId);
       if (target === undefined) throw notFound();
       moveStage(secret, VersionStage, target);
     }
+    secret.changedAt = this.#now();
     return { ARN: secret.arn, Name: secret.name };
   }
 
@@ -296,6 +309,7 @@ export class Secrets {
       ARN: secret.arn,
       Name: secret.name,
       ...(secret.description === undefined ? {} : { Description: secret.description }),
+      ...(secret.kmsKeyId === undefined ? {} : { KmsKeyId: secret.kmsKeyId }),
       LastChangedDate: secret.changedAt / 1000,
       CreatedDate: secret.createdAt / 1000,
       ...(secret.deletedAt === undefined ? {} : { DeletedDate: (secret.deletedAt + secret.recoveryMs) / 1000 }),

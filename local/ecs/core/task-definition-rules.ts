@@ -1,4 +1,4 @@
-import { type ApiError, clientException } from './api-error.ts';
+import { type ApiError, clientException } from '../../aws/core/api-error.ts';
 import { type FargateSize, isFargateSize, parseCpu, parseMemory } from './fargate-size.ts';
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from './task-definition-schema.ts';
 

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { ApiError, clientException, invalidParameter } from './api-error.ts';
+import { ApiError, clientException, invalidParameter } from '../../aws/core/api-error.ts';
+import { parseInput } from '../../aws/core/parse-input.ts';
 import { type Place, resourceOf, taskDefinitionArn } from './arns.ts';
 import type { FargateSize } from './fargate-size.ts';
-import { parseInput } from './parse-input.ts';
 import type { Tag } from './tags.ts';
 import { commonFault, fargateSizeOf } from './task-definition-rules.ts';
 import { type RegisterTaskDefinitionRequest, registerRequest } from './task-definition-schema.ts';

@@ -1,4 +1,4 @@
-import { invalidParameter } from './api-error.ts';
+import { invalidParameter } from '../../aws/core/api-error.ts';
 import type { Subnet } from './capacity.ts';
 
 export interface VpcOptions {

@@ -2,10 +2,11 @@
 import * as z from 'zod';
 import { endAgent, hasLeft, statusOf } from '../agents.ts';
 import { added, type Call, created, type Define, document, found, noContent } from '../api.ts';
+import { apiTokenResource } from '../documents/organizations.ts';
 import { newId, newToken } from '../ids.ts';
 import { failure, invalid, isoTime, queryText, type Resource, toMany, toManyBody, toOne } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
-import { type Agent, type AgentPool, type AgentToken, executionOf, newPool } from '../world.ts';
+import { type Agent, type AgentPool, type AgentToken, apiTokenIdOf, executionOf, newPool } from '../world.ts';
 
 const NAME = /^[A-Za-z0-9_-]+$/;
 
@@ -193,7 +194,7 @@ export function agentPoolRoutes(define: Define): void {
   });
 
   define('GET', '/agent-pools/:id/authentication-tokens', (call) => {
-    call.requireOwner();
+    call.requirePoolManager();
     const pool = found(call.world.pools, call.id);
     const tokens = [...call.world.agentTokens.values()].filter((token) => token.poolId === pool.id);
     return call.list(sorted(tokens, call, byCreation), (token) => agentTokenResource(token, null));
@@ -215,7 +216,9 @@ export function agentPoolRoutes(define: Define): void {
   });
 
   define('GET', '/authentication-tokens/:id', (call) => {
-    call.requireOwner();
+    // A token can see its own record: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/user-tokens
+    if (call.id === apiTokenIdOf(call.user)) return document(apiTokenResource(call.user));
+    call.requirePoolManager();
     return document(agentTokenResource(found(call.world.agentTokens, call.id), null));
   });
 

@@ -2,13 +2,16 @@
 import * as z from 'zod';
 import { added, created, type Define, document, found, noContent } from '../api.ts';
 import {
+  accountResource,
   entitlementSetResource,
   organizationResource,
   projectResource,
+  serviceUserOf,
+  teamResource,
   userResource,
 } from '../documents/organizations.ts';
 import { newId } from '../ids.ts';
-import { invalid, queryList, queryText, toOneBody } from '../json-api.ts';
+import { invalid, notFound, queryList, queryText, toOneBody } from '../json-api.ts';
 import { isFinal } from '../runs.ts';
 import { addOrganization } from '../world.ts';
 
@@ -32,7 +35,13 @@ const projectBody = z.object({
 });
 
 export function organizationRoutes(define: Define): void {
-  define('GET', '/account/details', ({ user }) => document(userResource(user)));
+  define('GET', '/account/details', ({ user }) => document(accountResource(user)));
+  define('GET', '/teams/:id', ({ world, user, isOwner, id }) => {
+    const member = serviceUserOf(world.users.values(), id);
+    // Secret teams are visible to their members and to owners.
+    if (member === undefined || (member !== user && !isOwner)) throw notFound();
+    return document(teamResource(member));
+  });
   define('GET', '/users/:id', ({ world, id }) => document(userResource(found(world.users, id))));
 
   define('GET', '/organizations', (call) => {

@@ -1,7 +1,7 @@
 /** Workspaces: settings, locks, lists. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/workspaces */
 import * as z from 'zod';
 import { type Answer, added, type Call, created, type Define, document, found, noContent } from '../api.ts';
-import { organizationResource, projectResource } from '../documents/organizations.ts';
+import { organizationResource, projectResource, userResource } from '../documents/organizations.ts';
 import { includedWithRuns, runResource } from '../documents/runs.ts';
 import { configurationVersionResource, workspaceResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
@@ -50,7 +50,9 @@ function includedWithWorkspaces(call: Call, workspaces: readonly Workspace[]): R
     const project = world.projects.get(workspace.projectId);
     const run = currentRun(world, workspace.id);
     const version = world.configurationVersions.get(workspace.currentConfigurationVersionId ?? '');
+    const locker = world.users.get(workspace.lock?.userId ?? '');
     return [
+      asked.has('locked_by') && locker !== undefined && userResource(locker),
       asked.has('organization') && organization !== undefined && organizationResource(call, organization),
       asked.has('project') && project !== undefined && projectResource(call, project),
       ofRun.length > 0 && run !== undefined && runResource(call, run),

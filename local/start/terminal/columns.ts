@@ -4,6 +4,7 @@ import type { Run, RunState } from '../model.ts';
 import { seconds } from '../seconds.ts';
 import { SEGMENT_STYLES } from '../segment-styles.ts';
 import { runSegments } from '../segments.ts';
+import { statusWord } from '../status-words.ts';
 import { type Line, type Piece, type Style, shortened } from './line.ts';
 
 const STATES: Readonly<Record<RunState, { readonly mark: string; readonly word: string; readonly style: Style }>> = {
@@ -18,13 +19,6 @@ const STATES: Readonly<Record<RunState, { readonly mark: string; readonly word: 
 };
 
 const FAILED: readonly string[] = ['errored', 'canceled', 'force_canceled', 'discarded'];
-
-/** Short forms of statuses that are too long for their column. */
-const SHORT: Readonly<Record<string, string>> = {
-  planned_and_finished: 'planned',
-  planned_and_saved: 'plan saved',
-  force_canceled: 'force-ended',
-};
 
 interface Column {
   readonly heading: string;
@@ -90,7 +84,7 @@ function stateOf({ state, status }: Run): Piece {
   const { mark, word, style } = STATES[state];
   const failed = FAILED.includes(status);
   const ended = state === 'leaving' || state === 'gone';
-  const shown = ended || state === 'busy' ? (SHORT[status] ?? status.replaceAll('_', ' ')) : word;
+  const shown = ended || state === 'busy' ? statusWord(status) : word;
   return failed ? [`✗ ${shown}`, 'red'] : [`${mark} ${shown}`, style];
 }
 

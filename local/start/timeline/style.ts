@@ -19,6 +19,9 @@ export const STYLE = `
 body { margin: 0; background: var(--ground); color: var(--text); font: 15px/1.45 system-ui, sans-serif; }
 main { max-width: 1200px; margin: 0 auto; padding: 28px 20px 48px; }
 h1 { font-size: 26px; margin: 0 0 2px; letter-spacing: -0.01em; }
+.product { margin: 0; font-weight: 600; color: var(--muted); }
+.faults { list-style: none; margin: 4px 0 18px; padding: 0; }
+.remark { grid-column: 2; font-size: 12px; color: var(--bad); }
 h2 { font-size: 17px; margin: 22px 0 0; }
 h3 { font-size: 13px; margin: 10px 0 4px; color: var(--muted); font-weight: 600; }
 .lead { margin: 0 0 18px; color: var(--muted); }

@@ -1,10 +1,12 @@
 /** The timeline: a self-contained HTML file with a summary, a chart of runs and containers, and a table of jobs. */
 
+import { failureOf } from '../failure.ts';
 import { type Container, jobsOf, type Model, type Run } from '../model.ts';
 import { seconds } from '../seconds.ts';
 import { SEGMENT_STYLES } from '../segment-styles.ts';
 import { containerSegments, runSegments, type Segment } from '../segments.ts';
-import { type Summary, summaryLines } from '../summary.ts';
+import { statusWord } from '../status-words.ts';
+import { factLines, type Summary } from '../summary.ts';
 import { Html, html } from './html.ts';
 import { STYLE } from './style.ts';
 import { TimeAxis } from './time-axis.ts';
@@ -40,11 +42,18 @@ export function timelineHtml(model: Model, from: number, summary: Summary): stri
 </head>
 <body>
 <main>
+<p class="product">agent-launcher demo · ${dateOf(from)}</p>
 <h1>${title}</h1>
 <p class="lead">${lead}</p>
 <dl class="facts">
-${summaryLines(summary).map(([name, text]) => html`<div><dt>${name}</dt><dd>${text}</dd></div>`)}
+${factLines(summary).map(([name, text]) => html`<div><dt>${name}</dt><dd>${text}</dd></div>`)}
 </dl>
+${summary.recoveries.length === 0 ? html`` : faultsOf(summary)}
+<p class="lead"><em>Used twice</em> counts containers that executed more than one job. It must be 0: the next job would find the files and
+credentials of the job before. <em>Without a job</em> counts containers whose agent got no job, such as the one that the demo killed.</p>
+<p class="lead"><strong>In AWS, everything takes longer.</strong> Here, a container starts in about a second, and the launcher polls every few seconds. A
+Fargate task commonly starts in 20 to 60 s (not measured by this project), and an idle launcher polls once per minute unless you set
+<code>idlePollSeconds</code> or <code>nudge</code>. docs/performance.md has the waits of a simulated working day.</p>
 <ul class="legend" aria-label="Legend">
 ${Object.entries(SEGMENT_STYLES).map(
   ([kind, { word, meaning }]) => html`<li><span class="swatch ${kind}"></span>${word}: ${meaning}</li>`,
@@ -72,6 +81,23 @@ ${runs.flatMap((run) => jobRows(run, axis))}
 `.text;
 }
 
+/** The faults that the demo caused. */
+function faultsOf({ recoveries }: Summary): Html {
+  const items = recoveries.map(({ recovered, text }) => {
+    const [word, mark] = recovered ? ['good', '✓'] : ['bad', '✗'];
+    return html`<li><span class="${word}">${mark}</span> ${text}</li>`;
+  });
+  return html`<h2>Faults on purpose</h2>
+<ul class="faults">
+${items}
+</ul>`;
+}
+
+/** The day in UTC, such as `29 November 2026`. */
+function dateOf(ms: number): string {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(ms);
+}
+
 function scaleOf(axis: TimeAxis): Html {
   const ticks = axis.ticks.map(({ label, percent }) => {
     const side = percent > LAST_LABEL_PERCENT ? html` class="before"` : html``;
@@ -88,10 +114,12 @@ function groupedByPool<T extends Run | Container>(items: readonly T[], lane: (it
 
 function runLane(run: Run, axis: TimeAxis): Html {
   const { workspace, kind, status, endedAt } = run;
-  const outcome = endedAt === undefined ? `${status}, not ended` : status.replaceAll('_', ' ');
+  const outcome = endedAt === undefined ? `${status}, not ended` : statusWord(status);
+  const failure = failureOf(run);
   const [word, mark] = GOOD.includes(status) ? ['good', '✓'] : ['bad', '✗'];
   const label = html`<strong>${workspace}</strong> <span class="title">${kind}</span> <small class="${word}">${mark} ${outcome}</small>`;
-  return lane(label, `${workspace}, ${kind}, ${outcome}`, runSegments(run, axis.to), axis);
+  const name = `${workspace}, ${kind}, ${outcome}${failure === undefined ? '' : ` (${failure})`}`;
+  return lane(label, name, runSegments(run, axis.to), axis, failure);
 }
 
 function containerLane(container: Container, model: Model, axis: TimeAxis): Html {
@@ -105,10 +133,11 @@ function containerLane(container: Container, model: Model, axis: TimeAxis): Html
   return lane(label, `Container ${id}, ${work}, ${end}`, containerSegments(container, job, axis.to), axis);
 }
 
-function lane(label: Html, name: string, segments: readonly Segment[], axis: TimeAxis): Html {
+/** @param remark text below the lane */
+function lane(label: Html, name: string, segments: readonly Segment[], axis: TimeAxis, remark?: string): Html {
   const life = segments.map(({ kind, from, to }) => `${SEGMENT_STYLES[kind].word} ${seconds(to - from)}`).join(', ');
   const parts = segments.map((segment) => partOf(segment, axis));
-  return html`<li class="lane" aria-label="${name}: ${life}"><div class="label">${label}</div><div class="track" aria-hidden="true">${parts}</div></li>`;
+  return html`<li class="lane" aria-label="${name}: ${life}"><div class="label">${label}</div><div class="track" aria-hidden="true">${parts}</div>${remark === undefined ? html`` : html`<div class="remark">${remark}</div>`}</li>`;
 }
 
 function partOf({ kind, from, to, phase, container }: Segment, axis: TimeAxis): Html {

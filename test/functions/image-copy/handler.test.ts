@@ -231,6 +231,7 @@ describe('the function that copies images', () => {
   it.each([
     ['a plain token', login.accessToken],
     ['another document', JSON.stringify({ user: 'acme', password: login.accessToken })],
+    ['no user', JSON.stringify({ password: login.accessToken })],
     ['broken JSON', `{"username":"acme","accessToken":"${login.accessToken}"`],
   ])('explains that a secret contains %s, without repeating its value', async (_, SecretString) => {
     replies['GetSecretValue'] = { body: JSON.stringify({ SecretString }) };

@@ -39,6 +39,30 @@ function faultsOf(environment: Record<string, string | undefined>) {
 }
 
 describe('the environment', () => {
+  it('makes the launcher a standby of a pool in milliseconds, from 30 s to 15 minutes', () => {
+    const standby = (standbySeconds: number) =>
+      withPools([{ name: 'x', maxAgents: 1, standbySeconds, lanes: [{ taskDefinition: 'x' }] }]);
+    expect(parseConfig(standby(30)).pools[0]).toMatchObject({ standbyMs: 30_000 });
+    expect(parseConfig(standby(900)).pools[0]).toMatchObject({ standbyMs: 900_000 });
+    for (const wrong of [29, 901, 30.5]) expect(faultsOf(standby(wrong)).message).toContain('standbySeconds');
+  });
+
+  it('limits the jobs of a lane in milliseconds, from one hour to a week', () => {
+    const limited = (limits: object) =>
+      withPools([{ name: 'x', maxAgents: 1, lanes: [{ taskDefinition: 'x', ...limits }] }]);
+    expect(parseConfig(limited({ maxPlanHours: 1 })).pools[0]?.lanes[0]).toMatchObject({
+      maxJobMs: { plan: 3_600_000 },
+    });
+    expect(parseConfig(limited({ maxPlanHours: 2, maxApplyHours: 168 })).pools[0]?.lanes[0].maxJobMs).toEqual({
+      plan: 7_200_000,
+      apply: 604_800_000,
+    });
+    for (const wrong of [0, 169, 1.5]) {
+      expect(faultsOf(limited({ maxPlanHours: wrong })).message).toContain('maxPlanHours');
+      expect(faultsOf(limited({ maxApplyHours: wrong })).message).toContain('maxApplyHours');
+    }
+  });
+
   it('becomes the configuration, with defaults for optional values', () => {
     expect(parseConfig(good)).toEqual({
       hostname: 'app.terraform.io',
@@ -61,9 +85,10 @@ describe('the environment', () => {
         limits: { startDeadlineMs: 300_000, backOffBaseMs: 30_000, backOffMaxMs: 900_000 },
         agentsCeiling: undefined,
       },
-      activePollMs: 10_000,
+      activePollMs: 5_000,
       idlePollMs: 60_000,
       wakeUpsQueueUrl: undefined,
+      scheduleMs: 60_000,
       apiTokenSecret: 'acme/api-token',
     });
   });

@@ -9,6 +9,7 @@ const RECENT = NOW - minutes(11);
 const FIRST_LIST = NOW - minutes(90);
 const never = (taskId: string): Stop => ({ taskId, cause: 'agent-never-registered', reason: 'late' });
 const errored = (taskId: string): Stop => ({ taskId, cause: 'agent-errored', reason: 'errored' });
+const long = (taskId: string): Stop => ({ taskId, cause: 'job-too-long', reason: 'too long' });
 const left = (taskId: string): Stop => ({ taskId, cause: 'agent-left', reason: 'left' });
 const trouble = (fault: 'too-long' | 'unavailable') =>
   new UpstreamError({ system: 'HCP Terraform', fault, what: 'it fails' });
@@ -106,12 +107,23 @@ describe('a stop', () => {
     ['left, and has errored since', left('t'), [agent('t', 'errored')], false],
     ['left, and is unknown now', left('t'), [agent('t', 'unknown')], false],
     ['left, and the list is empty now', left('t'), [], false],
+    ['has run too long, and is still busy', long('t'), [agent('t', 'busy')], true],
+    [
+      'has run too long, and is still busy in one of two rows',
+      long('t'),
+      [agent('t', 'exited'), agent('t', 'busy')],
+      true,
+    ],
+    ['has run too long, and has exited', long('t'), [agent('t', 'exited')], false],
+    ['has run too long, and is unknown now', long('t'), [agent('t', 'unknown')], false],
+    ['has run too long, and is idle in one of two rows', long('t'), [agent('t', 'busy'), agent('t', 'idle')], false],
+    ['has run too long, and is not in the list now', long('t'), [agent('other', 'busy')], false],
     ['left, and registered again', left('t'), [agent('t', 'exited'), agent('t', 'idle')], false],
   ])('is checked again if the agent of its task %s', async (_, stop, agents, holds) => {
     expect((await confirm([stop], agents)).confirmed).toEqual(holds ? ['t'] : []);
   });
 
-  it.each([never, errored, left])(
+  it.each([never, errored, left, long])(
     'is not carried out if the API token can no longer list agents: %o',
     async (stopOf) => {
       expect((await confirm([stopOf('t')], undefined)).confirmed).toEqual([]);
@@ -134,6 +146,11 @@ describe('a stop', () => {
       error: undefined,
       asked: [FIRST_LIST, RECENT],
     });
+  });
+
+  it('lists only the agents of the last minutes if a job has run too long, because a busy agent pings all the time', async () => {
+    const busy = [agent('t', 'busy')];
+    expect(await confirm([long('t')], busy)).toEqual({ confirmed: ['t'], error: undefined, asked: [RECENT] });
   });
 
   it('is not carried out if even the list of the last minutes is too long', async () => {

@@ -1,7 +1,11 @@
+import type { Gateway, GatewayInstance } from '../../../functions/launcher/core/gateway-types.ts';
 import type { Agent, Run, Task } from '../../../functions/launcher/core/types.ts';
 import type { Result, UpstreamError } from '../../../functions/launcher/errors.ts';
 import type {
   Clock,
+  GatewayAnswer,
+  GatewayEndAnswer,
+  Gateways,
   HcpTerraform,
   LaunchAnswer,
   LaunchRequest,
@@ -96,6 +100,9 @@ export class FakeTasks implements Tasks {
   tasks: readonly Task[] | Error = [];
   stopped: readonly Task[] = [];
   stoppedAsked = 0;
+  /** The answers about idle pools. */
+  ended: readonly Task[] | Error = [];
+  endedAsked = 0;
   readonly launches: LaunchRequest[] = [];
   readonly stops: { taskId: string; reason: string }[] = [];
   answer: (request: LaunchRequest) => LaunchAnswer | Error = ({ job, attempt }) => ({
@@ -114,6 +121,12 @@ export class FakeTasks implements Tasks {
     return this.stopped;
   }
 
+  async endedTasks(): Promise<readonly Task[]> {
+    if (this.ended instanceof Error) throw this.ended;
+    this.endedAsked += 1;
+    return this.ended;
+  }
+
   async launch(request: LaunchRequest, _untilMs: number, _: AbortSignal): Promise<LaunchAnswer> {
     this.launches.push(request);
     const answer = this.answer(request);
@@ -123,6 +136,51 @@ export class FakeTasks implements Tasks {
 
   async stop(taskId: string, reason: string): Promise<void> {
     this.stops.push({ taskId, reason });
+  }
+}
+
+/** A fake of EC2. It changes no instance, and keeps the calls as text, such as `start i-1`. */
+export class FakeGateways implements Gateways {
+  /** The answers about instances. The last one repeats. */
+  lists: (readonly GatewayInstance[] | Error)[] = [[]];
+  impaired: ReadonlyMap<string, number> | Error = new Map();
+  /** What calls answer or throw instead of `done`, by the first word of the call. */
+  readonly answers = new Map<string, GatewayEndAnswer | Error>();
+  readonly calls: string[] = [];
+
+  async instances(): Promise<readonly GatewayInstance[]> {
+    this.calls.push('read');
+    const next = this.lists.length > 1 ? this.lists.shift() : this.lists[0];
+    if (next instanceof Error) throw next;
+    return next ?? [];
+  }
+
+  async impairedSinceMs(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    this.calls.push(`check ${ids.join()}`);
+    if (this.impaired instanceof Error) throw this.impaired;
+    return this.impaired;
+  }
+
+  create = async ({ name }: Gateway, failures: number): Promise<GatewayAnswer> =>
+    this.#changed(`create ${name} after ${failures} failures`);
+  start = async (id: string): Promise<GatewayAnswer> => this.#changed(`start ${id}`);
+  mark = async (id: string): Promise<void> => void this.#answer(`mark ${id}`);
+  requestAddress = async (id: string): Promise<void> => void this.#answer(`address ${id}`);
+  stop = async (id: string, untilMs: number): Promise<GatewayEndAnswer> => this.#answer(`stop ${id} until ${untilMs}`);
+  terminate = async (id: string, untilMs: number): Promise<GatewayEndAnswer> =>
+    this.#answer(`terminate ${id} until ${untilMs}`);
+
+  #changed(call: string): GatewayAnswer {
+    const answer = this.#answer(call);
+    if (answer.kind === 'late') throw new Error(`${call} can’t be late`);
+    return answer;
+  }
+
+  #answer(call: string): GatewayEndAnswer {
+    this.calls.push(call);
+    const answer = this.answers.get(call.split(' ', 1)[0] ?? '') ?? { kind: 'done' };
+    if (answer instanceof Error) throw answer;
+    return answer;
   }
 }
 

@@ -31,17 +31,19 @@ interface World {
   readonly live?: readonly Task[];
   readonly lanes?: readonly [Lane, ...Lane[]];
   readonly agentsMatter?: boolean;
+  readonly isExtra?: boolean;
   /** The runs if they are read again. */
   readonly again?: readonly Run[];
 }
 
-async function observe({ runs = [], live = [], lanes, agentsMatter = false, again = runs }: World) {
+async function observe({ runs = [], live = [], lanes, agentsMatter = false, isExtra = false, again = runs }: World) {
   const one = pool('one', lanes && { lanes });
   const deps = {
     hcpTerraform: platform,
     tasks,
     nowMs: NOW,
     startDeadlineMs: minutes(5),
+    isExtra,
     signal: new AbortController().signal,
   };
   const early = await readEarly(one, live, deps);
@@ -63,7 +65,7 @@ function agentsByAge(recent: readonly Agent[], older: readonly Agent[] | Error) 
 }
 
 describe('an idle pool', () => {
-  it('costs no request, and its stopped tasks aren’t read', async () => {
+  it('costs no request, and its stopped tasks aren’t listed', async () => {
     const seen = await observe({});
     expect(seen).toMatchObject({
       startsUnread: true,
@@ -85,6 +87,27 @@ describe('an idle pool', () => {
     expect(tasks.stoppedAsked).toBe(0);
   });
 
+  it('shows the tasks that have ended since the pool was active, without those that are stopping', async () => {
+    expect(await observe({})).not.toHaveProperty('ended');
+    const ended = stoppedTask('ended', { family: FAMILY });
+    tasks.ended = [ended, { ...ended, id: 'stopping', lastStatus: 'DEPROVISIONING' }];
+    const seen = await observe({});
+    expect(seen).toMatchObject({ startsUnread: true, ended: [{ id: 'ended' }] });
+    expect(seen.ended).toHaveLength(1);
+    expect(seen.supply.seenTaskIds.size).toBe(0);
+  });
+
+  it('is not asked for ended tasks by a tick that only a nudge caused', async () => {
+    expect(await observe({ isExtra: true })).not.toHaveProperty('ended');
+    expect(tasks.endedAsked).toBe(0);
+  });
+
+  it('can’t be observed if its ended tasks can’t be read', async () => {
+    const error = new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' });
+    tasks.ended = error;
+    await expect(observe({})).rejects.toBe(error);
+  });
+
   it('has invisible agents if an earlier lookup showed that', async () => {
     platform.sights.set('one', { agentsVisible: false });
     expect((await observe({})).agentsVisible).toBe(false);
@@ -102,8 +125,13 @@ describe('an idle pool', () => {
   ])('becomes active because of %s: its stopped tasks and agents are read', async (_, world) => {
     const seen = await observe(world);
     expect(seen).not.toHaveProperty('startsUnread');
-    expect(tasks.stoppedAsked).toBe(1);
+    expect([tasks.stoppedAsked, tasks.endedAsked]).toEqual([1, 0]);
     expect(platform.agentsAsked[0]).toEqual({ pool: 'one', sinceMs: RECENT });
+  });
+
+  it('shows the stopped tasks of an active pool as ended', async () => {
+    tasks.stopped = [stoppedTask('ended', { family: FAMILY })];
+    expect(await observe({ runs: [run()] })).toMatchObject({ ended: [{ id: 'ended' }] });
   });
 
   it('doesn’t become active because of a task of another pool', async () => {

@@ -11,6 +11,7 @@ import {
   demandWith,
   LANE,
   live,
+  minutes,
   NOW,
   PLAN_LANE,
   queuedJob,
@@ -54,6 +55,7 @@ beforeEach(() => {
       },
     },
     pollBudget: () => ({ usedInLastMinute: 7, taken: [70], perMinute: 24 }),
+    scheduleMs: 60_000,
   });
 });
 
@@ -174,6 +176,44 @@ describe('a pool whose open runs were not all read', () => {
   });
 });
 
+describe('agents that this launcher did not start', () => {
+  const ofATask = 'b'.repeat(32);
+  const at = (nowMs: number, idle: readonly string[], busy: readonly string[] = []) => {
+    lines.length = 0;
+    blobs.length = 0;
+    const agentsOfOtherTasks = [...idle, ...busy].filter((name) => name === ofATask);
+    reportAt(nowMs, { demand, observation: { ...observation, foreignAgents: { idle, busy }, agentsOfOtherTasks } });
+    const line = lines.find(({ message }) => message === 'tick')?.attributes['pools'];
+    return { line, count: blobs[0]?.metrics[METRICS.foreignAgents]?.[0] };
+  };
+
+  it('are counted, and the log line has their names', () => {
+    expect(at(NOW, ['waits'], ['works'])).toMatchObject({
+      line: [{ foreignAgents: { idle: 1, busy: 1, names: ['works', 'waits'] } }],
+      count: 2,
+    });
+  });
+
+  it('are at most ten names in the log line', () => {
+    const names = Array.from({ length: 12 }, (_, n) => `agent-${n}`);
+    expect(at(NOW, names)).toMatchObject({
+      line: [{ foreignAgents: { idle: 12, busy: 0, names: names.slice(0, 10) } }],
+      count: 12,
+    });
+  });
+
+  it('count after a minute if they are named like tasks, because ECS may not show our new task yet', () => {
+    expect(at(NOW, [ofATask]).count).toBeUndefined();
+    expect(at(NOW + seconds(60), [ofATask]).count).toBe(1);
+  });
+
+  it('are absent from the line and the metrics if there are none', () => {
+    const { line, count } = at(NOW, []);
+    expect(count).toBeUndefined();
+    expect(JSON.stringify(line)).not.toContain('foreignAgents');
+  });
+});
+
 describe('agents that seem to belong to another launcher', () => {
   const name = 'a'.repeat(32);
   const at = (nowMs: number, names: readonly string[] | undefined, part: Partial<PoolTick> = {}) => {
@@ -192,6 +232,12 @@ describe('agents that seem to belong to another launcher', () => {
     expect(at(NOW + seconds(60), [name])).toEqual({ warnings: [[name]], count: 1 });
     expect(at(NOW + seconds(70), [name])).toEqual({ warnings: [], count: 1 });
     expect(at(NOW + seconds(3660), [name])).toEqual({ warnings: [[name]], count: 1 });
+  });
+
+  it('are counted without a warning if the launcher is a standby of the other one', () => {
+    const standby = { ...pool('one'), standbyMs: seconds(120) };
+    expect(at(NOW, [name], { pool: standby })).toEqual(nothing);
+    expect(at(NOW + seconds(60), [name], { pool: standby })).toEqual({ warnings: [], count: 1 });
   });
 
   it('don’t include agents whose tasks ECS shows a little later', () => {
@@ -238,6 +284,7 @@ describe('a tick’s log line', () => {
               queued: 1,
               running: 0,
               oldestQueuedSeconds: 12,
+              firstSeen: ['run-1/plan'],
               live: { busy: 1, starting: 1 },
               foreignIdle: 0,
               unclaimed: 0,
@@ -260,6 +307,21 @@ describe('a tick’s log line', () => {
           ],
         },
       },
+    ]);
+  });
+
+  it('shows the oldest task and its job, if the task is older than an hour', () => {
+    const tasks = [live('old', 'busy', { createdAtMs: NOW - minutes(90) }), live('young', 'idle')];
+    const job = { key: 'run-1/plan', phase: 'plan', agentName: 'old' } as const;
+    const observed = (running: readonly (typeof job)[]) => ({
+      ...observation,
+      demand: demandWith({ running }),
+      supply: supply({ live: tasks }),
+    });
+    reportOn({ observation: observed([job]) }, { observation: observed([]) });
+    expect(linePools()).toMatchObject([
+      { oldestTask: { task: 'old', seconds: 5400, job: 'run-1/plan' } },
+      { oldestTask: { task: 'old', seconds: 5400 } },
     ]);
   });
 
@@ -356,6 +418,7 @@ describe('a tick’s metrics', () => {
           [METRICS.oldestQueuedSeconds]: [12],
           [METRICS.liveTasks]: [2],
           [METRICS.busyAgents]: [1],
+          [METRICS.oldestTaskSeconds]: [40],
           [METRICS.startFailures]: [1],
           [METRICS.launches]: [1],
         },
@@ -376,7 +439,8 @@ describe('a tick’s metrics', () => {
     reportOn({ ...atRest, pool: one });
     reportOn({ ...atRest, pool: one });
     const noJobs = { [METRICS.queuedJobs]: [0], [METRICS.oldestQueuedSeconds]: [0] };
-    expect(ofPool().slice(1)).toEqual([noJobs, { ...noJobs, [METRICS.liveTasks]: [0], [METRICS.busyAgents]: [0] }]);
+    const noTasks = { [METRICS.liveTasks]: [0], [METRICS.busyAgents]: [0], [METRICS.oldestTaskSeconds]: [0] };
+    expect(ofPool().slice(1)).toEqual([noJobs, { ...noJobs, ...noTasks }]);
   });
 
   it('include the counts for alarms in every tick in which they aren’t zero', () => {
@@ -396,6 +460,16 @@ describe('a tick’s metrics', () => {
       metrics: { FailedTicks: [1], ApiTokenRejected: [1], UnknownRunStatuses: [1], RunListRequests: [7] },
     };
     expect(blobs).toEqual([ofPool, ofAll, ofPool, ofAll]);
+  });
+
+  it('don’t count the jobs that a standby leaves to another launcher as deferred', () => {
+    const deferrals: Deferral[] = [
+      { jobKey: 'run-1/plan', cause: 'standby', reason: 'this launcher is a standby' },
+      { jobKey: 'run-2/plan', cause: 'max-agents', reason: 'full' },
+    ];
+    reportOn({ demand, observation, decision: { ...nothing, deferrals } });
+    expect(valuesOf(METRICS.launchesDeferred)).toEqual([1]);
+    expect(lines[0]).toMatchObject({ attributes: { pools: [{ deferrals }] } });
   });
 
   it('count deferred warm agents and sweeps separately from deferred jobs', () => {
@@ -498,7 +572,12 @@ describe('the metrics of one pool', () => {
   it('have the unit seconds if they are durations, and otherwise counts', () => {
     const waits = { runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW - seconds(5) };
     reportOn({ demand: { ...demand, waiting: [waits], running: [started('run-9', 9, 0)] }, observation });
-    const durations = [METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds, METRICS.startLatencySeconds];
+    const durations = [
+      METRICS.oldestTaskSeconds,
+      METRICS.oldestQueuedSeconds,
+      METRICS.longestAfterPlanSeconds,
+      METRICS.startLatencySeconds,
+    ];
     for (const [name, unit] of Object.entries(units)) {
       expect(unit, name).toBe(durations.some((duration) => duration === name) ? 'Seconds' : 'Count');
     }
@@ -639,6 +718,10 @@ describe('the messages that people search for', () => {
   it('come with the number of busy agents, even if the pool’s runs could not be read', () => {
     const tasks = [live('a', 'busy'), live('b', 'busy'), live('c', 'starting')];
     reportOn({ observation: { ...quiet, supply: supply({ live: tasks }) } });
-    expect(blobs[0]?.metrics).toEqual({ [METRICS.liveTasks]: [3], [METRICS.busyAgents]: [2] });
+    expect(blobs[0]?.metrics).toEqual({
+      [METRICS.liveTasks]: [3],
+      [METRICS.busyAgents]: [2],
+      [METRICS.oldestTaskSeconds]: [40],
+    });
   });
 });

@@ -64,6 +64,7 @@ class Days {
         publishStoredMetrics: log,
       },
       pollBudget: () => ({ usedInLastMinute: 0, taken: [], perMinute: 24 }),
+      scheduleMs: 60_000,
     });
   }
 

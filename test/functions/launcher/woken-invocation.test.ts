@@ -435,6 +435,11 @@ describe('the requests of a tick in which all pools have jobs', () => {
     ],
     ['two pools of two organizations with the same token', [of('t', 'a'), of('t', 'b')], 2],
     ['the token with the most requests', [of('t', 'a'), of('u', 'a'), of('u', 'a'), of('u', 'b')], 4],
+    [
+      'a token whose secret is given by name and by ARN',
+      [of('t', 'a'), of('arn:aws:secretsmanager:eu-central-1:123456789012:secret:t-AbCd12', 'a')],
+      3,
+    ],
     ['no pools', [], 1],
   ])('are those of %s', (_, pools, cost) => {
     expect(activeCostOf(pools)).toBe(cost);

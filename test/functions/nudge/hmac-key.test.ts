@@ -9,7 +9,7 @@ const OLD = 'the-old-key-of-32-characters-0000';
 const NEW = 'the-new-key-of-32-characters-0000';
 
 /** A secret that changes, in a client that sends nothing. */
-function secret() {
+function secret(jsonKey?: string) {
   const client = new SecretsManagerClient({ region: 'eu-central-1' });
   const state = { value: OLD, reads: 0, fails: false, now: 0 };
   client.middlewareStack.add(
@@ -20,7 +20,7 @@ function secret() {
     },
     { step: 'finalizeRequest', priority: 'high', name: 'answer', override: true },
   );
-  return { state, keys: new SecretsManagerHmacKey(client, 'acme/nudge-key', () => state.now) };
+  return { state, keys: new SecretsManagerHmacKey(client, { id: 'acme/nudge-key', jsonKey }, () => state.now) };
 }
 
 it('a key is read once, by however many requests', async () => {
@@ -89,4 +89,21 @@ it('after a rotation, the new key is accepted within a minute, and the old one n
   state.now = RENEW_MS;
   expect([await statusOf(NEW), await statusOf(OLD)]).toEqual([200, 401]);
   expect([state.reads, woken.length]).toEqual([2, 3]);
+});
+
+it('a key is read from a key of a JSON secret', async () => {
+  const { state, keys } = secret('hmac');
+  state.value = JSON.stringify({ hmac: OLD, other: 'x' });
+  expect(await keys.current()).toBe(OLD);
+});
+
+it.each([
+  ['plain text', OLD, /no string under the key hmac.*nudge\.hmacKeySecret/],
+  ['another key', JSON.stringify({ other: OLD }), /no string under the key hmac/],
+  ['a short key', JSON.stringify({ hmac: 'short' }), /under the key hmac: it has 5 characters/],
+])('a JSON secret with %s is refused, and its value is not shown', async (_, value, message) => {
+  const { state, keys } = secret('hmac');
+  state.value = value;
+  await expect(keys.current()).rejects.toThrow(message);
+  await expect(keys.current()).rejects.not.toThrow(OLD);
 });

@@ -136,13 +136,11 @@ describe('a run task', () => {
 
   it('wakes the launcher up before a slow callback answers', async () => {
     platform.callback.delayMs = 2_000;
-    const answered = signed(task());
-    await expect.poll(() => platform.messages, { timeout: 5_000 }).toEqual([NUDGE]);
-    await expect.poll(() => platform.callbacks.length, { timeout: 5_000 }).toBe(1);
     let isAnswered = false;
-    void answered.then(() => {
+    const answered = signed(task()).finally(() => {
       isAnswered = true;
     });
+    await expect.poll(() => platform.messages, { timeout: 5_000 }).toEqual([NUDGE]);
     expect(isAnswered).toBe(false);
     expect(await answered).toEqual([200, '']);
   });
@@ -232,10 +230,10 @@ describe('a request that HCP Terraform did not sign', () => {
     nothingHappened();
   });
 
-  it('in a flood causes one read of the secret, and one line in the log', async () => {
+  it('in a flood causes one read of the secret, and no line in the log', async () => {
     for (let n = 0; n < 50; n += 1) expect((await post(`${n}`, { [RUN_TASK]: '11'.repeat(64) }))[0]).toBe(401);
     expect(platform.aws.secretReads).toBe(1);
-    expect(platform.lines.length).toBeLessThanOrEqual(1);
+    expect(platform.lines).toEqual([]);
   });
 
   it('gets 429 above the concurrency of the function, without an invocation', async () => {

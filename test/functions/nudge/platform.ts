@@ -59,7 +59,7 @@ export async function startPlatform() {
         module: join(folder, 'index.mjs'),
         environment: aws.environment(hostname, certificate.file),
         concurrency: 2,
-        timeoutMs: 10_000,
+        timeoutMs: 30_000,
         onLine: (line) => lines.push(line),
       }),
     async close() {

@@ -21,7 +21,7 @@ beforeAll(async () => {
     module: join(folder, 'index.mjs'),
     environment: aws.environment(platform.server.hostname, platform.server.caFile),
     concurrency: 5,
-    timeoutMs: 10_000,
+    timeoutMs: 30_000,
   });
 }, 60_000);
 afterAll(async () => {

@@ -1,9 +1,12 @@
-import { Match } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Architecture, CodeSigningConfig } from 'aws-cdk-lib/aws-lambda';
 import { describe, expect, it } from 'vitest';
+import { AgentImage } from '../../../lib/agent/image.ts';
 import { upstreamOf } from '../../../lib/agent/image-copies.ts';
+import { launcherIn, secretIn } from '../constructs.ts';
 import { dnsRulesIn } from '../network/reachability/dns-rules.ts';
 import { faultsOf, pathsOf } from '../settings-faults.ts';
-import { LEAST, propertiesOf, templateOf } from '../synthesis.ts';
+import { emptyStack, LEAST, onePool, propertiesOf, resourcesOf, statementsOf, templateOf } from '../synthesis.ts';
 
 const hub = 'hashicorp/tfc-agent:1.33.0';
 
@@ -89,14 +92,68 @@ describe('a registry image', () => {
   });
 });
 
+describe('a login for an image that tasks pull directly', () => {
+  const arn = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/login-AbCdEf';
+  const definitionsOf = (template: Template) =>
+    propertiesOf(template, 'AWS::ECS::TaskDefinition').flatMap(({ ContainerDefinitions }) => ContainerDefinitions);
+  const pulled = (credentialsSecret: string, more: object = {}) =>
+    templateOf({ agentImage: { registry: 'registry.acme.example/agent:1', credentialsSecret }, ...more });
+
+  it.each([['acme/login'], [arn]])(
+    'is what ECS gets for every container, by the name or ARN of the settings: %s',
+    (secret) => {
+      const containers = definitionsOf(pulled(secret));
+      expect(containers).toHaveLength(2);
+      for (const { RepositoryCredentials } of containers) {
+        expect(RepositoryCredentials).toEqual({ CredentialsParameter: secret });
+      }
+    },
+  );
+
+  it('can be read by the execution role only', () => {
+    const readers = statementsOf(pulled(arn)).filter((statement) => resourcesOf(statement).includes(arn));
+    expect(readers.map(({ role }) => role)).toEqual([expect.stringContaining('ExecutionRole')]);
+    expect(readers[0]?.Action.toSorted()).toEqual(['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue']);
+  });
+
+  it('is sent to no other registry, and not to ECR', () => {
+    const ofPool = (image: string) => definitionsOf(pulled('acme/login', onePool({ image })));
+    const ecr = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7';
+    for (const { RepositoryCredentials } of [...ofPool('registry.other.example/agent:1'), ...ofPool(ecr)]) {
+      expect(RepositoryCredentials).toBeUndefined();
+    }
+    expect(() => AgentImage.fromReference(ecr, { credentials: secretIn(emptyStack(), 'Login') })).toThrow(
+      'accepts no login',
+    );
+  });
+});
+
 it.each([
   [{ copy: true }, ['agentImage.copy']],
   [{ registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7', copy: true }, ['agentImage.copy']],
   [{ credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
-  [{ registry: hub, copy: false, credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
+  [{ registry: hub, copy: false, credentialsSecret: 'docker-hub' }, []],
+  [
+    { registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7', credentialsSecret: 'docker-hub' },
+    ['agentImage.credentialsSecret'],
+  ],
   [{ registry: 'registry.acme.example:5000/agent:1', copy: true, credentialsSecret: 'acme' }, []],
 ])('the settings %j have faults at %j', (agentImage, paths) => {
   expect(pathsOf(faultsOf({ agentImage }))).toEqual(paths);
+});
+
+it('the function that copies images is what any launcher of the stack requires', () => {
+  const stack = emptyStack();
+  const arn = 'arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdef0';
+  const codeSigningConfig = CodeSigningConfig.fromCodeSigningConfigArn(stack, 'Signing', arn);
+  const agentImage = AgentImage.copyOf(hub);
+  launcherIn(stack, { agentImage }, 'First');
+  launcherIn(stack, { agentImage, launcher: { architecture: Architecture.X86_64, codeSigningConfig } }, 'Second');
+  const [copies, ...others] = propertiesOf(Template.fromStack(stack), 'AWS::Lambda::Function').filter(
+    ({ Description }) => /^Copies registry images/.test(Description),
+  );
+  expect(others).toEqual([]);
+  expect(copies).toMatchObject({ Architectures: ['x86_64'], CodeSigningConfigArn: arn });
 });
 
 const digest = `sha256:${'0'.repeat(64)}`;

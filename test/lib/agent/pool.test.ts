@@ -161,12 +161,19 @@ describe('an agent pool', () => {
     expect(poolIn(props).pool.lanes.map(({ capacity }) => capacity)).toEqual(capacities);
   });
 
-  it('lets only ECS tasks assume its roles', () => {
+  it('lets only ECS tasks of the stack’s account assume its roles', () => {
     const roles = propertiesOf(templateOf({ phases: {} }), 'AWS::IAM::Role');
     expect(roles).toHaveLength(3);
     for (const { AssumeRolePolicyDocument } of roles) {
       expect(AssumeRolePolicyDocument).toMatchObject({
-        Statement: [{ Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' } }],
+        Statement: [
+          {
+            Action: 'sts:AssumeRole',
+            Effect: 'Allow',
+            Principal: { Service: 'ecs-tasks.amazonaws.com' },
+            Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+          },
+        ],
       });
     }
   });

@@ -134,6 +134,18 @@ describe('the settings', () => {
       /only passes TLS/,
     ],
     [
+      'without TLS with gateways',
+      { HTTPS_PROXY: 'http://p.corp.example:443' },
+      { egress: 'on-demand', allowedDomains: ['p.corp.example'] },
+      /the gateway only passes TLS/,
+    ],
+    [
+      'with an address and gateways',
+      { HTTPS_PROXY: 'https://10.0.0.5' },
+      { egress: 'on-demand' },
+      /which has an IP address.*only passes TLS with a server name/,
+    ],
+    [
       'with a hostname that is not allowed',
       { HTTPS_PROXY: 'https://p.corp.example' },
       {},

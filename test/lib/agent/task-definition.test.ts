@@ -3,6 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { entrypointText } from '../../../lib/agent/entrypoint.ts';
@@ -10,7 +12,7 @@ import { AgentImage } from '../../../lib/agent/image.ts';
 import type { AgentPoolProps } from '../../../lib/agent/pool.ts';
 import { newFolder } from '../../temporary-folder.ts';
 import { poolIn } from '../constructs.ts';
-import { propertiesOf, text } from '../synthesis.ts';
+import { emptyStack, propertiesOf, text } from '../synthesis.ts';
 
 const definitionSchema = z.looseObject({
   ContainerDefinitions: z.array(
@@ -97,6 +99,29 @@ it("the agent's container has exactly these properties: no root, no capability, 
   expect(Secrets.map(({ Name }) => Name)).toEqual(['TFC_AGENT_TOKEN']);
   expect(text(Secrets[0]?.ValueFrom)).toMatch(/:secret:acme\/agent-token$/);
 });
+
+it.each([undefined, 'token'])(
+  'AGENT_TOKEN_SECRET is the name of a secret of the app, with or without a KMS key (JSON key %s)',
+  (agentTokenJsonKey) => {
+    const nameOf = (withKey: boolean) => {
+      const stack = emptyStack();
+      const encryptionKey = new Key(stack, 'Key') as IKey;
+      const agentTokenSecret = new Secret(stack, 'Token', {
+        secretName: 'acme/agent-token',
+        ...(withKey && { encryptionKey }),
+      }) as ISecret;
+      const { stack: its } = poolIn({ agentTokenSecret, agentTokenJsonKey }, stack);
+      const [definition] = propertiesOf(Template.fromStack(its), 'AWS::ECS::TaskDefinition');
+      const variables: { Name: string; Value: unknown }[] = definition.ContainerDefinitions.flatMap(
+        ({ Environment = [] }) => Environment,
+      );
+      return variables.find(({ Name }) => Name === 'AGENT_TOKEN_SECRET')?.Value;
+    };
+    // CDK joins the parts of the ARN that belong to the name, without the random characters at the end.
+    expect(nameOf(false)).toMatchObject({ 'Fn::Join': ['-', [{}, {}]] });
+    expect(nameOf(true)).toEqual(nameOf(false));
+  },
+);
 
 const folder = newFolder('volumes');
 const { EntryPoint: entryPoint = [], LogConfiguration: logging, ...volumes } = container('volumes') ?? {};

@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { dollars, idleNetworkCost, idlePollCost, jobCost, total } from '../../../lib/aws/costs.ts';
+import {
+  dollars,
+  gatewayHourCost,
+  type IdleNetwork,
+  idleLauncherCost,
+  idleNetworkCost,
+  idlePollCost,
+  jobCost,
+  total,
+} from '../../../lib/aws/costs.ts';
 import { PRICES } from '../../../lib/aws/prices.ts';
-import { activePoolHourCost, idleLauncherCost } from '../launcher-costs.ts';
+import { DEFAULT_GATEWAY_INSTANCE_TYPE } from '../../../lib/defaults.ts';
+import { activePoolHourCost, endedTasksHourCost } from '../launcher-costs.ts';
 import { templateOf } from '../synthesis.ts';
 
-const nothing = { natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0 };
-
-it.each<[Partial<typeof nothing>, number]>([
+it.each<[IdleNetwork, number]>([
   [{}, 0],
   [{ natGateways: 1 }, 36.5],
   [{ interfaceEndpoints: 4 }, 29.2],
@@ -16,15 +24,29 @@ it.each<[Partial<typeof nothing>, number]>([
   [{ natGateways: 1, firewallEndpoints: 1 }, 292.0],
   [{ natGateways: 2, firewallEndpoints: 2 }, 584.0],
   [{ natGateways: 2, firewallEndpoints: 1 }, 292.0 + 36.5],
+  [{ gateways: 1 }, 0.64],
+  [{ gateways: 2, fixedAddresses: 2 }, 1.28 + 7.3],
 ])('the idle cost of a network with %o is $%d per month', (network, usd) => {
-  expect(total(idleNetworkCost({ ...nothing, ...network }))).toBeCloseTo(usd, 6);
+  expect(total(idleNetworkCost(network))).toBeCloseTo(usd, 6);
+});
+
+it('the network costs at most $1 per month while idle, with a gateway that sleeps', () => {
+  const { EgressIdleCost } = templateOf({ network: { egress: 'on-demand' } }).toJSON()['Outputs'];
+  const [, usd] = /^\$([\d.]+) per month$/.exec(EgressIdleCost.Value) ?? [];
+  expect(Number(usd)).toBeLessThanOrEqual(1);
+  expect(Number(usd)).toBeGreaterThan(0.6);
+});
+
+it('a running gateway has a price if its type is the default one', () => {
+  expect(gatewayHourCost(DEFAULT_GATEWAY_INSTANCE_TYPE)).toBeCloseTo(0.0092, 8);
+  expect(gatewayHourCost('c7gn.medium')).toBeUndefined();
 });
 
 describe('the idle cost of a launcher', () => {
-  it('is at most $2 per month with one pool and its alarms', () => {
+  it('is at most $2.50 per month with one pool and its alarms', () => {
     const alarms = Object.keys(templateOf().findResources('AWS::CloudWatch::Alarm')).length;
     expect(alarms).toBeGreaterThan(0);
-    expect(total(idleLauncherCost({ secrets: 2, alarms }))).toBeLessThanOrEqual(2.0);
+    expect(total(idleLauncherCost({ secrets: 2, alarms }))).toBeLessThanOrEqual(2.5);
   });
 
   it('is the sum of these parts', () => {
@@ -40,6 +62,7 @@ describe('the idle cost of a launcher', () => {
       'custom metrics': 0.3,
     });
     expect(activePoolHourCost()).toBeCloseTo((6 * 0.3) / 730, 8);
+    expect(endedTasksHourCost()).toBeCloseTo((7 * 0.3) / 730, 8);
   });
 });
 

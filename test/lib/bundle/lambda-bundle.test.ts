@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { build } from 'esbuild';
 import { expect, it } from 'vitest';
+import { BUNDLE_OPTIONS, BUNDLE_PLUGINS } from '../../../lib/bundle/bundle-options.ts';
 import { lambdaBundle } from '../../../lib/bundle/lambda-bundle.ts';
 import { thirdPartyLicenses } from '../../../lib/bundle/third-party-licenses.ts';
 import { newFolder } from '../../temporary-folder.ts';
@@ -60,4 +62,34 @@ it('the bundle can’t contain a package without a license', () => {
   expect(licenses({ license: 'MIT', homepage: 'https://example.com' })()).toContain(
     'nameless 1.0.0: MIT; see https://example.com',
   );
+});
+
+it('a bundle with an EC2 client leaves out the schemas of the actions that it doesn’t use, and still sends the others', async () => {
+  const outfile = join(folder, 'ec2.mjs');
+  const contents = "export { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';";
+  const stdin = { contents, resolveDir: process.cwd() };
+  const { metafile } = await build({ ...BUNDLE_OPTIONS, plugins: [...BUNDLE_PLUGINS], stdin, outfile, metafile: true });
+  const [, { inputs = {} } = {}] = Object.entries(metafile.outputs).find(([name]) => name.endsWith('.mjs')) ?? [];
+  const [, schemas] =
+    Object.entries(inputs).find(([name]) => name.endsWith('client-ec2/dist-es/schemas/schemas_0.js')) ?? [];
+  // With all schemas, it would be more than 500 kB.
+  expect(schemas?.bytesInOutput).toBeLessThan(60_000);
+  expect(schemas?.bytesInOutput).toBeGreaterThan(5_000);
+  const script = `
+    const { DescribeInstancesCommand, EC2Client } = await import(${JSON.stringify(outfile)});
+    const { createServer } = await import('node:http');
+    const answer = '<R xmlns="x"><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></item></reservationSet></R>';
+    const server = createServer((request, response) => response.end(answer)).listen(0, '127.0.0.1', async () => {
+      const endpoint = 'http://127.0.0.1:' + server.address().port;
+      const client = new EC2Client({ endpoint, region: 'eu-central-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
+      const { Reservations } = await client.send(new DescribeInstancesCommand({}));
+      console.log(Reservations[0].Instances[0].InstanceId);
+      process.exit();
+    });`;
+  const { PATH } = process.env;
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    env: { PATH },
+  });
+  expect(printed).toBe('i-1\n');
 });

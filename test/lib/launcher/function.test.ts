@@ -1,6 +1,8 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { ENV } from '../../../functions/launcher/contract.ts';
+import { packageVersion } from '../../../lib/version.ts';
+import { faultsOf } from '../settings-faults.ts';
 import {
   configOf,
   LEAST,
@@ -24,10 +26,75 @@ const settings = { ...REGISTRY_IMAGE, pools: [...LEAST.pools, { ...other, agentT
 const template = templateOf({ ...settings, agentsCeiling: 20, idlePollSeconds: 10 });
 const variables = variablesOf(template);
 
+describe('the architecture of the functions', () => {
+  const architectures = (settings: object) =>
+    Object.values(
+      templateOf({ ...REGISTRY_IMAGE, nudge: { hmacKeySecret: 'acme/key' }, ...settings }).findResources(
+        'AWS::Lambda::Function',
+      ),
+    ).map(({ Properties }) => text(Properties.Architectures[0]));
+
+  it('is arm64 by default', () => {
+    expect(architectures({})).toEqual(['arm64', 'arm64', 'arm64']);
+  });
+
+  it('is x86_64 for the launcher, the nudge and the copy of images', () => {
+    expect(architectures({ launcher: { architecture: 'x86_64' } })).toEqual(['x86_64', 'x86_64', 'x86_64']);
+  });
+
+  it('determines the price of idle polls in the output', () => {
+    const price = (architecture: string) =>
+      templateOf({ idlePollSeconds: 5, launcher: { architecture } }).findOutputs('IdlePollCost')['IdlePollCost']?.[
+        'Value'
+      ];
+    expect(price('arm64')).toBe('$2.98 per month');
+    expect(price('x86_64')).toBe('$3.39 per month');
+  });
+});
+
+describe('the code signing configuration', () => {
+  const arn = 'arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdef0';
+  const configurations = (settings: object) =>
+    Object.values(
+      templateOf({ ...REGISTRY_IMAGE, nudge: { hmacKeySecret: 'acme/key' }, ...settings }).findResources(
+        'AWS::Lambda::Function',
+      ),
+    ).map(({ Properties }): unknown => Properties.CodeSigningConfigArn);
+
+  it('belongs to no function by default', () => {
+    expect(configurations({})).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('belongs to the launcher, the nudge and the copy of images', () => {
+    expect(configurations({ launcher: { codeSigningConfigArn: arn } })).toEqual([arn, arn, arn]);
+  });
+
+  it('must be the ARN of a configuration', () => {
+    const faults = faultsOf({ launcher: { codeSigningConfigArn: 'csc-0123456789abcdef0' } });
+    expect(faults.map(({ path }) => path)).toEqual(['launcher.codeSigningConfigArn']);
+    expect(faults[0]?.remedy).toContain('aws lambda list-code-signing-configs');
+  });
+});
+/** Variables of settings that this template doesn't have. */
+const OPTIONAL: readonly string[] = [
+  ENV.caCertificatesSecret,
+  ENV.httpsProxy,
+  ENV.noProxy,
+  ENV.httpsProxyCredentialsSecret,
+  ENV.gateways,
+  ENV.gatewayIdleMinutes,
+  ENV.gatewayStart,
+  ENV.gatewayMaxAgeDays,
+];
+
 describe("the function's environment", () => {
   it('has exactly the variables of the contract and of its libraries', () => {
     expect(Object.keys(variables).sort()).toEqual(
-      [...Object.values(ENV), 'NODE_OPTIONS', 'POWERTOOLS_SERVICE_NAME'].sort(),
+      [
+        ...Object.values(ENV).filter((name) => !OPTIONAL.includes(name)),
+        'NODE_OPTIONS',
+        'POWERTOOLS_SERVICE_NAME',
+      ].sort(),
     );
     expect(variables['NODE_OPTIONS']).toBe('--enable-source-maps');
   });
@@ -45,6 +112,8 @@ describe("the function's environment", () => {
       [ENV.activePollSeconds]: '5',
       [ENV.idlePollSeconds]: '10',
       [ENV.startDeadlineSeconds]: '300',
+      [ENV.scheduleSeconds]: '60',
+      [ENV.version]: packageVersion(),
       [ENV.agentsCeiling]: '20',
       [ENV.assignPublicIp]: 'DISABLED',
       // The name of the launcher is a dimension of its metrics.
@@ -61,6 +130,10 @@ describe("the function's environment", () => {
       ['default', 'acme'],
       ['other', 'acme-two'],
     ]);
+  });
+
+  it('makes the launcher a standby of a pool', () => {
+    expect(configOf(templateOf(onePool({ standbySeconds: 120 }))).pools).toMatchObject([{ standbyMs: 120_000 }]);
   });
 
   it('has both private subnets and the security group', () => {
@@ -268,7 +341,7 @@ describe('the launcher', () => {
   };
 
   it('has a role that only Lambda may assume, and no managed policy', () => {
-    expect(trustOf(/^LauncherRole/)).toEqual([
+    expect(trustOf(/^LauncherRole/)).toMatchObject([
       { Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' } },
     ]);
     expect(Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => /ServiceRole/.test(id))).toEqual([]);
@@ -276,7 +349,7 @@ describe('the launcher', () => {
   });
 
   it('has a schedule with a role that only schedules of this account can assume, and that can invoke only this function', () => {
-    expect(trustOf(/^LauncherScheduleRole/)).toEqual([
+    expect(trustOf(/^LauncherScheduleRole/)).toMatchObject([
       {
         Action: 'sts:AssumeRole',
         Effect: 'Allow',

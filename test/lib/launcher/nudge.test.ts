@@ -61,7 +61,9 @@ describe("the nudge's function", () => {
 
   it('accepts its environment, which has exactly the variables of the contract', () => {
     const { Variables } = functionOf(template).Environment;
-    expect(Object.keys(Variables).sort()).toEqual([...Object.values(NUDGE_ENV), 'NODE_OPTIONS'].sort());
+    expect(Object.keys(Variables).sort()).toEqual(
+      [NUDGE_ENV.hostname, NUDGE_ENV.hmacKeySecret, NUDGE_ENV.wakeUpsQueueUrl, 'NODE_OPTIONS'].sort(),
+    );
     expect(text(Variables[NUDGE_ENV.wakeUpsQueueUrl])).toMatch(/^<\w*WakeUps\w*>$/);
     const config = parseConfig({
       ...Variables,

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { taskStartServices } from '../../../lib/network/allowed-domains.ts';
 import { findingsIn } from '../../../lib/network-check/check.ts';
 import type { EndpointFacts, VpcFacts, VpcNeeds } from '../../../lib/network-check/findings.ts';
+import { existingVpcNeeds } from '../../../lib/network-check/needs.ts';
 import type { AclFacts, AclRule } from '../../../lib/network-check/network-acl.ts';
+import { parseSettings } from '../../../lib/settings/parse.ts';
+import { EXISTING_VPC, LEAST } from '../synthesis.ts';
 
 const needs: VpcNeeds = {
   vpcId: 'vpc-1',
@@ -41,6 +44,7 @@ const good: VpcFacts = {
   endpoints: [],
   s3HasCustomPolicy: false,
   securityGroups: [],
+  launcherSecurityGroups: [],
   dnsFirewallRuleGroups: [],
 };
 const found = (facts: Partial<VpcFacts>, more: Partial<VpcNeeds> = {}) =>
@@ -303,5 +307,135 @@ describe("GuardDuty's endpoint", () => {
     expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] }, guardDuty)).toEqual([
       expect.stringMatching(/^note: the endpoint for guardduty-data .* does not allow inbound TCP 443/),
     ]);
+  });
+});
+
+describe('the launcher in the VPC', () => {
+  const launcher = {
+    subnetIds: ['subnet-1', 'subnet-2'],
+    hasOwnSubnets: false,
+    securityGroupIds: [],
+    services: ['ecs', 'secretsmanager'],
+    proxyPorts: [],
+  };
+  const own = { ...launcher, subnetIds: ['subnet-3'], hasOwnSubnets: true };
+  const third = { ...subnet, id: 'subnet-3', range: '10.0.3.0/24', zone: 'c' };
+  const both = (more: Partial<typeof subnet>) => ({ subnets: [...good.subnets, { ...third, ...more }] });
+
+  it('finds nothing missing with a route', () => {
+    expect(found({}, { launcher })).toEqual(found({}));
+  });
+
+  it('misses ECS without a route and an endpoint', () => {
+    const endpoints = [...needs.services, 's3'].map((service) => endpoint(service));
+    const subnets = good.subnets.map((one) => ({ ...one, ...isolated, id: one.id, zone: one.zone }));
+    const missingFor = (services: string[]) =>
+      found({ subnets, endpoints: [...endpoints, ...services.map((service) => endpoint(service))] }, { launcher });
+    expect(missingFor([])).toContain(
+      'missing: subnet subnet-1 has no default route, and no endpoint with private DNS for ecs',
+    );
+    expect(missingFor(['ecs']).filter((what) => what.includes('for ecs'))).toEqual([]);
+  });
+
+  it('misses an endpoint that does not admit the launcher', () => {
+    const groups = [{ id: 'sg-9', vpcId: 'vpc-1', inbound: [tcp(443, '10.0.1.0/24')], outbound: [] }];
+    const facts = { ...both({}), endpoints: [endpoint('ecs', { groups })] };
+    expect(found(facts, { launcher: own })).toContainEqual(
+      expect.stringMatching(
+        /^missing: the endpoint for ecs .* does not allow inbound TCP 443 from the launcher in subnet-3/,
+      ),
+    );
+    const admitted = { id: 'sg-7', vpcId: 'vpc-1', inbound: [], outbound: [tcp(443, '0.0.0.0/0')] };
+    const byGroup = { ...groups[0], id: 'sg-9', vpcId: 'vpc-1', inbound: [tcp(443, 'sg-7')], outbound: [] };
+    const open = { ...facts, endpoints: [endpoint('ecs', { groups: [byGroup] })], launcherSecurityGroups: [admitted] };
+    expect(found(open, { launcher: own }).filter((what) => what.startsWith('missing'))).toEqual([]);
+  });
+
+  it('misses a private subnet and a free address', () => {
+    expect(found(both({ targets: ['igw-1'] }), { launcher: own })).toContainEqual(
+      "missing: subnet subnet-3 is public: its default route is the internet gateway igw-1, which a Lambda function can't use, because it has no public address",
+    );
+    expect(found(both({ freeAddresses: 0 }), { launcher: own })).toEqual(
+      expect.arrayContaining(['missing: subnet subnet-3 has no free address for the launcher']),
+    );
+    expect(found(both({ freeAddresses: 1 }), { launcher: own }).filter((what) => what.startsWith('missing'))).toEqual(
+      [],
+    );
+  });
+
+  it('misses an outbound rule of its security groups', () => {
+    const closed = { id: 'sg-7', vpcId: 'vpc-1', inbound: [], outbound: [tcp(80, '0.0.0.0/0')] };
+    expect(found({ launcherSecurityGroups: [closed] }, { launcher })).toContain(
+      'missing: no security group of the launcher allows outbound TCP 443',
+    );
+  });
+
+  it('misses the port of its proxy in its security groups and in the network ACLs of its subnets', () => {
+    const https = { id: 'sg-7', vpcId: 'vpc-1', inbound: [], outbound: [tcp(443, '0.0.0.0/0')] };
+    const allow = (direction: 'in' | 'out', from: number, to: number): AclRule => ({
+      number: 1,
+      direction,
+      allows: true,
+      protocol: '6',
+      range: '0.0.0.0/0',
+      ports: { from, to },
+    });
+    const acl = { id: 'acl-3', rules: [allow('out', 443, 443), allow('in', 1024, 65_535)] };
+    const facts = { ...both({ acl }), launcherSecurityGroups: [https] };
+    const missing = (proxyPorts: number[]) =>
+      found(facts, { launcher: { ...own, proxyPorts } }).filter((what) => what.startsWith('missing'));
+    expect(missing([])).toEqual([]);
+    expect(missing([3128])).toEqual([
+      'missing: network ACL acl-3 of subnet subnet-3 does not allow outbound TCP 3128',
+      'missing: no security group of the launcher allows outbound TCP 3128',
+    ]);
+  });
+
+  it('has its own remedy for a finding that agents also have, unless it uses the subnets of the agents', () => {
+    const remedies = (more: object) =>
+      findingsIn({ ...good, subnets: [] }, { ...needs, subnetIds: ['subnet-9'], launcher: { ...launcher, ...more } })
+        .filter(({ what }) => what.includes('does not exist'))
+        .map(({ remedy }) => remedy);
+    expect(remedies({ subnetIds: ['subnet-9'] })).toEqual(['correct network.subnetIds']);
+    expect(remedies({ subnetIds: ['subnet-9'], hasOwnSubnets: true })).toEqual([
+      'correct network.subnetIds',
+      'correct network.launcherSubnetIds',
+    ]);
+  });
+
+  it('does not check its subnets for agents', () => {
+    expect(found(both({ freeAddresses: 1 }), { launcher: own }).filter((what) => what.includes('agents'))).toEqual([]);
+  });
+});
+
+describe('what the launcher needs', () => {
+  const needsOf = (settings: object) =>
+    existingVpcNeeds(parseSettings({ agentLauncher: { ...LEAST, network: EXISTING_VPC, ...settings } }))?.launcher;
+
+  it('is nothing outside the VPC', () => {
+    expect(needsOf({})).toBeUndefined();
+  });
+
+  it('is ECS and Secrets Manager in the subnets of the agents, and SQS with a nudge', () => {
+    const inVpc = { launcher: { vpc: true } };
+    const subnetIds = EXISTING_VPC.subnetIds;
+    expect(needsOf(inVpc)).toEqual({
+      subnetIds,
+      hasOwnSubnets: false,
+      securityGroupIds: [],
+      services: ['ecs', 'secretsmanager'],
+      proxyPorts: [],
+    });
+    expect(needsOf({ ...inVpc, nudge: { hmacKeySecret: 'acme/key' } })?.services).toContain('sqs');
+    const launcherSubnetIds = ['subnet-22222222'];
+    expect(needsOf({ ...inVpc, network: { ...EXISTING_VPC, launcherSubnetIds } })).toMatchObject({
+      subnetIds: launcherSubnetIds,
+      hasOwnSubnets: true,
+    });
+  });
+
+  it('is the port of its proxy', () => {
+    const withProxy = { vpc: true, httpsProxy: 'http://proxy.acme.example:3128' };
+    expect(needsOf({ launcher: withProxy })?.proxyPorts).toEqual([3128]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { vpcFacts } from '../../../lib/network-check/facts.ts';
+import { type Ask, dnsFirewallFacts, vpcFacts } from '../../../lib/network-check/facts.ts';
 import { answersWith, routesTo, SUBNET, SUBNET_ID, VPC_ID } from './aws-answers.ts';
 
 const needs = {
@@ -12,14 +12,16 @@ const needs = {
   dnsFirewall: false,
 };
 
-/** Returns the facts of a VPC with a NAT gateway, with other answers of the AWS CLI to the given commands. */
-function factsWith(more: Record<string, unknown>, dnsFirewall = false, asked: string[] = []) {
+/** Returns the facts of a VPC with a NAT gateway, with other answers of AWS to the given commands. */
+async function factsWith(more: Record<string, unknown>, dnsFirewall = false, asked: string[] = []) {
   const answers = { ...answersWith({ NatGatewayId: 'nat-1' }), ...more };
-  const aws = (_service: string, command = '') => {
+  const aws: Ask = async (_service, action) => {
+    const command = action.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase();
     asked.push(command);
     return answers[command];
   };
-  return vpcFacts(aws, { ...needs, dnsFirewall }, []);
+  const all = { ...needs, dnsFirewall };
+  return { ...(await vpcFacts(aws, all, [])), ...(await dnsFirewallFacts(aws, all)) };
 }
 
 describe('the default route', () => {
@@ -32,8 +34,10 @@ describe('the default route', () => {
     ],
     [{ LocalGatewayId: 'lgw-1' }, 'lgw-1'],
     [{ CarrierGatewayId: 'cagw-1' }, 'cagw-1'],
-  ])('to %o is recognized', (route, target) => {
-    expect(factsWith({ 'describe-route-tables': routesTo(route) }).subnets).toMatchObject([{ targets: [target] }]);
+  ])('to %o is recognized', async (route, target) => {
+    expect((await factsWith({ 'describe-route-tables': routesTo(route) })).subnets).toMatchObject([
+      { targets: [target] },
+    ]);
   });
 
   const route = (range: string, NatGatewayId: string) => ({ DestinationCidrBlock: range, NatGatewayId });
@@ -49,24 +53,24 @@ describe('the default route', () => {
     ['with a deleted target in one half', [route(all, 'nat-1'), deleted(low)], ['nat-1'], [low]],
     ['for IPv6 only', [{ DestinationIpv6CidrBlock: '::/0', NatGatewayId: 'nat-1' }], [], [all]],
     ['for a prefix list only', [{ DestinationPrefixListId: 'pl-1' }], [], [all]],
-  ])('%s has these targets, and these ranges without a target', (_, Routes, targets, nowhere) => {
+  ])('%s has these targets, and these ranges without a target', async (_, Routes, targets, nowhere) => {
     const tables = { RouteTables: [{ Associations: [{ Main: true }], Routes }] };
-    expect(factsWith({ 'describe-route-tables': tables }).subnets).toMatchObject([{ targets, nowhere }]);
+    expect((await factsWith({ 'describe-route-tables': tables })).subnets).toMatchObject([{ targets, nowhere }]);
   });
 
-  it('comes from the route table of the subnet, not from the main one', () => {
+  it('comes from the route table of the subnet, not from the main one', async () => {
     const own = { Associations: [{ SubnetId: SUBNET_ID }], Routes: [route(all, 'nat-1')] };
     const main = { Associations: [{ Main: true }], Routes: [route(all, 'nat-2')] };
-    expect(factsWith({ 'describe-route-tables': { RouteTables: [main, own] } }).subnets).toMatchObject([
+    expect((await factsWith({ 'describe-route-tables': { RouteTables: [main, own] } })).subnets).toMatchObject([
       { targets: ['nat-1'] },
     ]);
   });
 });
 
-it('a subnet can have no IPv4 range, and can be on an Outpost', () => {
+it('a subnet can have no IPv4 range, and can be on an Outpost', async () => {
   const { CidrBlock: _, ...ofIpv6 } = SUBNET;
   const OutpostArn = 'arn:aws:outposts:eu-central-1:123456789012:outpost/op-1';
-  const [subnet] = factsWith({ 'describe-subnets': { Subnets: [{ ...ofIpv6, OutpostArn }] } }).subnets;
+  const [subnet] = (await factsWith({ 'describe-subnets': { Subnets: [{ ...ofIpv6, OutpostArn }] } })).subnets;
   expect(subnet).toMatchObject({ outpost: OutpostArn });
   expect(subnet).not.toHaveProperty('range');
 });
@@ -88,16 +92,16 @@ describe('endpoints', () => {
     ['to S3', true, [s3(), endpoint('dynamodb', 'Gateway')], 'vpce-s3'],
     ['to DynamoDB', false, [s3(), endpoint('dynamodb', 'Gateway')], 'vpce-dynamodb'],
     ['to one that is being deleted', false, [s3({ State: 'deleting' })], 'vpce-s3'],
-  ])('of the gateway type serve a subnet with a route %s: %s', (_, expected, endpoints, GatewayId) => {
+  ])('of the gateway type serve a subnet with a route %s: %s', async (_, expected, endpoints, GatewayId) => {
     const route = { GatewayId, DestinationPrefixListId: 'pl-1', DestinationCidrBlock: undefined };
-    const facts = factsWith({ ...listed(...endpoints), 'describe-route-tables': routesTo(route) });
+    const facts = await factsWith({ ...listed(...endpoints), 'describe-route-tables': routesTo(route) });
     expect(facts.subnets[0]?.s3Endpoint).toBe(expected);
   });
 
-  it('have the name of their service (also in China), their security groups, and a mark if their policy is custom', () => {
+  it('have the name of their service (also in China), their security groups, and a mark if their policy is custom', async () => {
     const https = { IpProtocol: 'tcp', FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: '10.0.0.0/16' }] };
     const group = { GroupId: 'sg-9', VpcId: VPC_ID, IpPermissions: [https], IpPermissionsEgress: [] };
-    const facts = factsWith({
+    const facts = await factsWith({
       ...listed(
         endpoint('logs', 'Interface', {
           Groups: [{ GroupId: 'sg-9' }],
@@ -130,12 +134,12 @@ describe('endpoints', () => {
     ['allows everything', policy(everything), false],
     ['allows everything in a single statement', JSON.stringify({ Statement: everything }), false],
     ['is not JSON', '%7B%7D', true],
-  ])('for S3 have a custom policy unless it allows everything: one that %s', (_, PolicyDocument, isCustom) => {
-    expect(factsWith(listed(s3({ PolicyDocument }))).s3HasCustomPolicy).toBe(isCustom);
+  ])('for S3 have a custom policy unless it allows everything: one that %s', async (_, PolicyDocument, isCustom) => {
+    expect((await factsWith(listed(s3({ PolicyDocument })))).s3HasCustomPolicy).toBe(isCustom);
   });
 });
 
-it('the network ACL of a subnet has its rules', () => {
+it('the network ACL of a subnet has its rules', async () => {
   const ofAll = { CidrBlock: '0.0.0.0/0', PortRange: { From: 443, To: 443 } };
   const Entries = [
     { RuleNumber: 100, Egress: true, RuleAction: 'allow', Protocol: '6', ...ofAll },
@@ -146,7 +150,7 @@ it('the network ACL of a subnet has its rules', () => {
     { NetworkAclId: 'acl-1', Associations: [{ SubnetId: SUBNET_ID }], Entries },
   ];
   const ports = { from: 443, to: 443 };
-  expect(factsWith({ 'describe-network-acls': { NetworkAcls } }).subnets[0]?.acl).toEqual({
+  expect((await factsWith({ 'describe-network-acls': { NetworkAcls } })).subnets[0]?.acl).toEqual({
     id: 'acl-1',
     rules: [
       { number: 100, direction: 'out', allows: true, protocol: '6', range: '0.0.0.0/0', ports },
@@ -155,7 +159,7 @@ it('the network ACL of a subnet has its rules', () => {
   });
 });
 
-it("the facts contain DNS Firewall's priorities, and its failure mode only if the rule group is the stack's", () => {
+it("the facts contain DNS Firewall's priorities, and its failure mode only if the rule group is the stack's", async () => {
   const answers = {
     'list-firewall-rule-group-associations': {
       FirewallRuleGroupAssociations: [{ FirewallRuleGroupId: 'rslvr-frg-1', Priority: 101 }],
@@ -163,9 +167,9 @@ it("the facts contain DNS Firewall's priorities, and its failure mode only if th
     'get-firewall-config': { FirewallConfig: { FirewallFailOpen: 'ENABLED' } },
   };
   const asked: string[] = [];
-  const facts = factsWith(answers, false, asked);
+  const facts = await factsWith(answers, false, asked);
   expect(facts.dnsFirewallRuleGroups).toEqual([{ name: 'rslvr-frg-1', priority: 101 }]);
   expect(facts).not.toHaveProperty('dnsFailsOpen');
   expect(asked).not.toContain('get-firewall-config');
-  expect(factsWith(answers, true).dnsFailsOpen).toBe(true);
+  expect((await factsWith(answers, true)).dnsFailsOpen).toBe(true);
 });

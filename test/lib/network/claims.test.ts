@@ -6,31 +6,36 @@ import { CLAIMS } from '../network-claims.ts';
 import { propertiesOf, templateOf } from '../synthesis.ts';
 import { dnsRulesIn } from './reachability/dns-rules.ts';
 import { rulesIn } from './reachability/firewall-policy.ts';
+import { gatewaysIn } from './reachability/gateway-filter.ts';
 
 /** AWS hosts that serve every account, in the templates' region. */
 const SHARED = /^(?:api\.ecr|logs|secretsmanager)\.[a-z0-9-]+\.amazonaws\.com$/;
 
 const resolving = (template: Template) =>
   (dnsRulesIn(template.toJSON())[0]?.domains ?? []).filter((name) => SHARED.test(name));
-const passing = (template: Template) =>
+/** The shared hosts that the firewall or the gateway passes. */
+const passing = (template: Template) => [...byFirewall(template), ...byGateway(template)];
+const byGateway = (template: Template) =>
+  [...gatewaysIn(template.toJSON()).values()].flatMap(({ filter }) => filter.names.filter((name) => SHARED.test(name)));
+const byFirewall = (template: Template) =>
   [...(rulesIn(template.toJSON()) ?? '').matchAll(/^pass tls .*tls\.sni; content:"([^"]+)"/gm)].filter(
     ([, name = '']) => SHARED.test(name),
   );
 
 describe('the claim about other AWS accounts', () => {
-  it.each<EgressMode>(['nat-gateway', 'network-firewall', 'public-ip'])(
+  it.each<EgressMode>(['nat-gateway', 'on-demand', 'network-firewall', 'public-ip'])(
     'with %s says that the template allows hosts that serve every account',
     (egress) => {
       const template = templateOf({ network: { egress } });
       expect(resolving(template)).toHaveLength(3);
-      expect(passing(template)).toHaveLength(egress === 'network-firewall' ? 3 : 0);
+      expect(passing(template)).toHaveLength(egress === 'network-firewall' || egress === 'on-demand' ? 3 : 0);
       expect(CLAIMS[egress].stops['another AWS account']).toMatch(
         /^no: .*CloudWatch Logs and Secrets Manager, and .*ECR/,
       );
     },
   );
 
-  it.each(['nat-gateway', 'network-firewall'] as const)(
+  it.each(['nat-gateway', 'on-demand', 'network-firewall'] as const)(
     'with %s and endpoints says that their policies allow principals of this account only',
     (egress) => {
       const template = templateOf({ network: { egress, vpcEndpoints: 'task-start' } });

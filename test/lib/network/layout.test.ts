@@ -6,7 +6,7 @@ import { resourcesIn } from './reachability/template-values.ts';
 
 /** Types of resources that CloudFormation must replace, and whose old and new resource can't exist together. */
 const OF_A_VPC =
-  /^AWS::(EC2::(VPC|Subnet|RouteTable|Route|SubnetRouteTableAssociation|NatGateway|EIP|InternetGateway|VPCGatewayAttachment|VPCEndpoint|VPCCidrBlock|EgressOnlyInternetGateway)|NetworkFirewall::(Firewall|LoggingConfiguration))$/;
+  /^AWS::(EC2::(VPC|Subnet|RouteTable|Route|SubnetRouteTableAssociation|NatGateway|EIP|EIPAssociation|NetworkInterface|LaunchTemplate|InternetGateway|VPCGatewayAttachment|VPCEndpoint|VPCCidrBlock|EgressOnlyInternetGateway)|NetworkFirewall::(Firewall|LoggingConfiguration))$/;
 
 const layouts: Record<string, object> = {
   'nat-gateway': {},
@@ -15,6 +15,9 @@ const layouts: Record<string, object> = {
   'network-firewall': { egress: 'network-firewall' },
   'network-firewall, two zones': { egress: 'network-firewall', natGateways: 'all' },
   'network-firewall, a smaller range': { egress: 'network-firewall', cidr: '10.90.0.0/22' },
+  'on-demand': { egress: 'on-demand', fixedAddress: true },
+  'on-demand, two zones': { egress: 'on-demand', gateways: 'all', fixedAddress: true },
+  'on-demand, another range': { egress: 'on-demand', cidr: '10.91.0.0/20' },
   'public-ip': { egress: 'public-ip' },
   'public-ip, another range': { egress: 'public-ip', cidr: '10.91.0.0/20' },
 };
@@ -46,6 +49,24 @@ describe('a changed layout', () => {
     expect(names).toHaveLength(4);
     expect(new Set(names).size).toBe(4);
     for (const name of names) expect(name).toMatch(/^[a-zA-Z0-9-]{1,128}$/);
+  });
+});
+
+describe('gateways', () => {
+  const names = (network: object) =>
+    resourcesIn(templateOf({ network }).toJSON())
+      .filter(({ type }) => type === 'Custom::GatewayRemoval')
+      .flatMap(({ properties }) => properties['Gateways']);
+
+  it('have different names in different layouts, so that the removal of the old ones ends no new one', () => {
+    const all = Object.values(layouts).flatMap(names);
+    expect(all).toHaveLength(4);
+    expect(new Set(all).size).toBe(4);
+  });
+
+  it('keep their names in an unchanged layout', () => {
+    const more = { gatewayInstanceType: 't4g.small', fixedAddress: true, allowedDomains: ['a.example.com'] };
+    expect(names({ egress: 'on-demand', ...more })).toEqual(names({ egress: 'on-demand' }));
   });
 });
 

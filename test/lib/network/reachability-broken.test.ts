@@ -28,6 +28,10 @@ const VARIANTS = {
     template: templateOf({ network: { vpcEndpoints: 'task-start' } }).toJSON(),
     expected: { ...expected, firewalls: 0 },
   },
+  'on-demand': {
+    template: templateOf({ network: { egress: 'on-demand', gateways: 'all', vpcEndpoints: 'task-start' } }).toJSON(),
+    expected: { ...expected, firewalls: 0, gateways: 2 },
+  },
   'public-ip': {
     template: templateOf({ network: { egress: 'public-ip' } }).toJSON(),
     expected: { ...expected, firewalls: 0, taskStartEndpoints: false },
@@ -73,8 +77,8 @@ interface Case {
   readonly fault: RegExp;
   /** The probe that must have another result, and that result. */
   readonly probe?: readonly [what: string, reached: boolean];
-  /** The probe doesn't get through with the network firewall. */
-  readonly isStoppedByFirewall?: true;
+  /** The probe doesn't get through a network firewall or a gateway. */
+  readonly isStoppedByFilter?: true;
 }
 
 const ALLOWED = 'TLS to an allowed name';
@@ -176,6 +180,82 @@ const OF_ENDPOINTS: readonly Case[] = [
   },
 ];
 
+const ofGateways = (change: (properties: Part) => void) =>
+  each('AWS::EC2::SecurityGroup', (it) => {
+    if (it.GroupDescription.startsWith('Gateways')) change(it);
+  });
+const userData = (edit: (script: string) => string) =>
+  each('AWS::EC2::LaunchTemplate', ({ LaunchTemplateData: data }) => {
+    const [separator, parts] = data.UserData['Fn::Base64']['Fn::Join'];
+    const edited = parts.map((part: unknown) => (typeof part === 'string' ? edit(part) : part));
+    data.UserData = { 'Fn::Base64': { 'Fn::Join': [separator, edited] } };
+  });
+
+/** Changes of the gateways. */
+const OF_GATEWAYS: readonly Case[] = [
+  {
+    what: 'the filter forwards another name',
+    change: userData((script) =>
+      script.replace(
+        /(cat >>\S+names\.map <<'END_OF_FILE'\n)/,
+        '$1evil.example.net evil.example.net;\n*.evil.example.net $server_name_read;\n',
+      ),
+    ),
+    fault: /^forwarded names of \w+ that do not resolve: \["evil\.example\.net"/,
+  },
+  {
+    what: 'the filter listens on another port',
+    change: userData((script) => script.replace('    listen 443', '    listen 8443 so_keepalive=on;\n    listen 443')),
+    fault: /^ports of \w+: \[8443,443\]/,
+  },
+  {
+    what: 'the filter forwards another port to a host',
+    change: userData((script) =>
+      script.replace('target:443;\n', 'target:443;\n    "22:a.example.net" a.example.net:22;\n'),
+    ),
+    fault: /^ports of \w+ for one host: \[22\]/,
+  },
+  {
+    what: 'a gateway drops packets for other addresses',
+    change: each('AWS::EC2::NetworkInterface', (it) => Object.assign(it, { SourceDestCheck: true })),
+    fault: /^packets for other addresses at \w+: false/,
+    probe: [ALLOWED, false],
+  },
+  {
+    what: 'tasks bypass the gateway',
+    change: each('AWS::EC2::Route', (it) => {
+      if (it.NetworkInterfaceId === undefined) return;
+      delete it.NetworkInterfaceId;
+      it.GatewayId = { Ref: 'InternetGateway' };
+    }),
+    fault: /^routes of tasks to a gateway: 0/,
+    probe: [ALLOWED, false],
+  },
+  {
+    what: 'the gateways admit the internet',
+    change: ofGateways((it) => it.SecurityGroupIngress.push(onPort(443, { CidrIp: '0.0.0.0/0' }))),
+    fault: /^into \w+: .*tcp 443-443 0\.0\.0\.0\/0/,
+  },
+  {
+    what: 'the gateways admit SSH',
+    change: ofGateways((it) => it.SecurityGroupIngress.push(onPort(22, { CidrIp: '10.90.0.0/22' }))),
+    fault: /^into \w+: .*tcp 22-22/,
+  },
+  {
+    what: 'the gateways admit nothing',
+    change: ofGateways((it) => {
+      it.SecurityGroupIngress = [];
+    }),
+    fault: /^into \w+: \[\]/,
+    probe: [ALLOWED, false],
+  },
+  {
+    what: 'the gateways may connect to every port',
+    change: ofGateways((it) => it.SecurityGroupEgress.push({ IpProtocol: '-1', CidrIp: '0.0.0.0/0' })),
+    fault: /^out of \w+: .*-1 0-65535/,
+  },
+];
+
 /** Changes of what every network has. */
 const OF_ALL: readonly Case[] = [
   {
@@ -228,7 +308,7 @@ const OF_ALL: readonly Case[] = [
     change: each(`${RESOLVER}FirewallRuleGroupAssociation`, (it) => Object.assign(it, { VpcId: EXISTING_VPC.vpcId })),
     fault: /^VPCs with DNS Firewall: \["vpc-0123456789abcdef0"\]/,
     probe: ['TLS to another name', true],
-    isStoppedByFirewall: true,
+    isStoppedByFilter: true,
   },
   {
     what: 'DNS Firewall fails open',
@@ -262,7 +342,7 @@ const OF_ALL: readonly Case[] = [
     change: egressRule(onPort(80, { CidrIp: '128.0.0.0/1' })),
     fault: /^out of the tasks: .*128\.0\.0\.0\/1/,
     probe: ['another TCP port (80, 22, …), to an address', true],
-    isStoppedByFirewall: true,
+    isStoppedByFilter: true,
   },
   {
     what: 'the security group opens a UDP port, with the number of the protocol',
@@ -284,6 +364,7 @@ const OF_ALL: readonly Case[] = [
 const CASES: Readonly<Record<Variant, readonly Case[]>> = {
   'network-firewall': [...OF_FIREWALL, ...OF_ENDPOINTS, ...OF_ALL],
   'nat-gateway': [...OF_ENDPOINTS, ...OF_ALL],
+  'on-demand': [...OF_GATEWAYS, ...OF_ENDPOINTS, ...OF_ALL],
   'public-ip': OF_ALL,
 };
 const rows = Object.entries(CASES).flatMap(([variant, cases]) =>
@@ -295,7 +376,7 @@ it.each(Object.keys(VARIANTS) as Variant[])('%s has no fault if the template is 
   expect(policyFaults(template, expected)).toEqual([]);
 });
 
-it.each(rows)('%s has a fault if %s', (variant, _, { change, fault, probe, isStoppedByFirewall = false }) => {
+it.each(rows)('%s has a fault if %s', (variant, _, { change, fault, probe, isStoppedByFilter = false }) => {
   const { template, expected } = VARIANTS[variant];
   const copy = structuredClone(template);
   change(copy['Resources']);
@@ -304,7 +385,8 @@ it.each(rows)('%s has a fault if %s', (variant, _, { change, fault, probe, isSto
   const [name, reached] = probe;
   const reachedIn = (given: unknown) => findings(networkIn(given)).find(({ what }) => what === name)?.reached;
   expect(reachedIn(template)).toBe(!reached);
-  expect(reachedIn(copy)).toBe(reached && !(isStoppedByFirewall && variant === 'network-firewall'));
+  const hasFilter = variant === 'network-firewall' || variant === 'on-demand';
+  expect(reachedIn(copy)).toBe(reached && !(isStoppedByFilter && hasFilter));
 });
 
 it('with network-firewall, packets to the APIs are blocked if their hostnames do not resolve to the endpoints', () => {

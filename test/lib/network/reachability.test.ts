@@ -23,6 +23,9 @@ interface OwnNetwork {
   readonly awsApiServices?: readonly string[];
   readonly awsApiRegions?: readonly string[];
   readonly guardDuty?: boolean;
+  readonly gateways?: string;
+  readonly fixedAddress?: boolean;
+  readonly gatewaySessionManager?: boolean;
 }
 
 /** Networks that the stack creates. */
@@ -44,6 +47,18 @@ const own: OwnNetwork[] = [
     ]),
   ),
   ...either.flatMap((ipv6) => either.map((dnsFirewall) => ({ egress: 'public-ip', ipv6, dnsFirewall }))),
+  ...['one', 'all'].flatMap((gateways) =>
+    ['none', 'task-start'].flatMap((vpcEndpoints) =>
+      either.map((fixedAddress) => ({ egress: 'on-demand', gateways, vpcEndpoints, fixedAddress })),
+    ),
+  ),
+  { egress: 'on-demand', guardDuty: true, gatewaySessionManager: true },
+  {
+    egress: 'on-demand',
+    allowedPresets: ['hcp-terraform', 'github-releases', 'aws-apis'],
+    awsApiServices: ['s3', 'sts'],
+    awsApiRegions: ['us-east-1'],
+  },
   { egress: 'nat-gateway', vpcEndpoints: 'task-start', guardDuty: true },
   { egress: 'network-firewall', natGateways: 'all', guardDuty: true },
   { egress: 'public-ip', guardDuty: true },
@@ -63,10 +78,13 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   const of = (type: string) => resourcesIn(template).filter((resource) => resource.type === type);
   const reached = new Map(findings(model).map((finding) => [finding.what, finding]));
   const isFirewalled = network.egress === 'network-firewall';
+  const hasGateways = network.egress === 'on-demand';
+  const gateways = hasGateways ? (network.gateways === 'all' ? 2 : 1) : 0;
 
   it('has exactly these policies of security groups, DNS Firewall, firewalls with their logs, and endpoints', () => {
     const faults = policyFaults(template, {
       firewalls: isFirewalled ? (network.natGateways === 'all' ? 2 : 1) : 0,
+      gateways,
       dnsFirewall: network.dnsFirewall !== false,
       taskStartEndpoints: network.vpcEndpoints === 'task-start',
       ipv6: network.ipv6 === true,
@@ -106,7 +124,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     expect(reached.get('TLS over IPv6, to an address')?.reached).toBe(network.ipv6 === true);
     const hops = new Set([...reached.values()].flatMap((finding) => finding.hops));
     const allowed = [
-      ...(network.egress === 'public-ip' ? [] : ['NAT gateway']),
+      ...(network.egress === 'public-ip' ? [] : hasGateways ? ['gateway'] : ['NAT gateway']),
       ...(isFirewalled ? ['Network Firewall'] : []),
       ...(network.ipv6 === true && network.egress === 'nat-gateway' ? ['egress-only internet gateway'] : []),
       ...(network.vpcEndpoints === 'task-start'
@@ -125,8 +143,14 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
       'TLS to an address, without a server name',
       'anything but TLS on port 443, to an address',
     ]) {
-      expect(reached.get(what)?.reached, what).toBe(!isFirewalled);
+      expect(reached.get(what)?.reached, what).toBe(!isFirewalled && !hasGateways);
     }
+  });
+
+  it('connects to the host of a forged server name only behind a gateway', () => {
+    const found = reached.get('TLS to an address, with a forged server name');
+    expect(found?.reached).toBe(!hasGateways);
+    if (hasGateways) expect(found?.stoppedBy).toMatch(/the host of the server name instead/);
   });
 
   it('lets no task bypass the firewall to reach a bucket', () => {
@@ -143,7 +167,10 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
         : ['no public IPv4 address', ...gateway, group].join('; ');
     expect(entrance(model)).toEqual({ reached: false, hops: [], stoppedBy });
     expect(reached.get('another task')).toMatchObject({ reached: false });
-    const inwards = model.groupRules.filter(({ direction }) => direction === 'in');
+    const ofGateways = [...model.gateways.values()].flatMap(({ groups }) => groups);
+    const inwards = model.groupRules.filter(
+      ({ direction, group }) => direction === 'in' && !ofGateways.includes(group),
+    );
     for (const rule of inwards) {
       expect(rule).toMatchObject({ protocol: 'tcp', from: 443, to: 443, peer: model.tasks.groups[0] });
       expect(model.tasks.groups).not.toContain(rule.group);
@@ -163,9 +190,10 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   it('has public addresses for NAT gateways, and for tasks only in the mode public-ip', () => {
     expect(model.tasks.publicAddress).toBe(network.egress === 'public-ip');
     for (const subnet of model.subnets.values()) expect(subnet.mapsPublicAddresses).toBe(false);
-    const gateways = of('AWS::EC2::NatGateway').length;
-    expect(of('AWS::EC2::EIP')).toHaveLength(gateways);
-    expect(gateways).toBe(network.egress === 'public-ip' ? 0 : network.natGateways === 'all' ? 2 : 1);
+    const natGateways = of('AWS::EC2::NatGateway').length;
+    expect(of('AWS::EC2::EIP')).toHaveLength(network.fixedAddress === true ? gateways : natGateways);
+    const hasNat = network.egress === 'nat-gateway' || isFirewalled;
+    expect(natGateways).toBe(hasNat ? (network.natGateways === 'all' ? 2 : 1) : 0);
   });
 
   it('routes outbound and return traffic through the same firewall, in the zone of the task', () => {
@@ -182,6 +210,29 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     }
   });
 
+  it('has a gateway in the zone of each subnet of tasks, which forwards exactly the domains that tasks need', () => {
+    if (!hasGateways) return;
+    const names = [...model.gateways.values()].map(({ filter }) => filter.names);
+    for (const id of model.tasks.subnets) {
+      const subnet = model.subnets.get(id);
+      const targets = subnet?.routes.flatMap(({ target }) => (target.kind === 'gateway' ? target.id : [])) ?? [];
+      expect(targets).toHaveLength(1);
+      const its = model.gateways.get(targets[0] ?? '');
+      expect(model.subnets.get(its?.subnet ?? '')?.zone).toBe(subnet?.zone);
+    }
+    const resolving = model.dnsRules[0]?.domains ?? [];
+    const own = resolving.filter((name) => !names[0]?.includes(name));
+    for (const each of names) {
+      expect(each).toEqual(names[0]);
+      expect(each.filter((name) => !resolving.includes(name))).toEqual([]);
+    }
+    // Layers use the endpoint of S3. The other names are for the gateway itself, or have an endpoint.
+    const isExpected =
+      /^(?:prod-.*-layer-bucket|al2023-repos-.*|cdn\.amazonlinux\.com$|ec2\.|logs\.|ssm\.|ssmmessages\.|ec2messages\.|secretsmanager\.|api\.ecr\.|\d+\.dkr\.ecr\.)/;
+    expect(own.filter((name) => !isExpected.test(name))).toEqual([]);
+    expect(own.some((name) => name.startsWith('logs.'))).toBe(network.vpcEndpoints === 'task-start');
+  });
+
   it('has only routes to gateways, and to the firewall for its own subnets', () => {
     for (const { routes, cidr } of model.subnets.values()) {
       for (const { destination, target } of routes) {
@@ -191,8 +242,9 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
         expect([...model.subnets.values()].map((subnet) => subnet.cidr)).toContain(destination);
       }
     }
-    const others = ['VPCPeeringConnection', 'TransitGatewayAttachment', 'VPNGateway', 'NetworkInterface', 'Instance'];
+    const others = ['VPCPeeringConnection', 'TransitGatewayAttachment', 'VPNGateway', 'Instance'];
     for (const type of others) expect(of(`AWS::EC2::${type}`)).toEqual([]);
+    expect(of('AWS::EC2::NetworkInterface')).toHaveLength(gateways);
   });
 });
 

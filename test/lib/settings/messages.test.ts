@@ -17,6 +17,12 @@ it.each<[string, unknown, string]>([
   ['hostname', 'TFE.example.com', 'set it to tfe.example.com'],
   ['hostname', 'tfe.example.com.', 'set it to tfe.example.com'],
   ['hostname', '10.0.0.5', "the fully qualified hostname that is in the host's certificate"],
+  ['hostname', '10.0.0.5:443', "the fully qualified hostname that is in the host's certificate"],
+  ['hostname', '127.0.0.1:8443', "the fully qualified hostname that is in the host's certificate"],
+  ['hostname', '[::1]:8443', "the fully qualified hostname that is in the host's certificate"],
+  ['hostname', '::1', "the fully qualified hostname that is in the host's certificate"],
+  ['hostname', 'tfe_eu.example.com:8443', 'correct it in cdk.json'],
+  ['agentImage.registry', '10.0.0.5:5000/agent:1', 'use the hostname'],
   ['hostname', 'http://localhost:8080', 'use the fully qualified hostname, such as localhost.example.com'],
   ['hostname', 'tfe', 'use the fully qualified hostname, such as tfe.example.com'],
   ['hostname', 'tfe.example.com:22', 'on a port from 1024'],
@@ -30,9 +36,15 @@ it.each<[string, unknown, string]>([
   ['organization', 'app.terraform.io/app/acme/workspaces', 'use the name only: acme'],
   ['apiTokenSecret', half, `aws secretsmanager describe-secret --secret-id ${half} --query ARN --output text`],
   ['apiTokenSecret', `${half}-??????`, 'complete ARN'],
-  ['apiTokenSecret', `${half}-AbCdEf:token::`, `use the ARN of the secret, ${half}-AbCdEf`],
+  ['apiTokenSecret', `${half}-AbCdEf:token::`, `set ${half}-AbCdEf:KEY`],
   ['apiTokenSecret', 'arn:aws:ssm:eu-central-1:123456789012:parameter/token', 'store the token in Secrets Manager'],
+  ['apiTokenSecret', 'acme/tokens:', 'set acme/tokens:KEY'],
+  ['nudge.hmacKeySecret', `${half}-AbCdEf:key:`, `set ${half}-AbCdEf:KEY`],
   ['pools.0.agentTokenSecret', 'acme/agent-tokens', 'describe-secret --secret-id acme/agent-tokens'],
+  ['pools.0.agentTokenSecret', 'acme/tokens:agent', 'set the complete ARN, followed by :agent, because ECS finds'],
+  ['pools.0.agentTokenSecret', `${half}-AbCdEf:agent:AWSCURRENT:`, `set ${half}-AbCdEf:KEY`],
+  ['pools.0.agentTokenSecret', `${half}-AbCdEf:`, `set ${half}-AbCdEf:KEY`],
+  ['pools.0.agentTokenSecret', `${half}:agent`, 'use the ARN of the secret'],
   ['pools.0.taskRolePolicyArns', '["SecurityAudit"]', 'arn:aws:iam::aws:policy/SecurityAudit'],
   ['pools.0.taskRolePolicyArns', '["ViewOnlyAccess"]', 'arn:aws:iam::aws:policy/job-function/ViewOnlyAccess'],
   ['pools.0.taskRolePolicyArns', '["policy/deploy"]', `aws iam list-policies --query "Policies[?PolicyName=='deploy']`],
@@ -132,6 +144,56 @@ it('the error of reservedConcurrency with nudges has a remedy', () => {
     },
   ]);
   expect(withNudge(3)).toEqual([]);
+});
+
+it.each<[path: string, network: object, launcher: object, given: string, remedy: string]>([
+  [
+    'launcher.vpc',
+    { egress: 'public-ip' },
+    { vpc: true },
+    'true, with egress public-ip',
+    'set network.egress to nat-gateway',
+  ],
+  [
+    'launcher.vpc',
+    { egress: 'on-demand' },
+    { vpc: true },
+    'true, with egress on-demand',
+    'remove launcher.vpc, or set network.egress to nat-gateway: the launcher starts the gateway',
+  ],
+  [
+    'network.launcherSubnetIds',
+    { ...EXISTING_VPC, launcherSubnetIds: ['subnet-11111111'] },
+    {},
+    '["subnet-11111111"], without launcher.vpc',
+    'set launcher.vpc to true',
+  ],
+  [
+    'network.launcherSecurityGroupIds.0',
+    { ...EXISTING_VPC, securityGroupIds: ['sg-11111111'], launcherSecurityGroupIds: ['sg-11111111'] },
+    { vpc: true },
+    '"sg-11111111", which is also in network.securityGroupIds',
+    'create a group for the launcher',
+  ],
+  [
+    'network.launcherSubnetIds.1',
+    { ...EXISTING_VPC, launcherSubnetIds: ['subnet-11111111', 'subnet-11111111'] },
+    { vpc: true },
+    '"subnet-11111111", the same as network.launcherSubnetIds.0',
+    'remove it',
+  ],
+])('the error of %s with the launcher in the VPC has a remedy: %o', (path, network, launcher, given, remedy) => {
+  expect(faultsOf({ agentLauncher: { ...LEAST, network, launcher } })).toMatchObject([
+    { path, given, remedy: expect.stringMatching(`^${remedy}`) },
+  ]);
+});
+
+it('the launcher and its endpoints use addresses of the task subnets', () => {
+  const faults = (maxAgents: number, more: object) =>
+    faultsOf({ agentLauncher: { ...LEAST, ...onePool({ maxAgents }), network: { cidr: '10.90.0.0/22' }, ...more } });
+  expect(faults(251, {})).toEqual([]);
+  expect(faults(249, { launcher: { vpc: true } })).toEqual([]);
+  expect(faults(250, { launcher: { vpc: true } })).toMatchObject([{ path: 'network.cidr' }]);
 });
 
 it('the settings of idle polling may have all other values together', () => {

@@ -14,6 +14,8 @@ it.each([
   { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start', firewallLogRetentionDays: 7 },
   { egress: 'network-firewall', ipv6: false, dnsFirewall: true },
   { egress: 'public-ip', ipv6: true, vpcEndpoints: 'none' },
+  { egress: 'on-demand', gateways: 'all', vpcEndpoints: 'task-start', gatewayIdleMinutes: 5, gatewayMaxAgeDays: 365 },
+  { egress: 'on-demand', ipv6: false, dnsFirewall: true, fixedAddress: true, gatewayStart: 'with-tasks' },
   { ...existing, dnsFirewall: true, allowedDomains: ['app.terraform.io'] },
   existing,
   // Without DNS Firewall, the policy of the S3 endpoint still limits the buckets.
@@ -26,6 +28,8 @@ describe('availabilityZones', () => {
   it.each([
     { availabilityZones: ['us-west-1a', 'us-west-1c'] },
     { egress: 'network-firewall', availabilityZones: ['ap-northeast-1c'] },
+    { egress: 'on-demand', availabilityZones: ['ap-northeast-1c'] },
+    { egress: 'on-demand', gateways: 'all', availabilityZones: ['us-west-1a', 'us-west-1c'] },
   ])('are the zones of the VPC’s subnets: %o', (network) => {
     const subnets = propertiesOf(templateOf({ network }), 'AWS::EC2::Subnet');
     expect(new Set(subnets.map(({ AvailabilityZone }) => AvailabilityZone))).toEqual(
@@ -38,6 +42,8 @@ describe('availabilityZones', () => {
     [{ availabilityZones: ['us-west-1a', 'us-east-1a'] }, /two zones of one region/],
     [{ egress: 'public-ip', availabilityZones: ['us-west-1a'] }, /with egress public-ip/],
     [{ egress: 'network-firewall', availabilityZones: ['us-west-1a', 'us-west-1c'] }, /one zone.* natGateways one/],
+    [{ egress: 'on-demand', availabilityZones: ['us-west-1a', 'us-west-1c'] }, /one zone.* gateways one/],
+    [{ egress: 'on-demand', gateways: 'all', availabilityZones: ['us-west-1a'] }, /two zones.* gateways all/],
     [
       { egress: 'network-firewall', natGateways: 'all', availabilityZones: ['us-west-1a'] },
       /two zones of one region.* natGateways all/,
@@ -71,6 +77,19 @@ describe('a network', () => {
     [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass the firewall/],
     [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /remove it/],
     [{ egress: 'public-ip', natGateways: 'one' }, 'network.natGateways', /choose nat-gateway/],
+    [{ egress: 'on-demand', ipv6: true }, 'network.ipv6', /would bypass them/],
+    [{ egress: 'on-demand', dnsFirewall: false }, 'network.dnsFirewall', /in DNS queries/],
+    [{ egress: 'on-demand', natGateways: 'all' }, 'network.natGateways', /use network\.gateways/],
+    [
+      { egress: 'on-demand', elasticIpAllocationIds: ['eipalloc-0123456789abcdef0'] },
+      'network.elasticIpAllocationIds',
+      /set network\.fixedAddress to true/,
+    ],
+    [{ egress: 'on-demand', gatewayInstanceType: 't2.nano' }, 'network.gatewayInstanceType', /instance-type-offerings/],
+    [{ egress: 'on-demand', gatewayIdleMinutes: 4 }, 'network.gatewayIdleMinutes', /correct it/],
+    [{ egress: 'on-demand', gatewayStart: 'after-tasks' }, 'network.gatewayStart', /./],
+    [{ egress: 'on-demand', gatewayMaxAgeDays: 0 }, 'network.gatewayMaxAgeDays', /./],
+    [{ fixedAddress: true }, 'network.fixedAddress', /set network\.egress to on-demand/],
     [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money even while no task runs/],
     [{ firewallLogRetentionDays: 7 }, 'network.firewallLogRetentionDays', /set network\.egress to network-firewall/],
     [{ vpcId: existing.vpcId }, 'network.vpcId', /set network\.egress to existing-vpc/],
@@ -112,7 +131,7 @@ describe('a network', () => {
 
   it('with an unknown egress mode is refused, with the known modes', () => {
     expect(faults({ egress: 'proxy' })).toMatchObject([
-      { path: 'network.egress', allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip' },
+      { path: 'network.egress', allowed: 'nat-gateway, on-demand, network-firewall, existing-vpc or public-ip' },
     ]);
   });
 
@@ -293,6 +312,8 @@ describe('the address range', () => {
     [{ cidr: '10.0.0.0/22', egress: 'network-firewall' }, 507],
     [{ cidr: '10.0.0.0/22', egress: 'network-firewall', natGateways: 'all' }, 251],
     [{ cidr: '10.0.0.0/20', egress: 'public-ip' }, 1019],
+    [{ cidr: '10.0.0.0/22', egress: 'on-demand' }, 507],
+    [{ cidr: '10.0.0.0/22', egress: 'on-demand', gateways: 'all' }, 251],
   ])('with %o has enough addresses for %i agents in each subnet, and not one more', (network, most) => {
     const pools = (maxAgents: number) => ({
       pools: [

@@ -56,11 +56,18 @@ describe('settings without a fault', () => {
       },
       scheduleMinutes: 1,
       activePollSeconds: 5,
+      launcher: { vpc: false, noProxy: [], architecture: 'arm64' },
+      logs: { onDelete: 'delete' },
+      encryption: {},
+      terminationProtection: false,
+      fips: false,
       idlePollSeconds: 60,
       idleWindowSeconds: 300,
       startDeadlineSeconds: 300,
       logRetentionDays: 30,
       oldestQueuedMinutes: 15,
+      oldestTaskHours: 24,
+      apiTokenExpiryDays: 14,
       tags: {},
     });
   });

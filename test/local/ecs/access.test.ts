@@ -19,9 +19,10 @@ const LIST = 'AmazonEC2ContainerServiceV20141113.ListClusters';
 function send(
   options: { readonly method: string; readonly path?: string; readonly headers: Record<string, string> },
   body = '',
+  { url }: { readonly url: string } = world.server,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   return new Promise((resolve, reject) => {
-    const sent = request(world.server.url + (options.path ?? '/'), options, async (response) => {
+    const sent = request(url + (options.path ?? '/'), options, async (response) => {
       let text = '';
       for await (const chunk of response) text += String(chunk);
       resolve({ status: response.statusCode ?? 0, body: text === '' ? undefined : JSON.parse(text) });
@@ -134,6 +135,20 @@ describe('a web page', () => {
     const path = `/v4/${task.containers[0]?.runtimeId}/task`;
     expect((await send({ method: 'GET', path, headers: {} })).status).toBe(200);
     expect(await send({ method: 'GET', path, headers: { host: 'attacker.example' } })).toEqual(refused);
+  });
+
+  it('is refused with every domain except those of the option hosts', async () => {
+    const named = await startLocalEcs({ hosts: ['ecs.amazonaws.example'] });
+    const statusFor = async (host: string) =>
+      (await send({ method: 'POST', headers: { host } }, '{}', named.server)).status;
+    try {
+      // An allowed request without a signature gets status 400.
+      expect(await statusFor('ecs.amazonaws.example')).toBe(400);
+      expect(await statusFor('ecs.amazonaws.example:443')).toBe(400);
+      expect(await statusFor('sts.amazonaws.example')).toBe(403);
+    } finally {
+      await named.close();
+    }
   });
 
   it.each(['localhost', '127.0.0.1', '[::1]', 'LOCALHOST:1'])(

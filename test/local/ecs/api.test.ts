@@ -137,7 +137,6 @@ describe('the protocol', () => {
   });
 
   it.each([
-    ['POST', '/?query'],
     ['POST', '/other'],
     ['PUT', '/'],
     ['OPTIONS', '/'],

@@ -387,3 +387,12 @@ describe('the redacted plan', () => {
     expect(listAt(answer.body, 'resource_changes')).toHaveLength(1);
   });
 });
+
+it('a run shows any status of the vendor that a test sets, with its time', async () => {
+  const runId = await newRun();
+  platform.server.showStatus(runId, 'policy_override');
+  const run = await platform.attributes(`/runs/${runId}`);
+  expect(run).toMatchObject({ status: 'policy_override' });
+  expect(at(run, 'status-timestamps', 'policy-override-at')).toBe('2026-03-01T12:00:00+00:00');
+  expect(() => platform.server.showStatus('run-Nothing1', 'planned')).toThrow('not found');
+});

@@ -217,3 +217,12 @@ it('API responses have exactly the attributes and relationships of the real plat
     'execution-details log-read-url resource-additions resource-changes resource-destructions resource-imports status status-timestamps',
   );
 });
+
+it('a locked workspace includes the user who locked it', async () => {
+  const workspace = `/workspaces/${await platform.workspace('one')}`;
+  await platform.api('POST', `${workspace}/actions/lock`, { reason: 'state surgery' });
+  const { body } = await platform.api('GET', `${workspace}?include=locked_by`);
+  expect(at(body, 'data', 'attributes', 'locked-reason')).toBe('state surgery');
+  const id = textAt(body, 'data', 'relationships', 'locked-by', 'data', 'id');
+  expect(listAt(body, 'included')).toMatchObject([{ id, type: 'users', attributes: { username: 'owner' } }]);
+});

@@ -127,9 +127,40 @@ describe('a function that is invoked by a queue', () => {
     const { queue, deleted } = queueOf(['1000'], ['900'], ['0']);
     map(queue);
     await until(() => expect(deleted).toHaveLength(3));
-    const pids = parsed(lines).map(([pid]) => pid);
-    expect(pids[0]).not.toBe(pids[1]);
-    expect(new Set(pids).size).toBe(2);
+    // If the second process starts slowly, the first one has printed the third batch before.
+    const pids = new Map(parsed(lines).map(([pid, body]) => [body, pid]));
+    expect(pids.get('1000')).not.toBe(pids.get('900'));
+    expect(new Set(pids.values()).size).toBe(2);
+  });
+
+  test('gets nothing while the mapping is disabled', async () => {
+    const { lines } = started(HANDLER, 3_600_000);
+    const { queue, deleted } = queueOf(['1'], ['2']);
+    let isEnabled = true;
+    let looks = 0;
+    const invoke = (event: object) => running?.invoke(event) ?? Promise.resolve('no function');
+    mapping = mapQueue({
+      queue: {
+        ...queue,
+        delete: (id) => {
+          isEnabled = false;
+          queue.delete(id);
+        },
+      },
+      invoke,
+      isEnabled: () => {
+        looks += 1;
+        return isEnabled;
+      },
+      maxConcurrency: 1,
+      region: 'eu-central-1',
+    });
+    await until(() => expect(deleted).toEqual(['1']));
+    const before = looks;
+    await until(() => expect(looks).toBeGreaterThan(before + 3));
+    expect(lines).toHaveLength(1);
+    isEnabled = true;
+    await until(() => expect(deleted).toEqual(['1', '2']));
   });
 
   test('keeps a batch in the queue if the handler fails', async () => {
@@ -148,4 +179,23 @@ describe('a function that is invoked by a queue', () => {
     expect(await running?.invoke({ die: false })).toBe('not today');
     expect(await running?.invoke({ die: true })).toBe('the process ended');
   });
+});
+
+test('a function whose schedule is off is not invoked by it, and is invoked again after the schedule is on', async () => {
+  const { lines, invocations } = started(`
+    export async function handler(event) {
+      console.log(event.source ?? 'request');
+      await new Promise((resolve) => setTimeout(resolve, event.waitMs ?? 0));
+    }
+  `);
+  await until(() => expect(invocations.length).toBeGreaterThan(0));
+  running?.setScheduled(false);
+  // Its answer shows that the process has received the switch. The next request takes longer than three periods of the schedule.
+  await running?.invoke({});
+  const before = lines.length;
+  await running?.invoke({ waitMs: 150 });
+  await running?.invoke({});
+  expect(lines.slice(before)).toEqual(['request', 'request']);
+  running?.setScheduled(true);
+  await until(() => expect(lines.at(-1)).toBe('aws.scheduler'));
 });

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { newKeyPair } from '../../../local/hcp-terraform/certificate.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../../local/hcp-terraform/server.ts';
 import { writeClientFiles } from '../../../local/start/client-files.ts';
 import { instructions } from '../../../local/start/keep.ts';
+import { SETTINGS_HOSTNAME } from '../../../local/start/settings-hostname.ts';
 import { openStateFolder } from '../../../local/start/state-folder.ts';
 import { newFolder } from '../../temporary-folder.ts';
 
@@ -48,6 +51,16 @@ test('the state folder creates a new certificate if the old one is about to expi
   expect(later.identity.port).toBe(Number(new URL(first.url).port));
 });
 
+test('the state folder creates a new certificate if the old one lacks the hostname for the settings', async () => {
+  const first = await start(directory);
+  const file = join(directory, 'state.json');
+  const { key, cert } = await newKeyPair(397);
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), key, cert }));
+  const later = await openStateFolder(directory, Date.now());
+  expect([cert, first.certPem]).not.toContain(later.identity.certificate.cert);
+  expect(new X509Certificate(later.identity.certificate.cert).checkHost(SETTINGS_HOSTNAME)).toBe(SETTINGS_HOSTNAME);
+});
+
 test.each(['file', 'file/below'])('the state folder is rejected if its path is %s', async (path) => {
   writeFileSync(join(directory, 'file'), '');
   await expect(openStateFolder(join(directory, path), Date.now())).rejects.toThrow(
@@ -86,6 +99,29 @@ test('env.sh is readable by this user only, works in a folder with a quote in it
   expect(existsSync(temporary.environment)).toBe(false);
 });
 
+test('aws.sh exports the variables of the command line, and only this user can read it', async () => {
+  server = await startHcpTerraform();
+  const { commandLine } = await writeClientFiles(server, directory, { AWS_REGION: "it's here", TFE_TOKEN: 'x' });
+  expect(modeOf(commandLine)).toBe(0o600);
+  const script = '. "$1" && sh -c \'printf "%s\\n" "$AWS_REGION" "$TFE_TOKEN"\'';
+  expect(execFileSync('/bin/sh', ['-c', script, 'sh', commandLine], { encoding: 'utf8' })).toBe("it's here\nx\n");
+});
+
+test('aws.sh hides the profile and the session of your account, which would replace the local keys', async () => {
+  server = await startHcpTerraform();
+  const { commandLine } = await writeClientFiles(server, directory, { AWS_ACCESS_KEY_ID: 'LOCAL' });
+  const script = '. "$1"; env | grep ^AWS_ | sort';
+  const env = {
+    AWS_PROFILE: 'mine',
+    AWS_DEFAULT_PROFILE: 'mine',
+    AWS_SESSION_TOKEN: 'mine',
+    PATH: process.env['PATH'],
+  };
+  expect(execFileSync('/bin/sh', ['-c', script, 'sh', commandLine], { encoding: 'utf8', env })).toBe(
+    'AWS_ACCESS_KEY_ID=LOCAL\n',
+  );
+});
+
 test('env.sh prints the commands for macOS on macOS', async () => {
   server = await startHcpTerraform();
   const { environment } = await writeClientFiles(server, directory);
@@ -98,13 +134,14 @@ test('env.sh prints the commands for macOS on macOS', async () => {
   expect(printed).toContain(server.caFile);
 });
 
-test('after env.sh, the user needs only two more commands, and their lines don’t wrap', async () => {
+test('the user needs three commands for Terraform and four for the command line, and their lines don’t wrap', async () => {
   server = await startHcpTerraform();
   const lines = instructions(server, {
     environment: '/tmp/agent-launcher-AbCdEf/env.sh',
+    commandLine: '/tmp/agent-launcher-AbCdEf/aws.sh',
     remove: async () => {},
   });
   const commands = lines.filter((line) => line.startsWith('  '));
-  expect(commands).toHaveLength(3);
+  expect(commands).toHaveLength(7);
   for (const command of commands) expect(command.length).toBeLessThan(80);
 });

@@ -83,7 +83,7 @@ export function task(
   exitCode?: number,
 ): StoryEvent {
   return ({ tasks }) => {
-    const definition = { family: 'agent-launcher-production' };
+    const definition = { family: 'AgentLauncher_all_production' };
     const known = tasks.find((candidate) => candidate.id === id) ?? { createdAt: at(seconds) };
     const stopped =
       lastStatus === 'STOPPED' ? { stoppedAt: at(seconds), containers: [{ exitCode }] } : { containers: [] };

@@ -7,6 +7,7 @@ const facts: Facts = {
   terraform: '1.11.4',
   invocations: { total: 3, failed: 0 },
   expected: new Map([['run-a', 'applied']]),
+  recoveries: [],
   trouble: undefined,
 };
 
@@ -20,6 +21,7 @@ test('the summary counts the runs, jobs and containers of a successful story', (
     jobs: { total: 2, served: 2, plan: 1, apply: 1 },
     containers: { launched: 2, reused: 0, withoutJob: 0 },
     startLatency: { samples: 2, p50Ms: 3000, p95Ms: 4000, maxMs: 4000 },
+    recoveries: [],
     launcher: { invocations: 3, failed: 0 },
     agentsLeft: 0,
     tasksLeft: 0,

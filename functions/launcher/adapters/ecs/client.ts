@@ -15,6 +15,7 @@ import { isLive } from '../../core/supply.ts';
 import type { Task } from '../../core/types.ts';
 import { resultOf, UpstreamError } from '../../errors.ts';
 import type { Clock, LaunchAnswer, LaunchRequest, TaskPlacement, Tasks } from '../../ports.ts';
+import { noAnswer } from '../no-answer.ts';
 import { ecsTask, taskIdOf, taskOf } from './answers.ts';
 import { LaunchPace } from './launch-pace.ts';
 import { refusalOf } from './refusals.ts';
@@ -56,16 +57,21 @@ export class EcsTasks implements Tasks {
   }
 
   async recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]> {
-    const tasks = await Promise.all(families.map((family) => this.#stoppedTasks(family, signal)));
+    const mustList = (family: string) => this.#memory.mustList(family, this.#clock.now());
+    const tasks = await Promise.all(families.map((family) => this.#stoppedTasks(family, mustList(family), signal)));
+    return tasks.flat();
+  }
+
+  async endedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]> {
+    const mustList = (family: string) => this.#memory.mustListIdle(family, this.#clock.now());
+    const tasks = await Promise.all(families.map((family) => this.#stoppedTasks(family, mustList(family), signal)));
     return tasks.flat();
   }
 
   /** The stopped tasks of one family. Describes only those that the function doesn't know yet. */
-  async #stoppedTasks(family: string, signal: AbortSignal): Promise<readonly Task[]> {
+  async #stoppedTasks(family: string, mustList: boolean, signal: AbortSignal): Promise<readonly Task[]> {
     const memory = this.#memory;
-    const listed = memory.mustList(family, this.#clock.now())
-      ? await this.#list({ family, desiredStatus: 'STOPPED' as const }, signal)
-      : undefined;
+    const listed = mustList ? await this.#list({ family, desiredStatus: 'STOPPED' as const }, signal) : undefined;
     const ids = new Set([...memory.notUnderstood(family, listed ?? []), ...memory.vanished(family)]);
     const described = await this.#describe([...ids], signal);
     if (listed !== undefined) memory.stoppedListed(family, listed, this.#clock.now());
@@ -103,7 +109,7 @@ export class EcsTasks implements Tasks {
       const sentAtMs = this.#clock.now();
       const sent = await resultOf(this.#runTaskOnce(input, signal));
       if (!sent.ok) {
-        this.#memory.distrustLists();
+        this.#memory.launchUnknown(String(input.taskDefinition), this.#clock.now());
         if (failure !== undefined || sent.error.fault !== 'unavailable' || signal.aborted) throw sent.error;
         failure = sent.error;
       } else if (sent.value.kind === 'refused' && sent.value.refusal.cause === 'throttled') {
@@ -122,7 +128,7 @@ export class EcsTasks implements Tasks {
       if (task !== undefined) {
         const { taskArn, lastStatus } = parsed(launched, task, 'RunTask');
         const taskId = taskIdOf(taskArn);
-        this.#memory.launched(taskId, String(input.taskDefinition), this.#clock.now());
+        this.#memory.launched(taskId, String(input.taskDefinition), lastStatus, this.#clock.now());
         return { kind: 'task', taskId, lastStatus };
       }
       const failure = failures?.[0];
@@ -255,14 +261,5 @@ function asUpstreamError(error: unknown, action: string): UpstreamError {
       cause: error,
     });
   }
-  const what = `no answer (${causeOf(error)})`;
-  return new UpstreamError({ system: 'ECS', fault: 'unavailable', what, request: action, cause: error });
-}
-
-/** The innermost error code, which is more precise than the SDK's name: `ECONNRESET` instead of `TimeoutError`. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const inner = error.cause === undefined ? undefined : causeOf(error.cause);
-  if (inner !== undefined && inner !== 'Error') return inner;
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return noAnswer('ECS', action, error);
 }

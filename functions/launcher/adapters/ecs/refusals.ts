@@ -1,4 +1,5 @@
 import type { Refusal } from '../../ports.ts';
+import { DENIALS } from '../denials.ts';
 
 /**
  * A row of the table. The first matching row determines the cause. `name` must match the exception's name or the failure's reason. `words` must
@@ -10,9 +11,6 @@ export interface RefusalRow {
   readonly cause: Refusal['cause'];
   readonly remedy: string;
 }
-
-/** IAM's phrases for the type of policy that denied a call: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html */
-const byPolicy = (kind: string): RegExp => new RegExp(`explicit deny in an? ${kind}|because no ${kind} allows`, 'i');
 
 /**
  * ECS reports the same problem as an exception, in the `failures[]` of a 200 response, or within the text of another exception.
@@ -26,24 +24,7 @@ const byPolicy = (kind: string): RegExp => new RegExp(`explicit deny in an? ${ki
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
  */
 export const REFUSAL_TABLE: readonly RefusalRow[] = [
-  {
-    words: byPolicy('(service|resource) control policy'),
-    cause: 'access',
-    remedy:
-      'a policy of the organization (SCP or RCP) denies the action in the message to the function’s role. Deploying again doesn’t help. Ask the organization’s administrator to allow the action',
-  },
-  {
-    words: byPolicy('permissions boundary'),
-    cause: 'access',
-    remedy:
-      'the permissions boundary of the function’s role denies the action in the message. Deploying again doesn’t help. Add the action to the boundary',
-  },
-  {
-    words: byPolicy('VPC endpoint policy'),
-    cause: 'access',
-    remedy:
-      'a VPC endpoint policy denies the action in the message. Deploying again doesn’t help. Allow the action in that policy',
-  },
+  ...DENIALS,
   {
     name: /^(AccessDenied|UnrecognizedClient|ExpiredToken|InvalidSignature)/,
     cause: 'access',

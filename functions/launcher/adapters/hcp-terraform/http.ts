@@ -1,5 +1,6 @@
 import type * as z from 'zod';
-import { type UpstreamDetails, UpstreamError } from '../../errors.ts';
+import { isUntrusted, untrustedReason } from '../../../connection/untrusted.ts';
+import { ProxyError, type UpstreamDetails, UpstreamError } from '../../errors.ts';
 import type { Secrets } from '../../ports.ts';
 import { CONNECT_TIMEOUT_MS, MAX_BODY_BYTES, type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
 
@@ -83,6 +84,18 @@ export class HcpTerraformHttp {
 
   /** The error if there was no answer or only an incomplete one. */
   #silence(error: unknown, path: string, signal: AbortSignal): UpstreamError {
+    // If the secret of the proxy's login can't be read, the error says so already.
+    if (error instanceof UpstreamError) return error;
+    if (error instanceof ProxyError) {
+      const { fault, message: what } = error;
+      return new UpstreamError({
+        system: 'HCP Terraform',
+        fault,
+        what,
+        request: `GET ${withoutQuery(path)}`,
+        cause: error,
+      });
+    }
     const code = signal.aborted ? 'AbortError' : codeOf(error);
     const isTooLarge = code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE';
     return new UpstreamError({
@@ -218,9 +231,6 @@ function codeOf(error: unknown): string {
   return code;
 }
 
-/** Parts of the codes of a certificate that is not trusted: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
-const UNTRUSTED = /CERT|SELF_SIGNED|ISSUER|LEAF_SIGNATURE/;
-
 function reasonOf(code: string): string {
   if (['ENOTFOUND', 'EAI_AGAIN'].includes(code))
     return `the hostname does not resolve (${code}); check the setting hostname`;
@@ -229,9 +239,7 @@ function reasonOf(code: string): string {
   if (code === 'TimeoutError' || code.includes('TIMEOUT'))
     return `no complete answer within ${REQUEST_TIMEOUT_MS / 1000} s (${code})`;
   if (code === 'AbortError') return 'the tick ran out of time';
-  if (UNTRUSTED.test(code)) {
-    return `its certificate is not trusted (${code}); for a private certificate authority, set NODE_EXTRA_CA_CERTS to its PEM file`;
-  }
+  if (isUntrusted(code)) return untrustedReason(code);
   return `the connection broke (${code || 'no code'})`;
 }
 

@@ -96,12 +96,3 @@ export interface Share {
   /** Gives the remaining reserved requests back to the budget. */
   release(): void;
 }
-
-/**
- * The secret's name, which identifies its API token. If the secret is given as an ARN, the name is in the ARN, followed by six random characters.
- * Secrets with the same name in two accounts share a budget. That is slower, but never exceeds the limit.
- * https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
- */
-export function secretNameOf(secretId: string): string {
-  return /^arn:[^:]+:secretsmanager:[^:]*:\d*:secret:(.+)-[A-Za-z0-9]{6}$/.exec(secretId)?.[1] ?? secretId;
-}

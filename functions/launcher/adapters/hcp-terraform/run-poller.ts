@@ -1,5 +1,5 @@
 /**
- * Polls the run lists of an organization. Each request counts against the budget of the API token.
+ * Polls the run lists of an organization.
  *
  * - A poll first reads one list of all open runs. If that list is too long or its pages are too large, it also lists the jobs, and then
  *   the applies. A poll that reads everything is necessary only once per minute.
@@ -8,19 +8,15 @@
  *   budget.
  * - If an answer is too large, the launcher reads that list in smaller pages for some minutes.
  */
-import type * as z from 'zod';
 import { demandOf, JOB_STATUSES, OBSERVED_STATUSES } from '../../core/demand.ts';
 import { type LaneNeed, needsMore, ofLane, type RunsNeed } from '../../core/runs-need.ts';
 import type { Phase, Run, UnlistedJobs } from '../../core/types.ts';
 import { UpstreamError } from '../../errors.ts';
 import type { PollBudget as Budget, Pool, PoolVisibility } from '../../ports.ts';
-import { runsOf, runsPage } from './answers.ts';
-import { type HcpTerraformHttp, resetMs } from './http.ts';
-import { LARGEST_PAGE, nextPage, PageCursor, type PageSize, withQuery } from './pages.ts';
-import { POLLS_PER_MINUTE, PollBudget, type Share, secretNameOf } from './poll-budget.ts';
-import { HCP_TERRAFORM_HOSTS } from './version.ts';
-
-type RunsPage = z.infer<typeof runsPage>;
+import { runsOf } from './answers.ts';
+import { LARGEST_PAGE, PageCursor, type PageSize } from './pages.ts';
+import type { Share } from './poll-budget.ts';
+import { RunRequests, type RunRequestsParts, runsPath } from './run-requests.ts';
 
 /**
  * Maximum number of pages of 100 that one poll reads from one list, so that no pool uses up the budget of the others. Further runs are read
@@ -36,6 +32,12 @@ const SMALL_PAGES_A_POLL = 10;
  * read completely only every two minutes.
  */
 const READ_ALL_EVERY_MS = 60_000;
+
+/**
+ * For this long after the first page of all open runs had only queued jobs, the polls of a burst read only the queued jobs that they need. So the
+ * last launches of a burst don't wait for the request budget.
+ */
+const ONLY_QUEUED_MS = 25_000;
 
 /** Maximum number of pages of queued jobs that one poll reads for one lane. */
 const PAGES_A_LANE = 3;
@@ -61,12 +63,6 @@ function queuedStatuses(phases: readonly Phase[]): string[] {
 
 type ListName = keyof typeof LISTS;
 type SmallPages = Readonly<Record<ListName, Map<Pool, { readonly size: PageSize; readonly untilMs: number }>>>;
-
-/**
- * All operations. The filter lists them explicitly, because the default of this endpoint isn't documented.
- * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization
- */
-const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 
 interface RunsList {
   readonly cursor: PageCursor;
@@ -110,47 +106,34 @@ interface PollOfPool {
   readonly signal: AbortSignal;
 }
 
-interface PollerParts {
-  readonly http: Pick<HcpTerraformHttp, 'get'>;
-  readonly hostname: string;
-  readonly now: () => number;
-}
-
-/** Polls run lists. While the function is warm, it keeps the request budgets and the result of each pool's last poll. */
+/** Polls run lists. While the function is warm, it keeps the result of each pool's last poll. */
 export class RunPoller {
-  readonly #http: PollerParts['http'];
-  readonly #hostname: string;
+  readonly #requests: RunRequests;
   readonly #now: () => number;
-  readonly #budgets = new Map<string, PollBudget>();
   /** Number of requests that a pool's last poll made. If the poll failed, the maximum number that it could have made. */
   readonly #requestsOf = new Map<Pool, number>();
   /** For each list, the pools that need smaller pages. It is kept per list, because huge runs with a post-plan status don't affect the list of jobs. */
   readonly #smallPagesOf: SmallPages = { open: new Map(), jobs: new Map(), applies: new Map(), running: new Map() };
-  /** Pools for which the last poll didn't read all runs, with the kind of runs that it left out. */
+  /** Pools for which the last complete poll couldn't read all runs, with the kind of runs that it left out. */
   readonly #unread = new Map<Pool, NonNullable<PoolVisibility['unread']>>();
   /** Queued jobs that the last poll of a pool didn't read, because the tick didn't need them. */
   readonly #unlisted = new Map<Pool, readonly UnlistedJobs[]>();
-  /** When all runs of a pool were read. */
+  /** When all runs of a pool were read; for its first long list, when that list was first seen. */
   readonly #readAllAtMs = new Map<Pool, number>();
-  /** Whether the host refused the filter of operations, as an older Terraform Enterprise may do. The filter is then left out. */
-  #operationsRefused = false;
 
-  constructor({ http, hostname, now }: PollerParts) {
-    this.#http = http;
-    this.#hostname = hostname;
-    this.#now = now;
+  /** When the first page of a pool's open runs had only queued jobs, and the list was longer. */
+  readonly #onlyQueuedAtMs = new Map<Pool, number>();
+
+  constructor(parts: RunRequestsParts) {
+    this.#requests = new RunRequests(parts);
+    this.#now = parts.now;
   }
 
   pollBudget(): Budget {
-    const budgets = [...this.#budgets.values()];
-    return {
-      usedInLastMinute: budgets.reduce((most, { used }) => Math.max(most, used), 0),
-      taken: budgets.map(({ taken }) => taken),
-      perMinute: POLLS_PER_MINUTE,
-    };
+    return this.#requests.pollBudget();
   }
 
-  /** The kind of runs that the pool's last poll left out, if any. */
+  /** The kind of runs that the pool's last complete poll couldn't read, if any. */
   unreadOf(pool: Pool): PoolVisibility['unread'] {
     return this.#unread.get(pool);
   }
@@ -168,12 +151,8 @@ export class RunPoller {
   }
 
   /** Whether any of these pools has an open run. The pools share an organization and an API token. */
-  async anyRun(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
-    const query = { ...this.#runsQuery(pools), 'page[size]': '1', 'page[number]': '1' };
-    const page = await this.#poll(first, query, this.#budget(first), signal);
-    // An empty page shows that there are no runs only if it is the first page.
-    nextPage(page.meta, 1, runsPath(first));
-    return page.data.length > 0;
+  anyRun(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
+    return this.#requests.anyRun(first, pools, signal);
   }
 
   async runsOf(pool: Pool, { turn, need, signal }: PollOfPool): Promise<readonly Run[]> {
@@ -186,19 +165,30 @@ export class RunPoller {
     }
   }
 
-  /** Reads the first page of all open runs, and then as much as is necessary. */
+  /** Reads the first page of all open runs, and then as much as is necessary. In a burst, reads only the queued jobs that are necessary. */
   async #runs(pool: Pool, { share, need, signal }: Reading): Promise<readonly Run[]> {
     const poll = { requests: 0 };
-    const runs: Run[] = [];
-    const cursor = new PageCursor(runsPath(pool), this.#pageSizeOf(pool, 'open'));
-    const own = { requests: 0 };
-    const list = { cursor, name: 'open', smallPages: SMALL_PAGES_A_POLL, own, poll, share, runs } as const;
+    const newList = (): RunsList => {
+      const cursor = new PageCursor(runsPath(pool), this.#pageSizeOf(pool, 'open'));
+      return { cursor, name: 'open', smallPages: SMALL_PAGES_A_POLL, own: { requests: 0 }, poll, share, runs: [] };
+    };
     this.#unlisted.delete(pool);
-    if (need === undefined) return this.#allRuns(pool, list, signal);
+    if (need === undefined) return this.#allRuns(pool, newList(), signal);
+    if (this.#isInBurst(pool, need)) {
+      const list = newList();
+      const { ended } = await this.#readAllQueued(pool, { need, list, signal });
+      // At the end of the burst, the other runs matter again. Without any run, the request budget is used up, and the next request says so.
+      if (!ended && list.runs.length > 0) return list.runs;
+      this.#unlisted.delete(pool);
+    }
+    const list = newList();
+    const { cursor, runs } = list;
     const isWhole = await this.#readRuns(pool, { ...list, mostRequests: 1 }, signal);
     // The positions of jobs in a list of queued jobs are known only if the server's pages have the size that was requested.
     const isLong =
       !isWhole && cursor.size === LARGEST_PAGE && cursor.read === LARGEST_PAGE && runs.length === LARGEST_PAGE;
+    if (isLong && demandOf(runs).queued.length === runs.length) this.#onlyQueuedAtMs.set(pool, this.#now());
+    else this.#onlyQueuedAtMs.delete(pool);
     if (!isLong) return this.#allRuns(pool, list, signal);
     if (this.#mustReadAll(pool, need, runs)) {
       await this.#allRuns(pool, list, signal);
@@ -206,18 +196,41 @@ export class RunPoller {
       this.#requestsOf.delete(pool);
       if (this.#unread.get(pool) !== 'queued-jobs') return runs;
     }
+    const { ended, requests } = await this.#readAllQueued(pool, { need, list, signal });
+    if (ended) await this.#readNewestRunning(pool, list, signal);
+    this.#requestsOf.set(pool, 1 + requests + (ended ? 1 : 0));
+    return runs;
+  }
+
+  /**
+   * Whether the poll needs only queued jobs: the first page would only show jobs for which agents are free. In a pool with several lanes, that page
+   * usually shows other runs too.
+   */
+  #isInBurst(pool: Pool, { launches, lanes }: RunsNeed): boolean {
+    const sinceMs = this.#now() - (this.#onlyQueuedAtMs.get(pool) ?? Number.NEGATIVE_INFINITY);
+    const [lane, ...others] = lanes;
+    const skipsPages = lane !== undefined && lane.unclaimed >= LARGEST_PAGE && others.length === 0;
+    return sinceMs < ONLY_QUEUED_MS && launches > 0 && skipsPages;
+  }
+
+  /**
+   * Reads the queued jobs that the tick needs, lane by lane.
+   * @returns whether the end of a lane's list was reached, and the number of requests.
+   */
+  async #readAllQueued(
+    pool: Pool,
+    { need, list, signal }: Omit<QueuedReading, 'lane'>,
+  ): Promise<{ readonly ended: boolean; readonly requests: number }> {
     const unlisted: UnlistedJobs[] = [];
-    const before = poll.requests;
-    let isEndKnown = false;
+    const before = list.poll.requests;
+    let anyEnded = false;
     for (const lane of applyLanesFirst(need.lanes)) {
       const { count, ended } = await this.#readQueued(pool, { need, lane, list, signal });
       if (count > 0) unlisted.push({ phases: lane.phases, count });
-      isEndKnown ||= ended;
+      anyEnded ||= ended;
     }
-    if (isEndKnown) await this.#readNewestRunning(pool, list, signal);
-    this.#requestsOf.set(pool, poll.requests - before + 1);
     this.#unlisted.set(pool, unlisted);
-    return runs;
+    return { ended: anyEnded, requests: list.poll.requests - before };
   }
 
   /** Whether it is time to read all runs. In a burst, it may be later: the first page then has only queued jobs, and the tick can launch. */
@@ -247,9 +260,9 @@ export class RunPoller {
     const skipped = Math.max(shown, Math.floor(lane.unclaimed / LARGEST_PAGE) * LARGEST_PAGE);
     const cursor = new PageCursor(runsPath(pool), LARGEST_PAGE, skipped);
     for (let pages = 0; pages < PAGES_A_LANE && !cursor.ended && needsMore(lane, need, known); pages += 1) {
-      const query = { ...this.#runsQuery([pool], queuedStatuses(lane.phases)), include: 'plan,apply', ...cursor.query };
       const before = cursor.read;
-      const page = await this.#withinBudget(() => this.#poll(pool, query, share, signal));
+      const statuses = queuedStatuses(lane.phases);
+      const page = await this.#withinBudget(() => this.#requests.page(pool, { statuses, cursor, share, signal }));
       if (page === undefined) break;
       poll.requests += 1;
       cursor.advance(page);
@@ -340,11 +353,10 @@ export class RunPoller {
     const mostRequests = () => list.mostRequests ?? (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : smallPages);
     const before = poll.requests - own.requests;
     while (!cursor.ended && own.requests < mostRequests()) {
-      const query = { ...this.#runsQuery([pool], LISTS[name]), include: 'plan,apply', ...cursor.query };
       poll.requests += 1;
       own.requests += 1;
       try {
-        const page = await this.#poll(pool, query, share, signal);
+        const page = await this.#requests.page(pool, { statuses: LISTS[name], cursor, share, signal });
         cursor.advance(page);
         for (const run of runsOf(page)) runs.push(run);
       } catch (error) {
@@ -373,61 +385,11 @@ export class RunPoller {
   #shareOf(pool: Pool, turn: Turn): Share {
     if (turn.over !== undefined) throw turn.over;
     try {
-      return this.#budget(pool).setAside(this.#requestsOf.get(pool) ?? 1);
+      return this.#requests.budgetOf(pool).setAside(this.#requestsOf.get(pool) ?? 1);
     } catch (error) {
       turn.over = error;
       throw error;
     }
-  }
-
-  #runsQuery(pools: readonly Pool[], statuses: readonly string[] = LISTS.open): Record<string, string> {
-    return {
-      'filter[agent_pool_names]': pools.map((pool) => pool.name).join(','),
-      'filter[status]': statuses.join(','),
-      ...(!this.#operationsRefused && { 'filter[operation]': OPERATIONS }),
-    };
-  }
-
-  /** Sends one request for a run list. It counts against the budget of the API token. */
-  async #poll(
-    pool: Pool,
-    query: Record<string, string>,
-    share: Pick<Share, 'take'>,
-    signal: AbortSignal,
-  ): Promise<RunsPage> {
-    const budget = this.#budget(pool);
-    try {
-      const mayRefuse = 'filter[operation]' in query && !HCP_TERRAFORM_HOSTS.has(this.#hostname);
-      const answer = await this.#http.get({
-        path: withQuery(runsPath(pool), query),
-        tokenSecret: pool.apiTokenSecret,
-        schema: runsPage,
-        signal,
-        expected: mayRefuse ? [400, 422] : [],
-        beforeSend: () => share.take(),
-      });
-      if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
-      if (answer.body !== undefined) return answer.body;
-    } catch (error) {
-      // The launcher's own budget blocks nobody: other pools may have reserved requests.
-      const isAsked = error instanceof UpstreamError && error.fault === 'throttled' && error.status !== undefined;
-      if (isAsked) budget.blockFor(error.retryAfterMs ?? 1000);
-      throw error;
-    }
-    const { 'filter[operation]': _, ...rest } = query;
-    const page = await this.#poll(pool, rest, share, signal);
-    // The request succeeded without the filter, so the host refused only the filter.
-    this.#operationsRefused = true;
-    return page;
-  }
-
-  #budget(pool: Pool): PollBudget {
-    const token = secretNameOf(pool.apiTokenSecret);
-    const existing = this.#budgets.get(token);
-    if (existing !== undefined) return existing;
-    const budget = new PollBudget(this.#now);
-    this.#budgets.set(token, budget);
-    return budget;
   }
 }
 
@@ -443,8 +405,4 @@ function isTransient(error: unknown): boolean {
 
 function isTooLarge(error: unknown): boolean {
   return error instanceof UpstreamError && error.fault === 'too-large';
-}
-
-function runsPath(pool: Pool): string {
-  return `/api/v2/organizations/${encodeURIComponent(pool.organization)}/runs`;
 }

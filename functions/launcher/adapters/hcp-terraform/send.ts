@@ -1,4 +1,5 @@
 import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
+import { type HttpsProxy, proxiedConnector } from '../../../connection/https-proxy.ts';
 
 /** Timeout of a request, from connecting to the last byte. */
 export const REQUEST_TIMEOUT_MS = 8_000;
@@ -26,9 +27,15 @@ export interface RawAnswer {
 /** Sends one GET request. Resolves with the answer for any status. Rejects if there is no answer or only an incomplete one. */
 export type Send = (path: string, token: string, signal: AbortSignal) => Promise<RawAnswer>;
 
-/** Creates a pool of connections to HCP Terraform. @param tls - additional TLS options, such as the certificate authority of a test. */
-export function connections(tls: buildConnector.BuildOptions = {}): Dispatcher {
-  return new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS, ...tls }, maxResponseSize: MAX_BODY_BYTES });
+/**
+ * Creates a pool of connections to HCP Terraform.
+ * @param tls - additional TLS options, such as the certificate authority of a test.
+ * @param proxy - the proxy for the connections; absent: there is none.
+ */
+export function connections(tls: buildConnector.BuildOptions = {}, proxy?: HttpsProxy): Dispatcher {
+  const connect =
+    proxy === undefined ? { timeout: CONNECT_TIMEOUT_MS, ...tls } : proxiedConnector(proxy, CONNECT_TIMEOUT_MS, tls);
+  return new Agent({ connect, maxResponseSize: MAX_BODY_BYTES });
 }
 
 /**
@@ -40,7 +47,7 @@ export function sendOver(
   dispatcher: Dispatcher,
   hostname: string,
   userAgent: string,
-  timeout: (ms: number) => AbortSignal = (ms) => AbortSignal.timeout(ms),
+  timeout: (ms: number) => AbortSignal,
 ): Send {
   return async (path, token, signal) => {
     const until = AbortSignal.any([signal, timeout(REQUEST_TIMEOUT_MS)]);

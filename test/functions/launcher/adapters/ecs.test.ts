@@ -17,6 +17,8 @@ const signal = new AbortController().signal;
 let ecs: EcsServer;
 let client: ECSClient;
 let tasks: EcsTasks;
+/** The adapter of another function instance. */
+let newTasks: () => EcsTasks;
 
 beforeEach(() => startWith({ provisionMs: 5, pullMs: 5, bootMs: 5, deprovisionMs: 5 }));
 
@@ -36,22 +38,24 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
     ...clientSettings(ecs),
     requestHandler: { requestTimeout: 2000, throwOnRequestTimeout: true },
   });
-  tasks = new EcsTasks({
-    client,
-    launchClient: client,
-    placement: {
-      cluster: 'launcher',
-      subnets: ecs.subnets.map(({ id }) => id),
-      securityGroups: ecs.securityGroups,
-      assignPublicIp: 'DISABLED',
-    },
-    clock: {
-      now: Date.now,
-      sleep: async (ms, until) => {
-        await sleep(ms, undefined, { signal: until });
+  newTasks = () =>
+    new EcsTasks({
+      client,
+      launchClient: client,
+      placement: {
+        cluster: 'launcher',
+        subnets: ecs.subnets.map(({ id }) => id),
+        securityGroups: ecs.securityGroups,
+        assignPublicIp: 'DISABLED',
       },
-    },
-  });
+      clock: {
+        now: Date.now,
+        sleep: async (ms, until) => {
+          await sleep(ms, undefined, { signal: until });
+        },
+      },
+    });
+  tasks = newTasks();
 }
 
 const register = (script: string, family = FAMILY) =>
@@ -369,6 +373,46 @@ describe('reading and stopping tasks', () => {
     ).toEqual(['ListTasks', 'ListTasks']);
   });
 
+  it('the end of a known task costs one call while its pool is idle, and none once ECS has shown it', async () => {
+    register('exit 3');
+    await liveTasks();
+    const ended = async () => (await tasks.endedTasks([FAMILY], signal)).map(({ id, lastStatus }) => [id, lastStatus]);
+    expect(await ended()).toEqual([]);
+    const id = await launchedId();
+    let calls: string[] = [];
+    const idleTick = async () => {
+      const before = ecs.calls().length;
+      const live = await liveTasks();
+      const seen = live.length === 0 ? await ended() : [];
+      calls = ecs
+        .calls()
+        .slice(before)
+        .map(({ action }) => action);
+      return seen;
+    };
+    await expect.poll(idleTick).toEqual([[id, 'STOPPED']]);
+    expect(calls).toEqual(['ListTasks', 'DescribeTasks']);
+    expect(await idleTick()).toEqual([[id, 'STOPPED']]);
+    expect(calls).toEqual(['ListTasks']);
+  });
+
+  it('a new function instance lists the stopped tasks of an idle pool once', async () => {
+    register('exit 3');
+    const id = await launchedId();
+    await expect.poll(async () => (await stopped()).map(({ lastStatus }) => lastStatus)).toEqual(['STOPPED']);
+    const before = ecs.calls().length;
+    const another = newTasks();
+    await another.liveTasks(signal);
+    expect(await another.endedTasks([FAMILY], signal)).toMatchObject([{ id, lastStatus: 'STOPPED' }]);
+    await another.liveTasks(signal);
+    await another.endedTasks([FAMILY], signal);
+    const actions = ecs
+      .calls()
+      .slice(before)
+      .map(({ action }) => action);
+    expect(actions).toEqual(['ListTasks', 'ListTasks', 'DescribeTasks', 'ListTasks']);
+  });
+
   it('stopped tasks are returned with the time and reason of their end', async () => {
     register('exit 3');
     const id = await launchedId();
@@ -639,15 +683,25 @@ describe('a task of an ECS answer', () => {
       seenAs({
         startedBy: 'run-1/plan',
         createdAt: at(1),
+        pullStartedAt: at(1.2),
+        pullStoppedAt: at(1.7),
         startedAt: at(2),
         executionStoppedAt: at(3),
         stoppedAt: at(4),
+        cpu: '1024',
+        ephemeralStorage: { sizeInGiB: 30 },
+        capacityProviderName: 'FARGATE_SPOT',
+        attributes: [
+          { name: 'other', value: 'arm64' },
+          { name: 'ecs.cpu-architecture', value: 'x86_64' },
+        ],
         stopCode: 'EssentialContainerExited',
         stoppedReason: 'why',
         memory: '2048',
         tags: [
           { key: 'other', value: '9' },
           { key: TASK_TAGS.attempt, value: '2' },
+          { key: TASK_TAGS.workspace, value: 'ws-1' },
         ],
         containers: [
           { name: 'volumes', exitCode: 0, reason: 'not this one' },
@@ -662,9 +716,16 @@ describe('a task of an ECS answer', () => {
       lastStatus: 'STOPPED',
       desiredStatus: 'STOPPED',
       createdAtMs: 1000,
+      pullStartedAtMs: 1200,
+      pullStoppedAtMs: 1700,
       startedAtMs: 2000,
       executionStoppedAtMs: 3000,
       stoppedAtMs: 4000,
+      cpu: 1024,
+      ephemeralStorageGiB: 30,
+      capacity: 'spot',
+      architecture: 'x86_64',
+      workspaceId: 'ws-1',
       stopCode: 'EssentialContainerExited',
       stoppedReason: 'why',
       memoryMiB: 2048,

@@ -117,7 +117,7 @@ describe('the reason for a missing answer', () => {
     [broken('DEPTH_ZERO_SELF_SIGNED_CERT'), 'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)'],
     [broken('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), 'its certificate is not trusted (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)'],
     [broken('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'its certificate is not trusted (UNABLE_TO_VERIFY_LEAF_SIGNATURE)'],
-    [broken('ERR_TLS_CERT_ALTNAME_INVALID'), 'its certificate is not trusted (ERR_TLS_CERT_ALTNAME_INVALID)'],
+    [broken('ERR_TLS_CERT_ALTNAME_INVALID'), 'its certificate is for another hostname (ERR_TLS_CERT_ALTNAME_INVALID)'],
     [broken('UND_ERR', broken('ENOTFOUND')), 'the hostname does not resolve (ENOTFOUND)'],
     [new TypeError('fetch failed', { cause: broken('ECONNREFUSED') }), 'the connection was refused (ECONNREFUSED)'],
     [broken('ECONNREFUSED', new Error('without a code')), 'the connection was refused (ECONNREFUSED)'],
@@ -368,7 +368,7 @@ describe('a request over TLS', () => {
 
   it('has a default timeout, and returns no text if the body isn’t read', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).end('x'));
-    const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test');
+    const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test', (ms) => AbortSignal.timeout(ms));
     expect(await send('/api/v2/things', 'token', signal)).toMatchObject({ status: 404, text: '' });
   });
 });

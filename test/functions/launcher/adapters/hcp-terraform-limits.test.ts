@@ -35,7 +35,7 @@ beforeEach(async () => {
   const http = new HcpTerraformHttp({
     hostname,
     secrets,
-    send: sendOver(connections({ ca: server.ca }), hostname, 't'),
+    send: sendOver(connections({ ca: server.ca }), hostname, 't', (ms) => AbortSignal.timeout(ms)),
   });
   client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs, timeout: () => signal });
   server.on(POOLS, list([{ id: 'apool-1', attributes: { name: 'default' } }]));

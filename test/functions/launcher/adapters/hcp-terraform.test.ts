@@ -64,7 +64,10 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 /** @param requestTimeout of each request; by default the real one. */
-function client(requestTimeout?: (ms: number) => AbortSignal, hostname = server.hostname): HcpTerraformClient {
+function client(
+  requestTimeout = (ms: number): AbortSignal => AbortSignal.timeout(ms),
+  hostname = server.hostname,
+): HcpTerraformClient {
   const secrets: Secrets = {
     value: async () => TOKEN,
     renew: async () => {
@@ -441,7 +444,11 @@ describe('a host', () => {
   /** A client that trusts only public certificate authorities. */
   const untrusting = (hostname: string): HcpTerraformClient => {
     const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
-    const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connections(), hostname, 'test') });
+    const http = new HcpTerraformHttp({
+      hostname,
+      secrets,
+      send: sendOver(connections(), hostname, 'test', (ms) => AbortSignal.timeout(ms)),
+    });
     return new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout });
   };
 
@@ -475,7 +482,7 @@ describe('a host', () => {
   });
 
   it('is reported with a remedy if its certificate isn’t trusted', async () => {
-    expect((await failure(untrusting(server.hostname))).message).toContain('NODE_EXTRA_CA_CERTS');
+    expect((await failure(untrusting(server.hostname))).message).toContain('set caCertificates');
   });
 });
 
@@ -966,6 +973,77 @@ describe('a poll that needs only some of the queued jobs', () => {
     server.on(RUNS, firstListOnly(queued(500), status(503)));
     expect(await pollWith(client(), { lanes: [ONE_LANE], launches: 200 })).toMatchObject({
       runs: { ok: false, error: { fault: 'unavailable' } },
+    });
+  });
+
+  describe('after a poll that found only queued jobs', () => {
+    const QUEUED = 'plan_queued,apply_queued';
+
+    async function inBurst(jobs: number): Promise<HcpTerraformClient> {
+      server.on(RUNS, listOf(queued(jobs)));
+      const warm = client();
+      await pollWith(warm, { lanes: [ONE_LANE], launches: 200 });
+      nowMs += 10_000;
+      return warm;
+    }
+
+    it('reads only the queued jobs that the tick needs, for 25 seconds', async () => {
+      const warm = await inBurst(1500);
+      const need = { lanes: [laneOf(300)], launches: 200 };
+      expect(await pollWith(warm, need)).toEqual({
+        pages: [`${QUEUED} 4`, `${QUEUED} 5`],
+        runs: 200,
+        unlisted: [{ phases: ['plan', 'apply'], count: 300 }],
+        unread: undefined,
+      });
+      nowMs += 14_999;
+      expect((await pollWith(warm, need)).pages).toEqual([`${QUEUED} 4`, `${QUEUED} 5`]);
+      nowMs += 1;
+      expect((await pollWith(warm, need)).pages).toEqual(['open 1', `${QUEUED} 4`, `${QUEUED} 5`]);
+    });
+
+    it('reads everything that it usually reads once it reaches the end of the queue', async () => {
+      const warm = await inBurst(450);
+      expect(await pollWith(warm, { lanes: [laneOf(400)], launches: 200 })).toEqual({
+        pages: [`${QUEUED} 5`, 'open 1', `${QUEUED} 5`, 'planning,applying 1'],
+        runs: 150,
+        unlisted: [{ phases: ['plan', 'apply'], count: 300 }],
+        unread: undefined,
+      });
+    });
+
+    it.each<[string, RunsNeed, Pool]>([
+      ['the first page shows jobs without an agent', { lanes: [laneOf(99)], launches: 200 }, pool],
+      ['the tick can launch nothing', { lanes: [laneOf(300)], launches: 0 }, pool],
+      [
+        'the pool has several lanes',
+        { lanes: [laneOf(300, ['plan']), laneOf(300, ['apply'])], launches: 200 },
+        poolWithPhases,
+      ],
+    ])('still reads the first page if %s', async (_, need, one) => {
+      server.on(RUNS, listOf(queued(1500)));
+      const warm = client();
+      await pollWith(warm, { ...need, launches: 200 }, one);
+      nowMs += 10_000;
+      expect((await pollWith(warm, need, one)).pages[0]).toBe('open 1');
+    });
+
+    it('still reads the first page if the one before had other runs', async () => {
+      server.on(RUNS, listOf([...queued(1, 'planning'), ...queued(1500)]));
+      const warm = client();
+      const need = { lanes: [laneOf(300)], launches: 200 };
+      await pollWith(warm, need);
+      expect((await pollWith(warm, need)).pages[0]).toBe('open 1');
+    });
+
+    it('fails if the request budget allows no request, because a pool without runs would look idle', async () => {
+      const warm = await inBurst(1500);
+      const need = { lanes: [laneOf(300)], launches: 200 };
+      for (let polls = 0; polls < POLLS_PER_MINUTE / 2 - 1; polls += 1) await pollWith(warm, need);
+      expect(await pollWith(warm, need)).toMatchObject({
+        pages: [],
+        runs: { ok: false, error: { fault: 'throttled' } },
+      });
     });
   });
 

@@ -1,9 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  POLLS_PER_MINUTE,
-  PollBudget,
-  secretNameOf,
-} from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { POLLS_PER_MINUTE, PollBudget } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
 
 let nowMs = 0;
@@ -112,24 +108,6 @@ describe('reserved requests', () => {
     expect(waitOf(() => budget.setAside(11))).toBe(59_000);
     expect(budget.used).toBe(20);
   });
-});
-
-it.each([
-  ['acme/api-token', 'acme/api-token'],
-  ['api-token', 'api-token'],
-  ['arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:api-token-AbC123', 'api-token'],
-  ['arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-AbCd12', 'acme/api-token'],
-  ['arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-c-AbCd12', 'a-b-c'],
-  // Incomplete ARNs of secrets are used unchanged.
-  ['arn:aws:secretsmanager:r:1:secret:acme/api-token', 'arn:aws:secretsmanager:r:1:secret:acme/api-token'],
-  ['arn:aws:secretsmanager:r:1:secret:team-tokens1', 'arn:aws:secretsmanager:r:1:secret:team-tokens1'],
-  [
-    'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',
-    'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',
-  ],
-  ['my-arn:aws:secretsmanager:r:1:secret:x-AbCd12', 'my-arn:aws:secretsmanager:r:1:secret:x-AbCd12'],
-])('the name of the secret %s is %s', (id, name) => {
-  expect(secretNameOf(id)).toBe(name);
 });
 
 it('a used-up request budget causes an error of the system HCP Terraform', () => {

@@ -10,7 +10,7 @@ let reader: RunStatusReader;
 beforeAll(async () => {
   server = await startScriptedServer();
   const secrets = { value: async (id: string) => `token-of-${id}`, renew: async () => 'renewed' };
-  const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test');
+  const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test', (ms) => AbortSignal.timeout(ms));
   reader = new RunStatusReader(new HcpTerraformHttp({ hostname: server.hostname, secrets, send }), 'acme');
 });
 afterAll(() => server.close());
@@ -30,7 +30,6 @@ describe('the status of a run', () => {
   it('stays one segment of the path, whatever the id is', async () => {
     await reader.statusOf('../organizations/acme/runs?x', signal);
     expect(server.requests.at(-1)).toBe('/api/v2/runs/../organizations/acme/runs?x');
-    expect(encodeURIComponent('../a?x')).toBe('..%2Fa%3Fx');
   });
 
   it.each([

@@ -51,6 +51,35 @@ describe('a secret', () => {
   });
 });
 
+describe('a key of a JSON secret', () => {
+  const KEY = 'acme/tokens:api';
+
+  it('is read by name or ARN, and each key has its own value', async () => {
+    const arn = aws.putSecret('acme/tokens', JSON.stringify({ api: ' the.token\n', other: 'other.token' }));
+    expect(await secrets.value(KEY, signal)).toBe('the.token');
+    expect(await secrets.value('acme/tokens:other', signal)).toBe('other.token');
+    expect(await secrets.value(`${arn}:api`, signal)).toBe('the.token');
+  });
+
+  it.each([
+    ['plain text', 'the.token', 'no string'],
+    ['another key', '{"other": "the.token"}', 'no string'],
+    ['a number', '{"api": 1}', 'no string'],
+    ['an empty string', '{"api": ""}', 'no string'],
+    ['two words', '{"api": "the token"}', 'a string with spaces'],
+  ])('is refused with %s, with a remedy and without the value', async (_, value, found) => {
+    aws.putSecret('acme/tokens', value);
+    const error = await secrets.value(KEY, signal).catch((reason: Error) => reason);
+    expect(error).toMatchObject({
+      fault: 'unexpected-answer',
+      message: expect.stringMatching(
+        new RegExp(`secret acme/tokens has ${found}.* under the key api; store a JSON object`),
+      ),
+    });
+    expect(String(error)).not.toContain('the.token');
+  });
+});
+
 describe('a secret that cannot be read', () => {
   const refusal = async (code: string) => {
     aws.putSecret('acme/api-token', 'x');

@@ -39,7 +39,7 @@ describe('stopped tasks', () => {
   it.each<[string, (memory: TaskMemory) => void, number]>([
     ['a minute later', () => undefined, minutes(1)],
     ['after a pause of the function', (memory) => memory.liveDescribed([], NOW + seconds(31)), seconds(31)],
-    ['after a launch with an unknown result', (memory) => memory.distrustLists(), 0],
+    ['after a launch with an unknown result', (memory) => memory.launchUnknown('other', NOW), 0],
   ])('must be listed again %s', (_, happen, afterMs) => {
     const memory = memoryWith();
     happen(memory);
@@ -50,6 +50,23 @@ describe('stopped tasks', () => {
     const memory = memoryWith();
     for (let at = 0; at < minutes(1); at += seconds(30)) memory.liveDescribed([], NOW + at);
     expect(memory.mustList(FAMILY, NOW + minutes(1) - 1)).toBe(false);
+  });
+
+  it('are listed once although the pool is idle, and again after a pause of two minutes', () => {
+    expect(new TaskMemory().mustListIdle(FAMILY, NOW)).toBe(true);
+    const memory = memoryWith();
+    expect([FAMILY, 'other'].map((family) => memory.mustListIdle(family, NOW))).toEqual([false, true]);
+    memory.liveDescribed([], NOW + minutes(2));
+    expect(memory.mustListIdle(FAMILY, NOW)).toBe(false);
+    memory.liveDescribed([], NOW + minutes(4) + 1);
+    expect(memory.mustListIdle(FAMILY, NOW)).toBe(true);
+  });
+
+  it('are listed for five minutes after a launch with an unknown result, although the pool is idle', () => {
+    const memory = memoryWith();
+    memory.launchUnknown(FAMILY, NOW);
+    const isListedAfter = (ms: number) => memory.mustListIdle(FAMILY, NOW + ms);
+    expect([0, minutes(5), minutes(5) + 1].map(isListedAfter)).toEqual([true, true, false]);
   });
 
   it('are described once', () => {
@@ -75,7 +92,7 @@ describe('stopped tasks', () => {
 describe('a task that is no longer in the list of live tasks', () => {
   it.each<[string, (memory: TaskMemory) => void]>([
     ['was live', (memory) => memory.liveDescribed([task('a')], NOW)],
-    ['was launched', (memory) => memory.launched('a', FAMILY, NOW)],
+    ['was launched', (memory) => memory.launched('a', FAMILY, 'PROVISIONING', NOW)],
   ])('is described by its id until it has stopped, if it %s', (_, happen) => {
     const memory = memoryWith([], []);
     happen(memory);
@@ -90,10 +107,21 @@ describe('a task that is no longer in the list of live tasks', () => {
 
   it('is forgotten if ECS hasn’t shown it for five minutes', () => {
     const memory = memoryWith();
-    memory.launched('a', FAMILY, NOW);
+    memory.launched('a', FAMILY, 'PROVISIONING', NOW);
     memory.liveDescribed([], NOW + minutes(5));
     expect(memory.vanished(FAMILY)).toEqual(['a']);
     memory.liveDescribed([], NOW + minutes(5) + 1);
     expect(memory.vanished(FAMILY)).toEqual([]);
+  });
+
+  it('is described once if the launch’s client token belongs to a task that ended long ago, which ECS no longer knows', () => {
+    const memory = memoryWith();
+    memory.launched('old', FAMILY, 'STOPPED', NOW);
+    memory.launched('new', FAMILY, 'PROVISIONING', NOW);
+    memory.liveDescribed([], NOW);
+    memory.stoppedDescribed('other', [], NOW);
+    expect(memory.vanished(FAMILY)).toEqual(['old', 'new']);
+    memory.stoppedDescribed(FAMILY, [], NOW);
+    expect(memory.vanished(FAMILY)).toEqual(['new']);
   });
 });

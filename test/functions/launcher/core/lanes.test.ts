@@ -85,7 +85,7 @@ describe('a pool with a lane for each phase', () => {
     const { launches, deferrals, reasons } = decide({ runs, limits: { maxAgents: 1 } });
     expect(launches).toEqual([APPLY_2]);
     expect(deferrals).toEqual(['run-1/plan: max-agents']);
-    expect(reasons).toEqual(['0 live tasks and 1 launches of maxAgents 1']);
+    expect(reasons).toEqual(['0 live tasks and 1 launch of maxAgents 1']);
     expect(decide({ runs, limitRoom: 1 })).toMatchObject({
       launches: [APPLY_2],
       deferrals: ['run-1/plan: agents-ceiling'],

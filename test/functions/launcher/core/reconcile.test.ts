@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
 import type { Limits, QueuedJob, StartFailure, Supply } from '../../../../functions/launcher/core/types.ts';
-import { demandWith, LANE, LIMITS, live, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
+import { demandWith, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
 
 function decide(
   queued: readonly QueuedJob[],
@@ -50,6 +50,28 @@ describe('the number of launches', () => {
     expect(keys(decide(young, { foreignIdle: 5 }))).toHaveLength(0);
     expect(keys(decide(old, { foreignIdle: 5 }))).toHaveLength(1);
     expect(keys(decide([...young, ...old], { foreignIdle: 5 }))).toHaveLength(1);
+  });
+
+  it('counts only jobs that have waited for standbyMs if the launcher is a standby', () => {
+    const standbyMs = seconds(120);
+    const young = queuedJob('run-1', { queuedAtMs: NOW - standbyMs + 1 });
+    const due = queuedJob('run-2', { queuedAtMs: NOW - standbyMs });
+    const decision = decide([due, young], {}, { standbyMs });
+    expect(keys(decision)).toEqual(['run-2/plan']);
+    expect(decision.launches).toMatchObject([{ reason: '1 queued, 0 unclaimed' }]);
+    expect(decision.deferrals).toEqual([
+      {
+        jobKey: 'run-1/plan',
+        cause: 'standby',
+        reason: 'this launcher is a standby: it starts an agent for a job only after the job has waited 120 s',
+      },
+    ]);
+    expect(keys(decide([due, young], free(1), { standbyMs }))).toEqual([]);
+    expect(keys(decide([due, young], { foreignIdle: 1 }, { standbyMs }))).toEqual(['run-2/plan']);
+  });
+
+  it('includes a job that HCP Terraform queued in the future of our clock', () => {
+    expect(keys(decide([queuedJob('run-1', { queuedAtMs: NOW + seconds(12) })]))).toEqual(['run-1/plan']);
   });
 
   it('is at most maxAgents minus all live tasks, including busy ones', () => {
@@ -137,6 +159,25 @@ describe('stops', () => {
     ]);
   });
 
+  it('apply to a task whose job has run longer than its lane allows', () => {
+    const lane = { ...LANE, maxJobMs: { plan: minutes(60) } };
+    const running = [{ key: 'run-1/plan', phase: 'plan', agentName: 'a', startedAtMs: NOW - minutes(90) }] as const;
+    const tasks = ['a', 'b'].map((id) => live(id, 'busy', { startedAtMs: NOW - minutes(95) }));
+    const state = {
+      lanes: [lane],
+      demand: demandWith({ running }),
+      supply: supply({ live: tasks }),
+      limitRoom: undefined,
+    };
+    expect(reconcile(state, LIMITS, NOW).stops).toEqual([
+      {
+        taskId: 'a',
+        cause: 'job-too-long',
+        reason: 'its job ran too long: run-1/plan has run for 1.5 hours, and maxJobHours is 1',
+      },
+    ]);
+  });
+
   it.each(['starting', 'idle', 'busy', 'unresponsive', 'leaving', 'unobserved'] as const)(
     'never apply to a task that is %s',
     (state) => {
@@ -151,7 +192,7 @@ describe('after start failures', () => {
     expect(decision.launches).toEqual([]);
     expect(decision.deferrals[0]).toMatchObject({
       cause: 'start-failures',
-      reason: expect.stringMatching(/1 times in a row.*CannotPullContainerError/),
+      reason: expect.stringMatching(/failed to start once.*CannotPullContainerError/),
     });
   });
 

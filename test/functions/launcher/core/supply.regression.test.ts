@@ -139,6 +139,11 @@ describe('a list of agents that lacks a busy agent', () => {
     const agents = [agent('somebody-elses', 'idle'), agent('gone', 'exited')];
     expect(supplyFrom([working], { agents, running }).registered).toBe(2);
   });
+
+  it('still shows an agent whose task stops, and HCP Terraform counts that agent until it notices', () => {
+    const killed = stoppedTask('killed', { lastStatus: 'DEPROVISIONING' });
+    expect(supplyFrom([working, killed], { agents: [agent('killed', 'busy')], running }).registered).toBe(2);
+  });
 });
 
 it.each([

@@ -5,6 +5,7 @@ import {
   isQuestionable,
   LEFT_IDLE_EXIT_CODE,
   outcomeOf,
+  RAN_TOO_LONG,
   STOP_REASON_PREFIX,
   type TaskOutcome,
 } from '../../../../functions/launcher/core/task-outcome.ts';
@@ -128,6 +129,15 @@ describe('a task whose agent is in no list', () => {
       ranTask(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
       { ...UNLISTED, jobWaits: false },
       'failed',
+    ],
+    [
+      'was stopped by the launcher because its job ran too long',
+      ranTask(minutes(90), 137, {
+        stopCode: 'UserInitiated',
+        stoppedReason: `${STOP_REASON_PREFIX}${RAN_TOO_LONG}: run-1/plan has run for 1.5 hours, and maxJobHours is 1`,
+      }),
+      UNLISTED,
+      'served',
     ],
     [
       'was stopped by the launcher because its agent never registered',

@@ -7,6 +7,8 @@ export interface ApiCall {
   readonly resource: string;
   /** The accounts of the caller and of the resource. */
   readonly principalAccount: string;
+  /** The caller's role. A call without one is by a role that no policy mentions. */
+  readonly principal?: string;
   readonly resourceAccount: string;
 }
 
@@ -53,5 +55,10 @@ function matches(pattern: string, value: string): boolean {
 function isMet(condition: z.infer<typeof conditions>, call: ApiCall): boolean {
   const asked = condition['StringEquals'] ?? {};
   const { 'aws:PrincipalAccount': principals, 'aws:ResourceAccount': owners } = asked;
-  return (principals?.includes(call.principalAccount) ?? true) && (owners?.includes(call.resourceAccount) ?? true);
+  const roles = condition['ArnEquals']?.['aws:PrincipalArn'];
+  return (
+    (principals?.includes(call.principalAccount) ?? true) &&
+    (owners?.includes(call.resourceAccount) ?? true) &&
+    (roles?.includes(call.principal ?? 'another role') ?? true)
+  );
 }

@@ -3,11 +3,19 @@ import * as z from 'zod';
 import { type AddressRange, parseRange } from '../../../../lib/aws/address-range.ts';
 import { type DnsRule, dnsRulesIn } from './dns-rules.ts';
 import { type FirewallPolicy, firewallsIn } from './firewall-policy.ts';
+import { type GatewayModel, gatewaysIn } from './gateway-filter.ts';
 import { optionalText, type Resource, resourcesIn, text } from './template-values.ts';
 
 /** The target of a route. */
 export interface Target {
-  readonly kind: 'internet-gateway' | 'egress-only-gateway' | 'nat-gateway' | 'firewall' | 's3-endpoint' | 'unknown';
+  readonly kind:
+    | 'internet-gateway'
+    | 'egress-only-gateway'
+    | 'nat-gateway'
+    | 'gateway'
+    | 'firewall'
+    | 's3-endpoint'
+    | 'unknown';
   readonly id: string;
 }
 
@@ -59,6 +67,8 @@ export interface NetworkModel {
   readonly placed: ReadonlyMap<string, string>;
   /** The policy of every firewall, by its logical ID. */
   readonly firewalls: ReadonlyMap<string, FirewallPolicy>;
+  /** The gateways of the launcher, by the logical ID of their network interface. */
+  readonly gateways: ReadonlyMap<string, GatewayModel>;
   readonly dnsRules: readonly DnsRule[];
   /** The network configuration with which the launcher starts tasks. */
   readonly tasks: { readonly subnets: string[]; readonly groups: string[]; readonly publicAddress: boolean };
@@ -102,6 +112,7 @@ export function networkIn(template: unknown): NetworkModel {
       ]),
     ]),
     firewalls: firewallsIn(template),
+    gateways: gatewaysIn(template),
     dnsRules: dnsRulesIn(template),
     tasks: tasksIn(of('AWS::Lambda::Function')),
   };
@@ -160,6 +171,7 @@ function targetOf(route: Resource): Target {
     (
       [
         ['NatGatewayId', 'nat-gateway'],
+        ['NetworkInterfaceId', 'gateway'],
         ['VpcEndpointId', 'firewall'],
         ['EgressOnlyInternetGatewayId', 'egress-only-gateway'],
         ['GatewayId', 'internet-gateway'],

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { dnsAssociationsIn, dnsRulesIn } from './dns-rules.ts';
 import { firewallLogsIn, firewallsIn } from './firewall-policy.ts';
+import { gatewaysIn } from './gateway-filter.ts';
 import { networkIn } from './network-model.ts';
 import { FILL, resourcesIn } from './template-values.ts';
 
@@ -12,6 +13,8 @@ import { FILL, resourcesIn } from './template-values.ts';
 export interface Expected {
   /** Number of zones with a firewall. It is 0 in the other modes. */
   readonly firewalls: number;
+  /** Number of gateways of the launcher. It is 0 in the other modes. */
+  readonly gateways?: number;
   readonly dnsFirewall: boolean;
   readonly taskStartEndpoints: boolean;
   readonly ipv6: boolean;
@@ -29,6 +32,7 @@ export function policyFaults(template: unknown, expected: Expected): string[] {
     ...securityGroupFaults(template, expected),
     ...dnsFaults(template, expected),
     ...firewallFaults(template, expected),
+    ...gatewayFaults(template, expected),
     ...endpointFaults(template, expected),
   ];
 }
@@ -41,8 +45,10 @@ function differs(what: string, seen: unknown, expected: unknown): string[] {
 const ofType = (template: unknown, type: string) => resourcesIn(template).filter((resource) => resource.type === type);
 const vpcOf = (template: unknown) => ofType(template, 'AWS::EC2::VPC').map(({ id }) => `<${id}>`);
 
-function securityGroupFaults(template: unknown, { ports, ipv6, taskStartEndpoints }: Expected): string[] {
-  const { groups, groupRules, tasks } = networkIn(template);
+function securityGroupFaults(template: unknown, { ports, ipv6, taskStartEndpoints, gateways = 0 }: Expected): string[] {
+  const { groups, groupRules, tasks, gateways: created, subnets } = networkIn(template);
+  const ofGateways = new Set([...created.values()].flatMap((gateway) => gateway.groups));
+  const ofTasks = tasks.subnets.flatMap((id) => subnets.get(id)?.cidr ?? []);
   const rulesOf = (group: string, way: 'in' | 'out') =>
     groupRules
       .filter((rule) => rule.group === group && rule.direction === way)
@@ -57,9 +63,28 @@ function securityGroupFaults(template: unknown, { ports, ipv6, taskStartEndpoint
       ports.flatMap((port) => peers.map((peer) => `tcp ${port}-${port} ${peer}`)),
     ),
     ...differs('into the tasks', rulesOf(task, 'in'), []),
-    ...differs('other groups', groups.length - 1, taskStartEndpoints ? 1 : 0),
+    ...differs('gateways', created.size, gateways),
+    ...differs(
+      'routes of tasks to a gateway',
+      tasks.subnets.filter((id) => subnets.get(id)?.routes.some(({ target }) => target.kind === 'gateway')).length,
+      gateways,
+    ),
+    ...differs('groups of the gateways', ofGateways.size, Math.min(gateways, 1)),
+    ...[...ofGateways].flatMap((group) => [
+      ...differs(
+        `out of ${group}`,
+        rulesOf(group, 'out'),
+        ports.map((port) => `tcp ${port}-${port} 0.0.0.0/0`),
+      ),
+      ...differs(
+        `into ${group}`,
+        rulesOf(group, 'in'),
+        ports.flatMap((port) => ofTasks.map((cidr) => `tcp ${port}-${port} ${cidr}`)),
+      ),
+    ]),
+    ...differs('other groups', groups.length - 1 - ofGateways.size, taskStartEndpoints ? 1 : 0),
     ...groups
-      .filter((group) => group !== task)
+      .filter((group) => group !== task && !ofGateways.has(group))
       .flatMap((group) => [
         // The CDK's rule for an impossible address, so that AWS doesn't add its default rule for everything.
         ...differs(`out of ${group}`, rulesOf(group, 'out'), ['icmp 252-86 255.255.255.255/32']),
@@ -137,6 +162,20 @@ function firewallFaults(template: unknown, { firewalls: count }: Expected): stri
       ),
     ]),
   ];
+}
+
+function gatewayFaults(template: unknown, { ports }: Expected): string[] {
+  const resolving = dnsRulesIn(template)[0]?.domains ?? [];
+  return [...gatewaysIn(template)].flatMap(([id, { filter, getsForeignPackets }]) => [
+    ...differs(`ports of ${id}`, filter.ports, ports),
+    ...differs(`ports of ${id} for one host`, [...filter.others.keys()], ports.slice(1)),
+    ...differs(
+      `forwarded names of ${id} that do not resolve`,
+      filter.names.filter((name) => !resolving.includes(name)),
+      [],
+    ),
+    ...differs(`packets for other addresses at ${id}`, getsForeignPackets, true),
+  ]);
 }
 
 /** Returns a statement of an endpoint's policy, for every principal that meets the condition. */

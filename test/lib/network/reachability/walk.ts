@@ -3,6 +3,7 @@ import { contains, parseRange } from '../../../../lib/aws/address-range.ts';
 import { resolves } from './dns-rules.ts';
 import { type ApiCall, lets } from './endpoint-policy.ts';
 import { verdict } from './firewall-policy.ts';
+import { filterVerdict, type GatewayModel } from './gateway-filter.ts';
 import type { Endpoint, NetworkModel, Route, Subnet } from './network-model.ts';
 import type { Connection } from './suricata.ts';
 
@@ -67,6 +68,8 @@ function endpointFor(model: NetworkModel, name: string): Endpoint | undefined {
     'ecr.dkr': /\.dkr\.ecr\./,
     logs: /^logs\./,
     secretsmanager: /^secretsmanager\./,
+    ecs: /^ecs\./,
+    sqs: /^sqs\./,
   };
   return model.endpoints.find(
     ({ kind, service, privateDns }) => kind === 'Interface' && privateDns && apis[service]?.test(name) === true,
@@ -122,6 +125,14 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
         subnet = model.subnets.get(model.placed.get(target.id) ?? '');
         break;
       }
+      case 'gateway': {
+        hops.push('gateway');
+        const stoppedBy = stoppedByGateway(model, model.gateways.get(target.id), subnet, packet);
+        if (stoppedBy !== undefined) return stopped(stoppedBy);
+        hasPublicAddress = true;
+        subnet = model.subnets.get(model.gateways.get(target.id)?.subnet ?? '');
+        break;
+      }
       case 'nat-gateway':
         hops.push('NAT gateway');
         hasPublicAddress = true;
@@ -138,6 +149,30 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
     }
   }
   return stopped('routes in a circle');
+}
+
+/** Why a gateway doesn't lead to the packet's destination; `undefined` if it does. */
+function stoppedByGateway(
+  model: NetworkModel,
+  gateway: GatewayModel | undefined,
+  from: Subnet,
+  packet: Packet,
+): string | undefined {
+  if (gateway === undefined || !gateway.getsForeignPackets) return 'a gateway that is not in the template';
+  const rules = model.groupRules.filter(
+    ({ group, from: first, to }) => gateway.groups.includes(group) && first <= packet.port && packet.port <= to,
+  );
+  const isOpen = (way: 'in' | 'out', peer: string) =>
+    rules.some((rule) => rule.direction === way && rule.protocol === packet.protocol && rule.peer === peer);
+  if (!isOpen('in', from.cidr)) return "the gateway's security group: no rule for it";
+  const { passes, by } = filterVerdict(gateway.filter, packet);
+  if (!passes) return `the gateway: ${by}`;
+  // The gateway uses the VPC's resolver.
+  if (!resolves(model.dnsRules, packet.serverName ?? '', packet.aliases))
+    return 'DNS Firewall: the name does not exist';
+  if (!isOpen('out', '0.0.0.0/0')) return "the gateway's security group: no rule for it";
+  if (packet.name !== packet.serverName) return 'the gateway: it connects to the host of the server name instead';
+  return undefined;
 }
 
 /** Returns the most specific route. The route to S3 is more specific than a default route, and exists for IPv4 only. */

@@ -71,6 +71,20 @@ describe('versions of a secret', () => {
     });
   });
 
+  it('never lose AWSCURRENT: the label only moves to another version, while other labels can be removed', () => {
+    const { call } = world();
+    call('CreateSecret', { Name: 's', SecretString: 'one', ClientRequestToken: TOKEN(1) });
+    const remove = { SecretId: 's', VersionStage: 'AWSCURRENT', RemoveFromVersionId: TOKEN(1) };
+    expect(errorOf(() => call('UpdateSecretVersionStage', remove))).toMatchObject({
+      code: 'InvalidParameterException',
+      message: expect.stringContaining('You can only move staging label AWSCURRENT to a different secret version.'),
+    });
+    expect(call('GetSecretValue', { SecretId: 's' })).toMatchObject({ SecretString: 'one' });
+    call('PutSecretValue', { SecretId: 's', SecretString: 'two', ClientRequestToken: TOKEN(2) });
+    call('UpdateSecretVersionStage', { ...remove, VersionStage: 'AWSPREVIOUS' });
+    expect(call('DescribeSecret', { SecretId: 's' })['VersionIdsToStages']).toEqual({ [TOKEN(2)]: ['AWSCURRENT'] });
+  });
+
   it('are created once per request token, and never change', () => {
     const { call } = world();
     call('CreateSecret', { Name: 's', SecretString: 'one', ClientRequestToken: TOKEN(1) });

@@ -1,3 +1,4 @@
+import type { Scheduler } from '../../../../local/aws/core/scheduler.ts';
 import { Ecs, type EcsRules } from '../../../../local/ecs/core/ecs.ts';
 import type {
   ContainerEvents,
@@ -6,7 +7,6 @@ import type {
   RunningContainer,
   TaskRunner,
 } from '../../../../local/ecs/core/runner.ts';
-import type { Scheduler } from '../../../../local/ecs/core/scheduler.ts';
 
 /** A clock that the test advances. */
 export class VirtualTime implements Scheduler {

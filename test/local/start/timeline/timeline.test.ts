@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest';
+import { failOperation } from '../../../../local/hcp-terraform/runs.ts';
 import { summarize } from '../../../../local/start/summary.ts';
 import { timelineHtml } from '../../../../local/start/timeline/timeline.ts';
-import { modelOf, run, START, STORY, task } from '../story.ts';
+import { at, modelOf, run, START, STORY, task } from '../story.ts';
 
 const facts = {
   durationMs: 20_000,
   terraform: undefined,
   invocations: { total: 1, failed: 0 },
   expected: new Map<string, string>(),
+  recoveries: [],
   trouble: undefined,
 };
 const htmlOf = (events = STORY) => {
@@ -55,6 +57,32 @@ test('the timeline shows problems and a run that did not end', () => {
   const html = htmlOf([run(0, 'b', 'plan_queued')]);
   expect(html).toContain('<strong class="bad">No agent took the job run-b/plan.');
   expect(html).toContain('plan_queued, not ended');
+});
+
+test('the timeline shows the product, the date, and how the system survived the faults', () => {
+  const model = modelOf(STORY);
+  const recoveries = [
+    { kind: 'launcher-killed', recovered: true, text: 'the launcher was killed; it came back' },
+    { kind: 'agent-killed', recovered: false, text: 'an agent was killed, and nothing followed' },
+  ] as const;
+  const html = timelineHtml(model, START, summarize(model, { ...facts, recoveries }));
+  expect(html).toContain('<p class="product">agent-launcher demo · 2 January 2026</p>');
+  expect(html).toContain('<li><span class="good">✓</span> the launcher was killed; it came back</li>');
+  expect(html).toContain('<li><span class="bad">✗</span> an agent was killed, and nothing followed</li>');
+  expect(html).toContain('The system did not recover: an agent was killed, and nothing followed.');
+});
+
+test('the timeline shows why a run errored', () => {
+  const html = htmlOf([
+    ...STORY.slice(0, 5),
+    ({ world }) => {
+      const failed = world.runs.get('run-a');
+      if (failed === undefined) throw new Error('The story has no run-a');
+      failed.plan.log.push(Buffer.from('Error: Invalid value for variable\n\nAsk for fewer.\n'));
+      failOperation(failed, failed.plan, 'It failed.', at(9));
+    },
+  ]);
+  expect(html).toContain('<div class="remark">Invalid value for variable: Ask for fewer.</div>');
 });
 
 test('the timeline escapes names', () => {

@@ -1,0 +1,50 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { RotateFlags } from '../operate/rotate.ts';
+import type { RunCommand } from '../program.ts';
+
+/** `rotate`: replaces the agent token of a pool without ending a job. */
+export function registerRotate(program: Command, run: RunCommand): void {
+  program
+    .command('rotate')
+    .description('replace the agent token of a pool without ending a job')
+    .option('--pool <name>', 'agent pool (default: the only one of the stack)')
+    .option(
+      '--old-token <id>',
+      'id of an agent token to revoke that no version of the secret contains; repeat it for more',
+      (id: string, before: readonly string[] = []) => [...before, id],
+    )
+    .option('--deadline <minutes>', 'how long to wait for tasks that use the old token', minutes, 60)
+    .option('--force', 'revoke the old token even if agents outside this stack may use it')
+    .option('--non-interactive', 'never ask')
+    .addHelpText(
+      'after',
+      `
+Rotate creates an agent token, makes it the current value of the secret, and
+waits until no task is left that started with the old token. Then it revokes the
+old token. If you stop it, both tokens work. Run it again to finish: it goes on
+where it stopped, and never revokes the token that is in use.
+
+Revoking a token ends the jobs of its agents at once. On its own, rotate revokes
+only tokens that a version of the secret contains, because setup, rotate or the
+function of agentTokenRotation stored them there, and tokens that one of these
+created for this secret, but never stored. A value that you stored by hand has
+an unknown token: rotate asks which one it is, or needs --old-token.
+
+Examples:
+  agent-launcher rotate
+  agent-launcher rotate --pool aws --deadline 120
+  agent-launcher rotate --pool aws --old-token at-2rG2oYU9JEvfaqji`,
+    )
+    .action(
+      run<RotateFlags>(async (context, flags) => {
+        const { rotate } = await import('../operate/rotate.ts');
+        return rotate(context, flags);
+      }),
+    );
+}
+
+function minutes(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= 1440) return value;
+  throw new InvalidArgumentError('It must be an integer from 1 to 1440.');
+}

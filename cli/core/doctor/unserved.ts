@@ -1,0 +1,102 @@
+/** Checks whether runs wait in agent pools that neither this launcher nor any agent serves. */
+import { duration } from '../durations.ts';
+import { capital } from '../sentences.ts';
+import { couldNotCheck, counted, type Finding, listed, note, type Observed, ok, warning } from './findings.ts';
+
+export interface WaitingRun {
+  readonly id: string;
+  readonly workspace: string;
+  /** Milliseconds since the epoch. */
+  readonly queuedAtMs: number;
+}
+
+/** A pool of the organization that isn't one of the launcher's, and has no agents. */
+export interface OtherPool {
+  readonly name: string;
+  readonly waiting: readonly WaitingRun[];
+}
+
+export interface OtherPools {
+  /** Number of pools of the organization that this launcher doesn't serve, also of those with agents. */
+  readonly count: number;
+  readonly withoutAgents: readonly OtherPool[];
+  /** Number of runs that wait in one of these pools. Which one wasn't read, because that takes one request per workspace. */
+  readonly unreadRuns: number;
+  /** Number of pools without agents whose runs weren't read. */
+  readonly unreadPools: number;
+}
+
+/** A launcher elsewhere starts an agent within a minute or two. After this time, nobody serves the pool. */
+const NOBODY_SERVES_AFTER_MS = 5 * 60_000;
+
+/** @param pools `undefined`: the API token can't list the pools */
+export function checkUnserved(
+  organization: string,
+  pools: Observed<OtherPools | undefined>,
+  nowMs: number,
+): readonly Finding[] {
+  const id = 'pool.unserved';
+  if ('failure' in pools) {
+    const what = `whether runs wait in other agent pools of ${organization}`;
+    return [couldNotCheck(id, what, pools.failure, 'View all workspaces')];
+  }
+  if (pools.value === undefined) {
+    return [
+      note(id, {
+        what: `The API token can’t list the agent pools of ${organization}.`,
+        why: 'doctor can’t see whether runs wait in a pool that nobody serves.',
+        todo: 'Nothing, if every workspace uses a pool of this launcher. Otherwise, turn on "Manage agent pools" for the token’s team, or set TFE_TOKEN to your token.',
+      }),
+    ];
+  }
+  const { count, withoutAgents } = pools.value;
+  const findings = [
+    ...withoutAgents.filter(({ waiting }) => waiting.length > 0).map((pool) => waitingFinding(pool, nowMs)),
+    ...unreadFindings(organization, pools.value),
+  ];
+  if (findings.length > 0) return findings;
+  if (count === 0) return [ok(id, `This launcher serves every agent pool of ${organization}.`)];
+  const others = count === 1 ? 'other agent pool' : `${count} other agent pools`;
+  return [ok(id, `No run waits without an agent in the ${others} of ${organization}.`)];
+}
+
+function* unreadFindings(organization: string, { unreadRuns, unreadPools }: OtherPools): Iterable<Finding> {
+  if (unreadRuns > 0) {
+    yield note('pool.unserved', {
+      what: `${capital(counted(unreadRuns, 'more run'))} of ${organization} ${unreadRuns === 1 ? 'waits' : 'wait'} in pools without agents that aren’t pools of this launcher.`,
+      why: 'doctor looks up the workspaces of the newest runs only, because each one takes a request.',
+      todo: 'Run doctor again when the other runs have ended.',
+    });
+  }
+  if (unreadPools > 0) {
+    yield note('pool.unserved', {
+      what: `doctor didn’t check ${counted(unreadPools, 'more agent pool')} of ${organization} without agents.`,
+      why: 'It checks the first 50 of them, with one request. Runs that wait in the others can’t be seen here.',
+      todo: 'Delete pools that nobody uses: Settings, Agents.',
+    });
+  }
+}
+
+function waitingFinding({ name, waiting }: OtherPool, nowMs: number): Finding {
+  const id = 'pool.unserved';
+  const oldestFirst = [...waiting].sort((one, other) => one.queuedAtMs - other.queuedAtMs);
+  const runs = listed(
+    oldestFirst.map((run) => `${run.id} of workspace ${run.workspace} (${duration(nowMs - run.queuedAtMs)})`),
+    3,
+  );
+  const they = waiting.length === 1 ? 'this run waits' : 'these runs wait';
+  const what = `${capital(counted(waiting.length, 'run'))} ${waiting.length === 1 ? 'waits' : 'wait'} in the pool ${name}, which has no agents and isn’t a pool of this launcher: ${runs}.`;
+  const isLong = oldestFirst.some(({ queuedAtMs }) => nowMs - queuedAtMs >= NOBODY_SERVES_AFTER_MS);
+  if (!isLong) {
+    return note(id, {
+      what,
+      why: `If no other launcher serves this pool, ${they} forever.`,
+      todo: 'Run doctor again in five minutes. If a run still waits then, nobody serves the pool.',
+    });
+  }
+  return warning(id, {
+    what,
+    why: `Nobody starts agents for this pool, so ${they} forever.`,
+    todo: `Add ${name} to pools[] and deploy. Or let the workspace use a pool that is served: Settings, General, Execution Mode.`,
+  });
+}

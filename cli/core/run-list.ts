@@ -1,0 +1,203 @@
+/** The rows of `runs`: one for each task that ended. */
+import * as z from 'zod';
+import type { TaskEndedLine } from '../../functions/launcher/log-lines.ts';
+import { duration } from './durations.ts';
+import { harmless } from './harmless.ts';
+import { cut } from './wrap.ts';
+
+const iso = z.iso.datetime({ offset: true });
+
+/** One task in `runs --json`. Members are only ever added. */
+const runRow = z.strictObject({
+  task: z.string(),
+  pool: z.string(),
+  /** Absent for a warm agent or a sweep that got no known job. */
+  run: z.string().optional(),
+  workspaceId: z.string().optional(),
+  /** Absent if the token may not see the workspace. */
+  workspace: z.string().optional(),
+  /** The run's status now; absent if the token may not see the run. */
+  runStatus: z.string().optional(),
+  phase: z.enum(['plan', 'apply']).optional(),
+  launchedFor: z.string(),
+  outcome: z.string(),
+  /** From queued to started, by the clock of HCP Terraform. */
+  queuedSeconds: z.number().optional(),
+  startedAt: iso.optional(),
+  stoppedAt: iso.optional(),
+  /** From the start of the container to its end. */
+  ranSeconds: z.number().optional(),
+  billedSeconds: z.number(),
+  cpu: z.number(),
+  memoryMiB: z.number(),
+  capacity: z.enum(['on-demand', 'spot']),
+  architecture: z.enum(['x86_64', 'arm64']),
+  exitCode: z.number().optional(),
+  stopCode: z.string().optional(),
+  stoppedReason: z.string().optional(),
+  dollars: z.number(),
+});
+
+export const runsJson = z.strictObject({
+  since: iso,
+  /** Newest first. */
+  tasks: z.array(runRow),
+  /** Whether there are older tasks in this time than `--limit` allows. */
+  hasMore: z.boolean(),
+});
+
+export type RunRow = z.infer<typeof runRow>;
+export type RunsJson = z.infer<typeof runsJson>;
+
+/** The newest tasks, newest first. @param lines each task once */
+export function newestTasks(
+  lines: readonly TaskEndedLine[],
+  { limit, pool }: { readonly limit: number; readonly pool?: string | undefined },
+): { readonly lines: readonly TaskEndedLine[]; readonly hasMore: boolean } {
+  const chosen = lines
+    .filter((line) => pool === undefined || line.pool === pool)
+    .sort((a, b) => endOf(b) - endOf(a) || (a.task < b.task ? -1 : 1));
+  return { lines: chosen.slice(0, limit), hasMore: chosen.length > limit };
+}
+
+function endOf({ stoppedAt, timestamp }: TaskEndedLine): number {
+  return Date.parse(stoppedAt ?? timestamp);
+}
+
+/** What HCP Terraform adds to a line. */
+export interface Names {
+  readonly workspace?: string | undefined;
+  /** The run as it is now; absent if the token may not see it. */
+  readonly runNow?:
+    | {
+        readonly status: string;
+        readonly queuedSeconds: Readonly<Partial<Record<'plan' | 'apply', number>>>;
+      }
+    | undefined;
+}
+
+export function rowOf(line: TaskEndedLine, { workspace, runNow }: Names): RunRow {
+  const { startedAt, stoppedAt, seconds } = line;
+  const ranSeconds =
+    startedAt === undefined || stoppedAt === undefined
+      ? undefined
+      : Math.max(0, (Date.parse(stoppedAt) - Date.parse(startedAt)) / 1000);
+  const known = {
+    run: line.run,
+    workspaceId: line.workspace,
+    workspace,
+    runStatus: runNow?.status,
+    phase: line.phase,
+    // The launcher sees the wait only if a tick saw the job while it ran.
+    queuedSeconds: line.queuedSeconds ?? (line.phase === undefined ? undefined : runNow?.queuedSeconds[line.phase]),
+    startedAt,
+    stoppedAt,
+    ranSeconds,
+    exitCode: line.exitCode,
+    stopCode: line.stopCode,
+    stoppedReason: line.stoppedReason,
+  };
+  return {
+    task: line.task,
+    pool: line.pool,
+    launchedFor: line.launchedFor,
+    outcome: line.outcome,
+    billedSeconds: seconds.billed,
+    cpu: line.cpu,
+    memoryMiB: line.memoryMiB,
+    capacity: line.capacity,
+    architecture: line.architecture,
+    dollars: line.dollars,
+    ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)),
+  };
+}
+
+/** The table for 80 columns. @returns lines; the first is the header */
+export function tableOf(rows: readonly RunRow[], nowMs: number, columns: number): string[] {
+  const cells = rows.map((row) => [
+    workspaceCell(row),
+    row.phase ?? kindOf(row),
+    startCell(row, nowMs),
+    secondsCell(row.queuedSeconds),
+    secondsCell(row.ranSeconds),
+    sizeCell(row),
+    exitCell(row),
+    `$${row.dollars.toFixed(4)}`,
+  ]);
+  const header = ['WORKSPACE', 'PHASE', 'START (UTC)', 'WAIT', 'DURATION', 'VCPU/GB', 'EXIT', 'COST'];
+  return aligned([header, ...cells], { columns, shortened: 0, right: RIGHT });
+}
+
+/** The ids of runs and tasks, for other commands. @returns lines; the first is the header */
+export function idTableOf(rows: readonly RunRow[], columns: number): string[] {
+  const cells = rows.map((row) => [row.run ?? '–', row.task, row.phase ?? kindOf(row), workspaceCell(row)]);
+  return aligned([['RUN', 'TASK', 'PHASE', 'WORKSPACE'], ...cells], { columns, shortened: 3, right: new Set() });
+}
+
+interface Layout {
+  /** Width of the table. */
+  readonly columns: number;
+  /** The column that is cut if the table is too wide. */
+  readonly shortened: number;
+  /** Columns of numbers. */
+  readonly right: ReadonlySet<number>;
+}
+
+function aligned(table: readonly (readonly string[])[], { columns, shortened, right }: Layout): string[] {
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
+  const others = widths.reduce((sum, width, column) => (column === shortened ? sum : sum + width + GAP.length), 0);
+  widths[shortened] = Math.min(widths[shortened] ?? 0, Math.max(MOST_NARROW, columns - others));
+  return table.map((cells) =>
+    cells
+      .map((text, column) => {
+        const width = widths[column] ?? 0;
+        return right.has(column) ? text.padStart(width) : cut(text, width).padEnd(width);
+      })
+      .join(GAP)
+      .trimEnd(),
+  );
+}
+
+const GAP = '  ';
+const MOST_NARROW = 9;
+/** WAIT, DURATION and COST. */
+const RIGHT = new Set([3, 4, 7]);
+
+function workspaceCell({ workspace, workspaceId, launchedFor }: RunRow): string {
+  return harmless(workspace ?? workspaceId ?? launchedFor);
+}
+
+/** `warm` or `sweep`. */
+function kindOf({ launchedFor }: RunRow): string {
+  return /^(warm|sweep)\//.exec(launchedFor)?.[1] ?? '';
+}
+
+function startCell({ startedAt, stoppedAt }: RunRow, nowMs: number): string {
+  const at = startedAt ?? stoppedAt;
+  if (at === undefined) return '';
+  const [date = '', time = ''] = new Date(at).toISOString().split('T');
+  const [today = ''] = new Date(nowMs).toISOString().split('T');
+  return `${date === today ? 'today' : date.slice(5)} ${time.slice(0, 5)}`;
+}
+
+function secondsCell(seconds: number | undefined): string {
+  return seconds === undefined ? '–' : duration(Math.round(seconds) * 1000).replace('under 1 s', '0 s');
+}
+
+function sizeCell({ cpu, memoryMiB, capacity }: RunRow): string {
+  return `${cpu / 1024}/${memoryMiB / 1024}${capacity === 'spot' ? ' spot' : ''}`;
+}
+
+/** The exit code, and what the launcher concluded unless the task ended normally. */
+function exitCell({ exitCode, outcome }: RunRow): string {
+  const short: Readonly<Record<string, string>> = {
+    'failed-to-start': 'no start',
+    'out-of-memory': 'memory',
+    interrupted: 'spot',
+  };
+  return (
+    [exitCode, outcome === 'ended' ? undefined : (short[outcome] ?? outcome)]
+      .filter((part) => part !== undefined)
+      .join(' ') || '–'
+  );
+}

@@ -1,0 +1,17 @@
+/** Builds sentences. */
+
+/** Ends a text of the launcher, ECS or HCP Terraform with a full stop, and begins it with a capital letter. */
+export function sentence(text: string): string {
+  const trimmed = text.trim().replace(/[.;:]+$/, '');
+  return `${capital(trimmed)}.`;
+}
+
+/** The text with a capital letter at its beginning. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** `1 job`, `3 jobs`. */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}

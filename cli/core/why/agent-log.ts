@@ -1,0 +1,68 @@
+/**
+ * What the log of a `tfc-agent` says. The lines are text (`… [INFO]  core: Job received: job_type=plan job_id=run-…`) or JSON
+ * (`{"@message":"Job received",…}`). https://developer.hashicorp.com/terraform/cloud-docs/agents/logging
+ *
+ * HashiCorp documents few messages. These patterns follow lines that HashiCorp and users published, such as
+ * `[ERROR] core: Unexpected HTTP response code: method=POST url=https://…/api/agent/register status=404`. The launcher's entrypoint
+ * writes lines that begin with `entrypoint:`.
+ */
+export interface AgentLogSummary {
+  readonly hasRegistered: boolean;
+  /** The last message about jobs says that the agent waits for one. */
+  readonly isWaiting: boolean;
+  /** Id of the job that the agent received: the run's id, or that of another kind of job such as a health assessment. */
+  readonly jobId?: string | undefined;
+  readonly hasFinished: boolean;
+  readonly failure?: AgentFailure | undefined;
+}
+
+export interface AgentFailure {
+  readonly cause: 'token-rejected' | 'refused' | 'entrypoint' | 'unreachable' | 'error';
+  /** The line that shows it. */
+  readonly line: string;
+}
+
+const FAILURES: readonly (readonly [AgentFailure['cause'], RegExp])[] = [
+  ['token-rejected', /api\/agent\/\S+.*\bstatus(?:=|":\s?)"?401\b|rejected the agent token \(401\)/i],
+  ['refused', /api\/agent\/\S+.*\bstatus(?:=|":\s?)"?(?:403|404|409|422)\b|refused to register this agent/i],
+  ['entrypoint', /^entrypoint: (?!.*(?:so it is set|is not forwarded|can be read, so))/],
+  [
+    'unreachable',
+    /no such host|i\/o timeout|connection (?:refused|reset)|context deadline exceeded|certificate (?:signed by unknown|verif)|x509:|TLS handshake timeout|no response \(/i,
+  ],
+  ['error', /\[ERROR\]|"@level":\s?"error"/],
+];
+
+/** @param lines oldest first */
+export function summaryOf(lines: readonly string[]): AgentLogSummary {
+  let hasRegistered = false;
+  let isWaiting = false;
+  let jobId: string | undefined;
+  let hasFinished = false;
+  let failure: AgentFailure | undefined;
+  for (const line of lines) {
+    if (/Agent registered successfully/.test(line)) {
+      hasRegistered = true;
+      failure = undefined;
+    } else if (/Waiting for next job/.test(line)) isWaiting = true;
+    else if (/Job received/.test(line)) {
+      isWaiting = false;
+      jobId = /job[._]id(?:=|":\s?")"?([\w-]+)/.exec(line)?.[1] ?? jobId;
+    } else if (/Finished handling run/.test(line)) hasFinished = true;
+    else failure = worse(failure, failureIn(line));
+  }
+  return { hasRegistered, isWaiting, jobId, hasFinished, failure };
+}
+
+function failureIn(line: string): AgentFailure | undefined {
+  const cause = FAILURES.find(([, pattern]) => pattern.test(line))?.[0];
+  return cause === undefined ? undefined : { cause, line };
+}
+
+/** A failure with a known cause says more than one without. */
+function worse(known: AgentFailure | undefined, found: AgentFailure | undefined): AgentFailure | undefined {
+  if (found === undefined) return known;
+  if (known === undefined) return found;
+  const rank = ({ cause }: AgentFailure): number => FAILURES.findIndex(([of]) => of === cause);
+  return rank(found) <= rank(known) ? found : known;
+}

@@ -1,0 +1,178 @@
+/** What `why` reads before it explains. Every time is in epoch milliseconds. Whatever could not be read is absent, and says why. */
+import type { Phase } from '../../../functions/launcher/contract.ts';
+import type { PoolLine, TaskEndedLine, TickLine } from '../../../functions/launcher/log-lines.ts';
+
+export interface Evidence {
+  readonly nowMs: number;
+  readonly runId: string;
+  readonly launcher: LauncherFacts;
+  readonly run: RunReading;
+  readonly log: LogReading;
+  /** Tasks that ECS shows for the run, oldest first. ECS forgets a task about an hour after it stopped. */
+  readonly tasks: readonly TaskFacts[];
+  /** Live tasks of the run's pool, oldest first; read only if the pool is full. */
+  readonly slots?: readonly SlotFacts[] | undefined;
+  /** The last lines of the log of the agent that matters, oldest first. */
+  readonly agentLog?: AgentLogReading | undefined;
+}
+
+/** A live task of the pool, which occupies one of its slots. */
+export interface SlotFacts {
+  /** What it was started for: `run-…/plan`, or the key of a warm agent or a sweep. Its agent can have taken another job. */
+  readonly job: string;
+  /** Name of the run's workspace; absent if the token may not see it. */
+  readonly workspace?: string | undefined;
+  readonly createdAtMs?: number | undefined;
+}
+
+/** The deployed launcher. */
+export interface LauncherFacts {
+  readonly stackName: string;
+  /** Name of the cluster, the schedule and the function's log lines. */
+  readonly name: string;
+  readonly hostname: string;
+  /** AWS Region. */
+  readonly region: string;
+  /** `undefined`: it could not be read. */
+  readonly schedule: 'ENABLED' | 'DISABLED' | undefined;
+  /** Seconds between two invocations by the schedule; absent if unknown. */
+  readonly scheduleSeconds?: number | undefined;
+  /** The function's reserved concurrency; `undefined`: none, or it could not be read. */
+  readonly reservedConcurrency?: number | undefined;
+  readonly startDeadlineSeconds: number;
+  readonly launcherLogGroup: string;
+  /** Days that the launcher's log is kept; absent if unknown. */
+  readonly logRetentionDays?: number | undefined;
+  readonly pools: readonly PoolFacts[];
+}
+
+export interface PoolFacts {
+  readonly name: string;
+  readonly organization: string;
+  readonly maxAgents: number;
+  readonly apiTokenSecret: string;
+  readonly lanes: readonly LaneFacts[];
+}
+
+export interface LaneFacts {
+  readonly taskDefinition: string;
+  readonly phases: readonly Phase[];
+  readonly capacity: 'on-demand' | 'spot';
+  readonly acceptsPolicies: boolean;
+}
+
+export type RunReading =
+  | { readonly kind: 'found'; readonly run: RunFacts }
+  /** HCP Terraform answered 404: there is no such run, or the token may not see it. */
+  | { readonly kind: 'not-found'; readonly tokenSource: string }
+  /** There is no usable token, or HCP Terraform doesn't answer. */
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+export interface RunFacts {
+  readonly status: string;
+  /** When the run entered its status. */
+  readonly sinceMs: number;
+  readonly createdAtMs: number;
+  readonly planQueuedAtMs?: number | undefined;
+  readonly applyQueuedAtMs?: number | undefined;
+  readonly isPlanOnly: boolean;
+  readonly isAutoApply: boolean;
+  readonly isSavedPlan: boolean;
+  readonly canceledAtMs?: number | undefined;
+  /** Agents that took the phases, as HCP Terraform shows them. */
+  readonly planAgent?: AgentOfPhase | undefined;
+  readonly applyAgent?: AgentOfPhase | undefined;
+  readonly url?: string | undefined;
+  /** Absent if the token may not see it. */
+  readonly workspace?: WorkspaceFacts | undefined;
+  /** The pool of the workspace; absent if there is none or the token may not see it. */
+  readonly pool?: ScopeFacts | undefined;
+  /** The run that blocks the workspace, if it is another one. */
+  readonly ahead?: { readonly id: string; readonly status: string } | undefined;
+  /** Run tasks and policy evaluations that have no result yet, or that a person must override. */
+  readonly checks: readonly CheckFacts[];
+}
+
+export interface AgentOfPhase {
+  readonly name: string;
+  readonly poolName?: string | undefined;
+  /** HCP Terraform's status of the agent; absent if the token can't list agents. */
+  readonly status?: string | undefined;
+  readonly lastPingAtMs?: number | undefined;
+}
+
+export interface WorkspaceFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly organization: string;
+  readonly executionMode: string;
+  readonly projectId?: string | undefined;
+  readonly projectName?: string | undefined;
+  readonly agentPoolId?: string | undefined;
+  readonly isLocked: boolean;
+  readonly lockedReason?: string | undefined;
+  /** What locked it: a run, a user or a team. */
+  readonly lockedBy?: { readonly type: string; readonly id: string; readonly name?: string | undefined } | undefined;
+}
+
+/** An agent pool and who may use it: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#scope-an-agent-pool */
+export interface ScopeFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly isOrganizationScoped: boolean;
+  readonly allowedWorkspaceIds: readonly string[];
+  readonly allowedProjectIds: readonly string[];
+  readonly excludedWorkspaceIds: readonly string[];
+}
+
+export interface CheckFacts {
+  readonly kind: 'run task' | 'policy evaluation';
+  readonly stage: string;
+  readonly name: string;
+  readonly status: string;
+  readonly message?: string | undefined;
+}
+
+export interface At<T> {
+  readonly atMs: number;
+  readonly line: T;
+}
+
+/** The launcher's log. */
+export interface LogReading {
+  /** Start of the time that was searched for the run. */
+  readonly sinceMs: number;
+  /** Pools' parts of the ticks that mention the run, oldest first. */
+  readonly aboutRun: readonly At<PoolLine>[];
+  readonly ended: readonly TaskEndedLine[];
+  /** The ticks of the last minutes, oldest first; if there are none, the last known tick. */
+  readonly recentTicks: readonly At<TickLine>[];
+  /** What Lambda logged about failed invocations in the last minutes, oldest first. */
+  readonly failures: readonly At<string>[];
+  /** Why the log could not be read. */
+  readonly unreadable?: string | undefined;
+}
+
+/** A task as ECS describes it. */
+export interface TaskFacts {
+  readonly id: string;
+  readonly family: string;
+  readonly startedBy?: string | undefined;
+  readonly lastStatus: string;
+  readonly createdAtMs?: number | undefined;
+  readonly pullStartedAtMs?: number | undefined;
+  readonly pullStoppedAtMs?: number | undefined;
+  readonly startedAtMs?: number | undefined;
+  readonly stoppedAtMs?: number | undefined;
+  readonly stopCode?: string | undefined;
+  readonly stoppedReason?: string | undefined;
+  readonly containerReason?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly capacity?: 'on-demand' | 'spot' | undefined;
+}
+
+export interface AgentLogReading {
+  readonly taskId: string;
+  readonly group: string;
+  readonly lines: readonly At<string>[];
+}

@@ -1,0 +1,115 @@
+/** The facts behind an explanation: one line for each thing that HCP Terraform, the launcher's log and ECS show. */
+import { ago, clock, duration } from '../durations.ts';
+import { endOf } from './causes-of-runs.ts';
+import type { TaskFacts } from './evidence.ts';
+import type { Situation } from './situation.ts';
+
+export interface Fact {
+  readonly source: 'HCP Terraform' | 'Launcher' | 'ECS';
+  readonly text: string;
+}
+
+export function factsOf(situation: Situation): Fact[] {
+  const of = (source: Fact['source'], texts: readonly (string | undefined)[]): Fact[] =>
+    texts.flatMap((text) => (text === undefined ? [] : { source, text }));
+  return [
+    ...of('HCP Terraform', runFacts(situation)),
+    ...of('Launcher', launcherFacts(situation)),
+    ...of('ECS', taskFacts(situation)),
+  ];
+}
+
+function runFacts({ run, evidence, queuedAtMs, meaning, pool, nowMs }: Situation): (string | undefined)[] {
+  if (run === undefined) {
+    if (evidence.run.kind === 'unreadable') return [`not read: ${evidence.run.reason.split('\n')[0]}`];
+    return ['shows no such run to this token'];
+  }
+  const { workspace } = run;
+  const isQueuedPhase = meaning?.waitsFor === 'agent' && queuedAtMs !== undefined;
+  return [
+    `${run.status} since ${ago(isQueuedPhase ? queuedAtMs : run.sinceMs, nowMs)}`,
+    workspace === undefined
+      ? 'the token may not see the workspace'
+      : `workspace ${workspace.name} (${workspace.organization}), execution mode ${workspace.executionMode}`,
+    run.pool === undefined
+      ? workspace?.executionMode === 'agent'
+        ? 'the token may not see the agent pool of the workspace'
+        : undefined
+      : `agent pool ${run.pool.name}, ${pool === undefined ? 'not a pool of this launcher' : `served by ${evidence.launcher.stackName}`}`,
+    run.url,
+  ];
+}
+
+function launcherFacts({
+  evidence,
+  nowMs,
+  seenAtMs,
+  decision,
+  lastTick,
+  poolLine,
+  queuedAtMs,
+  meaning,
+  run,
+}: Situation): (string | undefined)[] {
+  const { log } = evidence;
+  if (log.unreadable !== undefined) return [`its log was not read: ${log.unreadable.split('\n')[0]}`];
+  const isQueued = run === undefined || meaning?.waitsFor === 'agent';
+  const delay =
+    seenAtMs !== undefined && queuedAtMs !== undefined && seenAtMs >= queuedAtMs
+      ? `, ${duration(seenAtMs - queuedAtMs)} after it was queued`
+      : '';
+  const live = Object.entries(poolLine?.live ?? {}).map(([state, count]) => `${count} ${state}`);
+  const counts = [
+    poolLine?.queued === undefined ? undefined : `${poolLine.queued} queued`,
+    ...(live.length > 0 ? live : poolLine?.live === undefined ? [] : ['no live task']),
+  ].filter((text) => text !== undefined);
+  return [
+    seenAtMs === undefined
+      ? isQueued
+        ? 'its log does not mention the job'
+        : undefined
+      : `saw the job at ${clock(seenAtMs, nowMs)}${delay}`,
+    decisionFact(decision, nowMs),
+    isQueued
+      ? lastTick === undefined
+        ? 'no tick in the log'
+        : `last tick at ${ago(lastTick.atMs, nowMs)}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`
+      : undefined,
+  ];
+}
+
+function decisionFact(decision: Situation['decision'], nowMs: number): string | undefined {
+  if (decision === undefined) return undefined;
+  const at = clock(decision.atMs, nowMs);
+  if (decision.kind === 'launched') {
+    const { launch } = decision;
+    return `started task ${launch.task} at ${at} (${launch.reason}${launch.insteadOfSpot === true ? '; on demand instead of Spot' : ''})`;
+  }
+  if (decision.kind === 'refused') return `asked ECS for a task at ${at}: refused (${decision.refusal.cause})`;
+  if (decision.kind === 'deferred')
+    // The reason of a start failure ends with ECS's message, which the verdict contains.
+    return `deferred the launch, last at ${at}: ${decision.deferral.cause}, ${decision.deferral.reason.replace(/, the last with: [\s\S]*$/, '')}`;
+  return `asked ECS for a task at ${at}: ${decision.launch.outcome}`;
+}
+
+function taskFacts(situation: Situation): (string | undefined)[] {
+  const { task, ended, taskId, nowMs } = situation;
+  if (taskId === undefined) return [];
+  if (task !== undefined) {
+    const isStopped = task.lastStatus === 'STOPPED';
+    return [
+      `task ${task.id} is ${task.lastStatus}${sinceOf(task, nowMs)}`,
+      isStopped || task.stopCode !== undefined ? endOf(situation) : undefined,
+    ];
+  }
+  if (ended === undefined) return [`no longer shows task ${taskId}`];
+  const at = ended.stoppedAt === undefined ? '' : ` at ${clock(Date.parse(ended.stoppedAt), nowMs)}`;
+  return [`task ${taskId} ended${at} (${ended.outcome}), by the launcher's log`, endOf(situation)];
+}
+
+function sinceOf(task: TaskFacts, nowMs: number): string {
+  if (task.lastStatus === 'STOPPED')
+    return task.stoppedAtMs === undefined ? '' : ` since ${ago(task.stoppedAtMs, nowMs)}`;
+  if (task.startedAtMs !== undefined) return ` since ${ago(task.startedAtMs, nowMs)}`;
+  return task.createdAtMs === undefined ? '' : `, created ${ago(task.createdAtMs, nowMs)}`;
+}

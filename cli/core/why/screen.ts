@@ -1,0 +1,83 @@
+/** Lays an explanation out for a terminal: it fits on one screen of 80 columns and about 24 lines. */
+import { clock } from '../durations.ts';
+import { harmless } from '../harmless.ts';
+import { cut, cutMiddle, wrap } from '../wrap.ts';
+import type { State } from './cause.ts';
+import type { Explanation } from './explain.ts';
+
+/** The role of a part of a line, for its colour. */
+export type Tone = State | 'heading' | 'faint';
+export type Paint = (tone: Tone, text: string) => string;
+
+const TITLES: Readonly<Record<State, string>> = {
+  done: 'has ended',
+  running: 'is running',
+  waiting: 'waits, and continues on its own',
+  person: 'waits for a person',
+  blocked: 'is blocked',
+};
+
+/** Causes that the title of their state doesn't describe. */
+const TITLE_OF_CAUSE: Readonly<Record<string, string>> = { 'run-unknown': 'can’t be found' };
+
+/** About this many lines show one fact. */
+const MOST_LINES = 4;
+const LABEL_COLUMNS = 15;
+
+export function screenOf(explanation: Explanation, nowMs: number, columns: number, paint: Paint): string[] {
+  const { runId, state, verdict, facts, agentLog, todo, cause } = explanation;
+  const lines = [
+    `${paint('heading', runId)} ${paint(state, TITLE_OF_CAUSE[cause] ?? TITLES[state])} ${paint('faint', `(${cause})`)}`,
+    ...wrap(harmless(verdict), columns),
+    '',
+  ];
+  if (todo.length > 0) {
+    lines.push(paint('heading', 'What to do'));
+    for (const [index, text] of todo.entries()) {
+      const [first = '', ...more] = wrap(harmless(text), columns - 5);
+      lines.push(`  ${index + 1}. ${first}`, ...more.map((line) => `     ${line}`));
+    }
+    lines.push('');
+  }
+  lines.push(paint('heading', 'What is known'));
+  let before = '';
+  for (const { source, text } of facts) {
+    const news = newsIn(text, verdict);
+    if (news === '') continue;
+    lines.push(...labelled(source === before ? '' : source, harmless(news), columns));
+    before = source;
+  }
+  for (const [index, { atMs, line }] of agentLog.entries()) {
+    const message = messageOf(harmless(line));
+    // The end of an error often has its cause. Other lines begin with what happened.
+    const shorten = message.startsWith('[INFO]') ? cut : cutMiddle;
+    const text = shorten(`${clock(atMs, nowMs)} ${message}`, columns - LABEL_COLUMNS - 2);
+    lines.push(`  ${(index === 0 ? "Agent's log" : '').padEnd(LABEL_COLUMNS)}${text}`);
+  }
+  return lines;
+}
+
+function labelled(label: string, text: string, columns: number): string[] {
+  const width = columns - LABEL_COLUMNS - 2;
+  // A terminal makes an address clickable if it is on one line.
+  const shown = text.startsWith('https://') ? [text] : wrap(cutMiddle(text, MOST_LINES * width), width);
+  return shown.map((line, index) => `  ${(index === 0 ? label : '').padEnd(LABEL_COLUMNS)}${line}`);
+}
+
+/** Shorter parts of a fact may occur in the verdict by chance. */
+const LEAST_REPEATED = 40;
+
+/** The parts of a fact that the verdict doesn't contain yet. A verdict begins them with a capital letter, and ends them with a full stop. */
+function newsIn(fact: string, verdict: string): string {
+  const isRepeated = (part: string): boolean =>
+    part.length >= LEAST_REPEATED && verdict.includes(part.slice(1).replace(/\.$/, ''));
+  return fact
+    .split('; ')
+    .filter((part) => !isRepeated(part))
+    .join('; ');
+}
+
+/** The agent's lines begin with a time, which is almost the event's time. */
+function messageOf(line: string): string {
+  return line.replace(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z\s+/, '');
+}

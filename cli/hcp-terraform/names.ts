@@ -1,0 +1,86 @@
+/** Reads the names of workspaces, and the status and the times of runs. What the token may not see is absent. */
+import * as z from 'zod';
+import { type HcpTerraform, unlessHidden } from './client.ts';
+
+const workspaceDocument = z.looseObject({ data: z.looseObject({ attributes: z.looseObject({ name: z.string() }) }) });
+const runDocument = z.looseObject({
+  data: z.looseObject({
+    attributes: z.looseObject({
+      status: z.string(),
+      'status-timestamps': z.record(z.string(), z.string().nullable()).nullish(),
+    }),
+  }),
+});
+
+/** A run as HCP Terraform shows it now. */
+export interface RunNow {
+  readonly status: string;
+  /** Seconds from queued to started, by HCP Terraform's clock, of each phase that an agent took. */
+  readonly queuedSeconds: Readonly<Partial<Record<'plan' | 'apply', number>>>;
+}
+
+const runWithWorkspace = z.looseObject({
+  included: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        attributes: z.looseObject({ name: z.string().default('') }).default({ name: '' }),
+      }),
+    )
+    .default([]),
+});
+
+/** HCP Terraform allows 30 requests per second: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting */
+const REQUESTS_AT_ONCE = 5;
+
+export async function workspaceNames(
+  client: HcpTerraform,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  return eachOf(ids, async (id) => {
+    const path = `/api/v2/workspaces/${encodeURIComponent(id)}`;
+    return (await client.get(path, workspaceDocument)).data.attributes.name;
+  });
+}
+
+export async function runsNow(client: HcpTerraform, ids: readonly string[]): Promise<ReadonlyMap<string, RunNow>> {
+  return eachOf(ids, async (id) => {
+    const { attributes } = (await client.get(`/api/v2/runs/${encodeURIComponent(id)}`, runDocument)).data;
+    const times = attributes['status-timestamps'] ?? {};
+    const between = (from: string, to: string): number | undefined => {
+      const ms = Date.parse(times[to] ?? '') - Date.parse(times[from] ?? '');
+      return Number.isNaN(ms) ? undefined : Math.max(0, ms / 1000);
+    };
+    const plan = between('plan-queued-at', 'planning-at');
+    const apply = between('apply-queued-at', 'applying-at');
+    return {
+      status: attributes.status,
+      queuedSeconds: { ...(plan !== undefined && { plan }), ...(apply !== undefined && { apply }) },
+    };
+  });
+}
+
+/** Names of the runs' workspaces. */
+export async function workspacesOfRuns(
+  client: HcpTerraform,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  return eachOf(ids, async (id) => {
+    const path = `/api/v2/runs/${encodeURIComponent(id)}?include=workspace`;
+    const { included } = await client.get(path, runWithWorkspace);
+    return included.find(({ type }) => type === 'workspaces')?.attributes.name ?? '';
+  });
+}
+
+async function eachOf<T>(ids: readonly string[], read: (id: string) => Promise<T>): Promise<ReadonlyMap<string, T>> {
+  const found = new Map<string, T>();
+  const queue = [...new Set(ids)].values();
+  const work = async (): Promise<void> => {
+    for (const id of queue) {
+      const value = await unlessHidden(read(id));
+      if (value !== undefined) found.set(id, value);
+    }
+  };
+  await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, work));
+  return found;
+}

@@ -1,0 +1,267 @@
+/**
+ * Decides what to do with the gateways, and whether tasks may be launched.
+ *
+ * The life of a gateway: the launcher creates its instance, which runs until nothing has used it for a while, and then stops. When a task is wanted,
+ * the launcher starts it again. The launcher replaces it when it is out of date or broken.
+ *
+ * Ticks overlap, repeat and die, and what EC2 and ECS show can be old. These rules keep a tick that stops a gateway apart from a tick that launches:
+ *
+ * - The mark `last-used` says when a task was last alive or wanted. No tick stops a gateway whose mark is younger than the idle time.
+ * - A tick launches only if the mark that it read is younger than the idle time by {@link SAFETY_MS}. It renews an older mark, and the launches wait:
+ *   another tick may have decided to stop the gateway because of the old mark. After {@link SETTLED_MS}, EC2 shows whether it did.
+ *   `used-since` says since when no tick can have had an old mark.
+ * - ECS can take minutes to show a new task. Until then, only the mark protects the task. So a launch needs a mark that protects it for that long.
+ * - If the number of live tasks is unknown, nothing is stopped or replaced, except a gateway that is proven dead.
+ * - Before the launcher stops or replaces a gateway, `gateway-retire.ts` reads everything again and decides again.
+ */
+import {
+  createdMsOf,
+  failuresUpTo,
+  isOutdated,
+  isProvenDead,
+  isReady,
+  nextTryMs,
+  READY_WITHIN_MS,
+  replacementCauseOf,
+  wasReady,
+} from './gateway-health.ts';
+import { describeCause, failedInARow, inARow, problemsWith } from './gateway-problems.ts';
+import type {
+  Gateway,
+  GatewayAction,
+  GatewayHold,
+  GatewayInstance,
+  GatewayRules,
+  GatewayStatus,
+  GatewayView,
+  LaunchPermission,
+  ReplacementCause,
+} from './gateway-types.ts';
+import { EC2_CLOCK_SKEW_MS, EC2_READ_LAG_MS, SETTLED_AFTER_MS } from './vendor-timing.ts';
+
+const MINUTE_MS = 60_000;
+
+/** A younger mark isn't renewed. */
+export const RENEW_AFTER_MS = MINUTE_MS;
+
+/** A launch needs a mark that is this far from the end of the idle time, because a tick can launch for most of a minute. */
+const SAFETY_MS = 2 * MINUTE_MS;
+
+/** Minimum idle time: until ECS certainly shows a task that was launched without renewing the mark. */
+const LEAST_IDLE_MS = SETTLED_AFTER_MS + RENEW_AFTER_MS;
+
+/** Maximum time between the last look at a gateway and the arrival of the request that stops it. */
+const STOP_ARRIVES_MS = 7_000;
+
+/** After this time, all ticks see the renewed mark, and this tick sees what they did before. */
+const SETTLED_MS = 2 * EC2_READ_LAG_MS + STOP_ARRIVES_MS;
+
+/** EC2 shows the public address of a running instance within this time. */
+const ADDRESS_SHOWN_MS = 15_000;
+
+export interface GatewayInput {
+  readonly gateways: readonly Gateway[];
+  readonly instances: readonly GatewayInstance[];
+  /** For instances whose status checks fail: since when. */
+  readonly impairedSinceMs: ReadonlyMap<string, number>;
+  /** Number of tasks that aren't stopped; `undefined`: unknown. */
+  readonly liveTasks: number | undefined;
+  /** Whether the tick wants to launch tasks. */
+  readonly wanted: boolean;
+  readonly rules: GatewayRules;
+  readonly nowMs: number;
+}
+
+/** Decides about each gateway on its own. */
+export function decideGateways(input: GatewayInput): GatewayView[] {
+  return input.gateways.map((gateway) => decideGateway(gateway, input));
+}
+
+/** Tasks can run in the zone of any gateway, so all gateways must allow the launches. The most serious reason to wait is given. */
+export function permissionOf(views: readonly Pick<GatewayView, 'launch'>[]): LaunchPermission {
+  const held = views.flatMap(({ launch }) => (launch.kind === 'held' ? launch : []));
+  const [worst] = held.toSorted((a, b) => HOLDS.indexOf(a.hold) - HOLDS.indexOf(b.hold));
+  if (worst !== undefined) return worst;
+  return { kind: 'allowed', needsMarks: views.some(({ launch }) => launch.kind === 'allowed' && launch.needsMarks) };
+}
+
+const HOLDS: readonly GatewayHold[] = ['unknown', 'refused', 'unhealthy', 'starting', 'asleep'];
+
+/** The time that a gateway stays awake after its last use. */
+export function idleMsOf({ idleMs }: Pick<GatewayRules, 'idleMs'>): number {
+  return Math.max(idleMs, LEAST_IDLE_MS);
+}
+
+/** Everything that the decision about one instance depends on. */
+interface Context extends Omit<GatewayInput, 'gateways' | 'instances'> {
+  readonly gateway: Gateway;
+}
+
+function decideGateway(gateway: Gateway, { gateways: _, instances, ...shared }: GatewayInput): GatewayView {
+  const context = { ...shared, gateway };
+  const own = instances.filter((instance) => instance.gateway === gateway.name).toSorted(newestFirst);
+  const living = own.filter(({ state }) => state !== 'shutting-down' && state !== 'terminated');
+  const instance =
+    living.find(({ networkInterfaceId }) => networkInterfaceId === gateway.networkInterfaceId) ?? living[0];
+  return instance === undefined ? withoutInstance(own, context) : withInstance(instance, context);
+}
+
+function newestFirst(a: GatewayInstance, b: GatewayInstance): number {
+  return createdMsOf(b) - createdMsOf(a);
+}
+
+/** @param ended - instances that have ended or are ending, newest first. */
+function withoutInstance(ended: readonly GatewayInstance[], { gateway, nowMs }: Context): GatewayView {
+  const held = (hold: GatewayHold, reason: string): LaunchPermission => ({ kind: 'held', hold, reason });
+  if (ended.some(({ state }) => state === 'shutting-down')) {
+    const launch = held('starting', `gateway ${gateway.name} is being replaced: its last instance is shutting down`);
+    return { gateway, status: 'replacing', actions: [], launch, problems: [] };
+  }
+  const [last] = ended;
+  const failures = last === undefined ? 0 : failuresUpTo(last, gateway, nowMs);
+  const problems = last === undefined || failures === 0 ? [] : [failedInARow(gateway, failures, last)];
+  const untilMs = last === undefined ? nowMs : nextTryMs(last, gateway, nowMs);
+  if (nowMs < untilMs) {
+    const launch = held(
+      'unhealthy',
+      `${inARow(failures, gateway)}; the launcher creates the next one in ${minutes(untilMs - nowMs)}`,
+    );
+    return { gateway, status: 'absent', actions: [], launch, problems };
+  }
+  const launch = held('starting', `gateway ${gateway.name} is being created`);
+  return { gateway, status: 'absent', actions: [{ kind: 'create', gateway, failures }], launch, problems };
+}
+
+function withInstance(instance: GatewayInstance, context: Context): GatewayView {
+  const cause = replacementCauseOf(instance, context);
+  const replacement = cause && replacementOf(instance, cause, context);
+  const launch = permissionFor(instance, cause, replacement, context);
+  return {
+    gateway: context.gateway,
+    status: statusOf(instance, context),
+    instance,
+    actions: replacement === undefined ? actionsFor(instance, cause, context) : [replacement],
+    launch,
+    problems: cause === undefined ? [] : problemsWith(instance, cause, context),
+  };
+}
+
+function statusOf(instance: GatewayInstance, context: Context): GatewayStatus {
+  const { state, launchedAtMs } = instance;
+  if (state === 'stopped') return 'asleep';
+  if (state === 'stopping') return 'stopping';
+  if (isReady(instance, context)) return 'awake';
+  const comesUp = !wasReady(instance) && context.nowMs - launchedAtMs < READY_WITHIN_MS;
+  return comesUp ? 'starting' : 'unhealthy';
+}
+
+/** The replacement of an instance, if it is safe now. */
+function replacementOf(
+  instance: GatewayInstance,
+  cause: ReplacementCause,
+  { gateway, liveTasks, wanted, rules, nowMs }: Context,
+): GatewayAction | undefined {
+  const terminate = { kind: 'terminate', instance, cause, reason: describeCause(cause, instance) } as const;
+  const idle = liveTasks === 0 && !wanted && unusedMs(instance, nowMs) >= idleMsOf(rules);
+  if (isOutdated(cause)) return idle ? terminate : undefined;
+  if (nowMs < nextTryMs(instance, gateway, nowMs)) return undefined;
+  if (isProvenDead(cause)) return terminate;
+  // Before such a gateway is ready, no tick launches. So no task depends on it that ECS doesn't show yet.
+  const isUnused = cause === 'never-ready' && rules.start === 'before-tasks';
+  return liveTasks === 0 && (isUnused || unusedMs(instance, nowMs) >= LEAST_IDLE_MS) ? terminate : undefined;
+}
+
+/** What to do with an instance that isn't replaced now. */
+function actionsFor(
+  instance: GatewayInstance,
+  cause: ReplacementCause | undefined,
+  { gateway, liveTasks, wanted, rules, nowMs }: Context,
+): GatewayAction[] {
+  const { state, launchedAtMs, publicAddress } = instance;
+  const unused = unusedMs(instance, nowMs);
+  const isAlive = liveTasks !== undefined && liveTasks > 0;
+  if (state === 'stopped') {
+    if (!wanted && !isAlive) return [];
+    const reason = isAlive ? `${liveTasks} tasks are alive` : 'tasks are wanted';
+    return [
+      { kind: 'mark', instance, usedSinceMs: nowMs },
+      { kind: 'start', instance, reason },
+    ];
+  }
+  if (state === 'stopping') return [];
+  const actions: GatewayAction[] = [];
+  const serves = cause === undefined || isOutdated(cause);
+  // If the gateway is broken, launches wait. Without a new mark, it is replaced even if launches wait all the time.
+  if ((isAlive || (wanted && serves)) && markAgeMs(instance, nowMs) >= RENEW_AFTER_MS) {
+    actions.push({
+      kind: 'mark',
+      instance,
+      usedSinceMs: isFresh(instance, rules, nowMs) ? usedSinceMs(instance) : nowMs,
+    });
+  }
+  if (
+    state === 'running' &&
+    publicAddress === undefined &&
+    !gateway.fixedAddress &&
+    nowMs - launchedAtMs >= ADDRESS_SHOWN_MS
+  ) {
+    actions.push({ kind: 'address', instance, gateway });
+  }
+  if (state === 'running' && liveTasks === 0 && !wanted && unused >= idleMsOf(rules)) {
+    actions.push({ kind: 'stop', instance, reason: `no task has used it for ${minutes(unused)}` });
+  }
+  return actions;
+}
+
+function permissionFor(
+  instance: GatewayInstance,
+  cause: ReplacementCause | undefined,
+  replacement: GatewayAction | undefined,
+  context: Context,
+): LaunchPermission {
+  const { state, launchedAtMs } = instance;
+  const { gateway, rules, nowMs } = context;
+  const held = (hold: GatewayHold, what: string): LaunchPermission => ({
+    kind: 'held',
+    hold,
+    reason: `gateway ${gateway.name} ${what}`,
+  });
+  if (replacement !== undefined) return held('unhealthy', `is replaced: ${cause && describeCause(cause, instance)}`);
+  if (state === 'stopped') return held('asleep', 'was asleep and is being started');
+  if (state === 'stopping') return held('asleep', 'is stopping, and is started again when it has stopped');
+  if (cause !== undefined && !isOutdated(cause))
+    return held('unhealthy', `can’t be used: ${describeCause(cause, instance)}`);
+  const upMs = nowMs - launchedAtMs;
+  const startsToo = rules.start === 'with-tasks' && !wasReady(instance) && upMs < READY_WITHIN_MS;
+  if (!isReady(instance, context) && !startsToo)
+    return held('starting', `isn’t ready yet, ${Math.round(upMs / 1000)} s after its start`);
+  const isSettled =
+    nowMs - usedSinceMs(instance) >= SETTLED_MS || launchedAtMs >= usedSinceMs(instance) - EC2_CLOCK_SKEW_MS;
+  if (!isFresh(instance, rules, nowMs) || !isSettled) {
+    return held('starting', 'was about to be stopped; the launches wait until it is certain that it stays awake');
+  }
+  return { kind: 'allowed', needsMarks: markAgeMs(instance, nowMs) > idleMsOf(rules) - SETTLED_AFTER_MS };
+}
+
+/** Whether the mark is so young that no tick can stop the gateway while this tick launches. */
+function isFresh(instance: GatewayInstance, rules: GatewayRules, nowMs: number): boolean {
+  return markAgeMs(instance, nowMs) < idleMsOf(rules) - SAFETY_MS;
+}
+
+/** How long nothing has used the gateway. Its start counts as a use. */
+function unusedMs({ lastUsedMs, launchedAtMs }: GatewayInstance, nowMs: number): number {
+  return nowMs - Math.max(lastUsedMs ?? launchedAtMs, launchedAtMs);
+}
+
+/** The age of the mark, which alone protects a new task. */
+function markAgeMs({ lastUsedMs = Number.NEGATIVE_INFINITY }: GatewayInstance, nowMs: number): number {
+  return nowMs - lastUsedMs;
+}
+
+function usedSinceMs({ usedSinceMs: sinceMs, lastUsedMs, launchedAtMs }: GatewayInstance): number {
+  return sinceMs ?? lastUsedMs ?? launchedAtMs;
+}
+
+function minutes(ms: number): string {
+  return `${Math.ceil(ms / MINUTE_MS)} min`;
+}

@@ -1,0 +1,70 @@
+/**
+ * The script that watches a gateway from inside. It reports through two tags of the instance, which the launcher reads: `ready` once per start,
+ * and `problem` while the filter can't work. It also powers off a gateway that nobody uses, in case the launcher doesn't.
+ */
+import { GATEWAY_TAGS } from '../../functions/launcher/contract.ts';
+
+export const HEALTH_SCRIPT = '/usr/local/sbin/agent-launcher-gateway';
+
+/** A disk with less free space is a problem: nginx could no longer write its log. */
+const FULL_PERCENT = 95;
+
+/** After this time without an answer of the host, a gateway whose filter listens counts as ready. The host may be down, and agents must then say so. */
+const SILENT_HOST_SECONDS = 60;
+
+export interface HealthOptions {
+  /** Host of HCP Terraform or Terraform Enterprise, without the port. */
+  readonly host: string;
+  readonly port: number;
+  readonly region: string;
+  /** Minutes without a connection after which the instance powers itself off. */
+  readonly unusedMinutes: number;
+}
+
+/**
+ * The script, with three commands: `ready` waits until the filter works, `check` reports problems, `unused` powers off.
+ *
+ * `ready` opens a TLS connection through the filter, as an agent does. It doesn't check the certificate, because a private authority may have
+ * signed it, and it sends no data.
+ */
+export function healthScript({ host, port, region, unusedMinutes }: HealthOptions): string {
+  return `#!/bin/bash
+# Written by agent-launcher.
+set -u
+state=/run/agent-launcher-gateway
+mkdir -p "$state"
+metadata() {
+  local token
+  token=$(curl -sf --max-time 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token) || return 1
+  curl -sf --max-time 2 -H "X-aws-ec2-metadata-token: $token" "http://169.254.169.254/latest/meta-data/$1"
+}
+tag() { aws ec2 create-tags --region '${region}' --resources "$(metadata instance-id)" --tags "Key=$1,Value=$2"; }
+untag() { aws ec2 delete-tags --region '${region}' --resources "$(metadata instance-id)" --tags "Key=$1"; }
+listens() { [ -n "$(ss -Hltn 'sport = :443')" ]; }
+reaches() { curl -sk --max-time 5 -o /dev/null --resolve '${host}:${port}:127.0.0.1' 'https://${host}:${port}/'; }
+connections() { ss -Htn state established 'sport = :443' '! dst 127.0.0.1' | wc -l; }
+uptime_seconds() { cut -d. -f1 /proc/uptime; }
+
+case "$1" in
+ready)
+  since=$(uptime_seconds)
+  until listens && { reaches || [ $(($(uptime_seconds) - since)) -ge ${SILENT_HOST_SECONDS} ]; }; do sleep 0.5; done
+  until tag '${GATEWAY_TAGS.ready}' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"; do sleep 1; done
+  ;;
+check)
+  problem=
+  if [ "$(df --output=pcent / | tail -n 1 | tr -dc 0-9)" -ge ${FULL_PERCENT} ]; then problem=disk-full; fi
+  if ! listens; then problem=engine-dead; fi
+  before=$(cat "$state/problem" 2>/dev/null)
+  if [ "$problem" != "$before" ]; then
+    if [ -n "$problem" ]; then tag '${GATEWAY_TAGS.problem}' "$problem"; else untag '${GATEWAY_TAGS.problem}'; fi && echo "$problem" >"$state/problem"
+  fi
+  logrotate --state "$state/logrotate" /etc/agent-launcher/logrotate.conf
+  ;;
+unused)
+  if [ ! -e "$state/used" ] || [ "$(connections)" -gt 0 ]; then touch "$state/used"; fi
+  if [ $(($(date +%s) - $(stat -c %Y "$state/used"))) -ge $((${unusedMinutes} * 60)) ]; then systemctl poweroff; fi
+  ;;
+esac
+`;
+}

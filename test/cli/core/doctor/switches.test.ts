@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { checkSwitches } from '../../../../cli/core/doctor/switches.ts';
+import { DENIED, shown } from './builders.ts';
+
+const ON = { value: { enabled: true, expression: 'rate(1 minute)' } };
+const OFF = { value: { enabled: false, expression: 'rate(1 minute)' } };
+
+it('a paused launcher is one finding, which may be on purpose', () => {
+  expect(shown(checkSwitches(OFF, { value: 0 }))).toEqual([
+    'error deployment.schedule: The launcher’s schedule is off, and the reserved concurrency of its function is 0. ' +
+      'The launcher is paused, so no agent starts, and no task that hangs is stopped. ' +
+      'Ask the person who paused it: an upgrade may be in progress. Then run `agent-launcher resume`.',
+  ]);
+});
+
+it.each([
+  ['on', ON, 'ok'],
+  ['off', OFF, 'error'],
+  ['missing', { value: undefined }, 'error'],
+  ['unreadable', DENIED, 'warning'],
+] as const)('a schedule that is %s is reported as it matters', (_, schedule, severity) => {
+  expect(checkSwitches(schedule, { value: undefined }).map((finding) => finding.severity)).toEqual([severity, 'ok']);
+});
+
+it.each([
+  ['0', { value: 0 }, 'error'],
+  ['1', { value: 1 }, 'ok'],
+  ['not set', { value: undefined }, 'ok'],
+  ['unreadable', DENIED, 'warning'],
+] as const)('a reserved concurrency that is %s is reported as it matters', (_, concurrency, severity) => {
+  expect(checkSwitches(ON, concurrency).map((finding) => finding.severity)).toEqual(['ok', severity]);
+});

@@ -1,0 +1,277 @@
+import { describe, expect, it } from 'vitest';
+import { decideGateways, type GatewayInput, permissionOf } from '../../../../functions/launcher/core/gateway.ts';
+import type { GatewayInstance, GatewayView } from '../../../../functions/launcher/core/gateway-types.ts';
+import { minutes, NOW, seconds } from './builders.ts';
+import { GATEWAY, gatewayInput, gatewayInstance, RULES } from './gateway-builders.ts';
+
+function decideOne(instances: readonly Partial<GatewayInstance>[], overrides: Partial<GatewayInput> = {}): GatewayView {
+  const [view] = decideGateways(gatewayInput(instances.map(gatewayInstance), overrides));
+  if (view === undefined) throw new Error('no gateway was decided');
+  return view;
+}
+const kinds = ({ actions }: GatewayView): string[] => actions.map(({ kind }) => kind);
+
+describe('a launch', () => {
+  const WANTED = { wanted: true };
+  const waits = { kind: 'held', hold: 'starting' };
+
+  it('waits after an old mark was renewed, until every tick sees the new one', () => {
+    const renewed = (ago: number) => ({ lastUsedMs: NOW - ago, usedSinceMs: NOW - ago });
+    expect(decideOne([renewed(seconds(26))], WANTED).launch).toMatchObject(waits);
+    expect(decideOne([renewed(seconds(27))], WANTED).launch).toEqual({ kind: 'allowed', needsMarks: false });
+  });
+
+  it('does not wait after the start that renewed the mark', () => {
+    const started = { launchedAtMs: NOW - seconds(12), readyMs: NOW - seconds(3) };
+    const mark = { lastUsedMs: NOW - seconds(13), usedSinceMs: NOW - seconds(13) };
+    expect(decideOne([{ ...started, ...mark }], WANTED).launch).toEqual({ kind: 'allowed', needsMarks: false });
+    // EC2's clock may be behind the launcher's, but not by this much.
+    const earlier = { launchedAtMs: NOW - seconds(19), readyMs: NOW - seconds(3) };
+    expect(decideOne([{ ...earlier, ...mark }], WANTED).launch).toMatchObject(waits);
+  });
+
+  it('keeps the start of an unbroken use if it renews a mark that is young enough, and begins a new one otherwise', () => {
+    const renewed = (age: number) => decideOne([{ lastUsedMs: NOW - age }], WANTED).actions;
+    expect(renewed(minutes(8) - 1)).toMatchObject([{ kind: 'mark', usedSinceMs: NOW - minutes(60) }]);
+    expect(renewed(minutes(8))).toMatchObject([{ kind: 'mark', usedSinceMs: NOW }]);
+    expect(decideOne([{ lastUsedMs: NOW - seconds(59) }], WANTED).actions).toEqual([]);
+  });
+
+  it('treats a mark without a beginning as a new one', () => {
+    const mark = { lastUsedMs: NOW - seconds(10), usedSinceMs: undefined };
+    expect(decideOne([mark], WANTED).launch).toMatchObject(waits);
+  });
+
+  it('needs all gateways, and gives the most serious reason to wait', () => {
+    const second = { ...GATEWAY, name: 'launcher/gateway-2', networkInterfaceId: 'eni-2' };
+    const of = (more: Partial<GatewayInstance>) => {
+      const other = { id: 'i-2', gateway: second.name, networkInterfaceId: 'eni-2', ...more };
+      const input = gatewayInput([gatewayInstance({ state: 'stopped' }), gatewayInstance(other)], WANTED);
+      return permissionOf(decideGateways({ ...input, gateways: [GATEWAY, second] }));
+    };
+    expect(of({})).toMatchObject({ hold: 'asleep' });
+    expect(of({ state: 'pending', launchedAtMs: NOW })).toMatchObject({ hold: 'starting' });
+    expect(of({ problem: 'disk-full' })).toMatchObject({ hold: 'unhealthy' });
+    const both = [gatewayInstance(), gatewayInstance({ id: 'i-2', gateway: second.name, networkInterfaceId: 'eni-2' })];
+    const input = { ...gatewayInput(both, WANTED), gateways: [GATEWAY, second] };
+    expect(permissionOf(decideGateways(input))).toEqual({ kind: 'allowed', needsMarks: false });
+    const old = [...both.slice(0, 1), gatewayInstance({ ...both[1], lastUsedMs: NOW - minutes(5) })];
+    expect(permissionOf(decideGateways({ ...input, instances: old }))).toEqual({ kind: 'allowed', needsMarks: true });
+  });
+
+  describe('together with the start of the gateway', () => {
+    const together = { wanted: true, rules: { ...RULES, start: 'with-tasks' as const } };
+    const started = (ago: number) => ({
+      launchedAtMs: NOW - ago,
+      readyMs: NOW - minutes(90),
+      lastUsedMs: NOW - Math.min(ago, seconds(30)),
+      usedSinceMs: NOW - ago,
+    });
+
+    it.each(['pending', 'running'] as const)('is allowed while the gateway is %s and not ready', (state) => {
+      const allowed = { kind: 'allowed', needsMarks: false };
+      expect(decideOne([{ ...started(seconds(3)), state, publicAddress: undefined }], together).launch).toEqual(
+        allowed,
+      );
+      expect(decideOne([{ ...started(minutes(5) - 1), state }], together).launch).toEqual(allowed);
+    });
+
+    it('waits if the gateway isn’t ready after five minutes, is stopped, or stops', () => {
+      expect(decideOne([started(minutes(5))], together).launch).toMatchObject({ hold: 'unhealthy' });
+      for (const state of ['stopped', 'stopping'] as const)
+        expect(decideOne([{ ...started(minutes(1)), state }], together).launch).toMatchObject({ hold: 'asleep' });
+    });
+
+    it('keeps a gateway that never became ready until ECS shows the tasks that were launched with it', () => {
+      const failed = { ...started(minutes(6)), usedSinceMs: NOW - minutes(6) };
+      const of = (lastUsed: number) => kinds(decideOne([{ ...failed, lastUsedMs: NOW - lastUsed }], together));
+      expect(of(seconds(30))).toEqual([]);
+      const later = { ...started(minutes(8)), lastUsedMs: NOW - minutes(7) };
+      expect(kinds(decideOne([later], together))).toEqual(['terminate']);
+    });
+  });
+});
+
+describe('an idle gateway', () => {
+  it('stays awake for at least seven minutes, because ECS may not show a new task until then', () => {
+    const rules = { ...RULES, idleMs: minutes(5) };
+    const unused = (ms: number) => kinds(decideOne([{ lastUsedMs: NOW - ms }], { rules }));
+    expect(unused(minutes(7) - 1)).toEqual([]);
+    expect(unused(minutes(7))).toEqual(['stop']);
+    const launch = (ms: number) => decideOne([{ lastUsedMs: NOW - ms }], { rules, wanted: true }).launch;
+    expect(launch(minutes(1))).toEqual({ kind: 'allowed', needsMarks: false });
+    expect(launch(minutes(1) + 1)).toEqual({ kind: 'allowed', needsMarks: true });
+    expect(launch(minutes(5))).toMatchObject({ kind: 'held' });
+  });
+
+  it('stays awake for the idle time after its start, even if its mark is older', () => {
+    const started = { launchedAtMs: NOW - minutes(9), readyMs: NOW - minutes(8), lastUsedMs: NOW - minutes(90) };
+    expect(kinds(decideOne([started]))).toEqual([]);
+    expect(kinds(decideOne([{ ...started, launchedAtMs: NOW - minutes(10) }]))).toEqual(['stop']);
+  });
+});
+
+describe('a gateway whose status checks fail', () => {
+  const failing = (since: number) => ({ impairedSinceMs: new Map([['i-1', NOW - since]]) });
+
+  it('is replaced after three minutes, although tasks are alive or unknown', () => {
+    for (const liveTasks of [0, 3, undefined]) {
+      expect(decideOne([{}], { ...failing(minutes(3)), liveTasks }).launch).toMatchObject({ kind: 'allowed' });
+      expect(decideOne([{}], { ...failing(minutes(3) + 1), liveTasks }).actions).toMatchObject([
+        { kind: 'terminate', cause: 'impaired' },
+      ]);
+    }
+  });
+
+  it('does not matter while another instance fails, or after it was stopped', () => {
+    expect(kinds(decideOne([{ id: 'i-2' }], failing(minutes(9))))).toEqual([]);
+    expect(kinds(decideOne([{ state: 'stopped' }], failing(minutes(9))))).toEqual([]);
+  });
+});
+
+describe('the problem that an instance reports', () => {
+  it('counts only two minutes after its start, because it may be from its last run', () => {
+    const started = (ago: number, problem: string) =>
+      decideOne([{ launchedAtMs: NOW - ago, readyMs: NOW - ago, lastUsedMs: NOW - minutes(30), problem }], {
+        wanted: true,
+      });
+    for (const problem of ['engine-dead', 'disk-full']) {
+      expect(started(minutes(2) - 1, problem)).toMatchObject({ launch: { hold: 'starting' }, problems: [] });
+      expect(started(minutes(2), problem)).toMatchObject({ launch: { hold: 'unhealthy' }, problems: [{}] });
+    }
+  });
+
+  it('does not count if the filter of a stopped gateway doesn’t run', () => {
+    const stopped = { state: 'stopped', problem: 'engine-dead', lastUsedMs: NOW - minutes(30) } as const;
+    expect(kinds(decideOne([stopped]))).toEqual([]);
+    expect(kinds(decideOne([{ ...stopped, problem: 'disk-full' }]))).toEqual(['terminate']);
+  });
+});
+
+describe('replacements', () => {
+  const failed = (failures: number, more: Partial<GatewayInstance> = {}): Partial<GatewayInstance> => ({
+    launchedAtMs: NOW - minutes(6),
+    createdAtMs: NOW - minutes(6),
+    readyMs: undefined,
+    failures,
+    ...more,
+  });
+  const ended = { state: 'terminated', networkInterfaceId: undefined } as const;
+
+  it('come at once after the first two failures, and once per hour after more', () => {
+    for (const failures of [0, 1]) expect(kinds(decideOne([failed(failures)]))).toEqual(['terminate']);
+    for (const failures of [2, 3]) {
+      expect(kinds(decideOne([failed(failures)]))).toEqual([]);
+      expect(kinds(decideOne([failed(failures, { createdAtMs: NOW - minutes(60) })]))).toEqual(['terminate']);
+    }
+  });
+
+  it('count the failures before them', () => {
+    const created = (last: Partial<GatewayInstance>) => decideOne([{ ...last, ...ended }]).actions;
+    expect(decideOne([]).actions).toEqual([{ kind: 'create', gateway: GATEWAY, failures: 0 }]);
+    expect(created(failed(0))).toMatchObject([{ kind: 'create', failures: 1 }]);
+    expect(created(failed(1))).toMatchObject([{ kind: 'create', failures: 2 }]);
+    expect(created(failed(2))).toEqual([]);
+    expect(created(failed(2, { createdAtMs: NOW - minutes(60) }))).toMatchObject([{ kind: 'create', failures: 3 }]);
+  });
+
+  it('count a gateway that was ready, but ended within an hour', () => {
+    const ready = (age: number, more: Partial<GatewayInstance> = {}) =>
+      decideOne([
+        { ...ended, createdAtMs: NOW - age, readyMs: NOW - age, launchedAtMs: NOW - age, failures: 1, ...more },
+      ]);
+    expect(ready(minutes(59)).actions).toMatchObject([{ failures: 2 }]);
+    expect(ready(minutes(61)).actions).toMatchObject([{ failures: 0 }]);
+    expect(ready(minutes(61), { problem: 'disk-full' }).actions).toMatchObject([{ failures: 1 }]);
+    expect(ready(minutes(61), { launchedAtMs: NOW - minutes(10) }).actions).toMatchObject([{ failures: 1 }]);
+  });
+
+  it('begin to count again after a deployment, which may have repaired the gateway', () => {
+    expect(kinds(decideOne([failed(5, { config: 'config-0' })]))).toEqual(['terminate']);
+    expect(decideOne([failed(5, { config: 'config-0', ...ended })]).actions).toMatchObject([{ failures: 0 }]);
+  });
+
+  it('do not count instances that ended because EC2 had no capacity', () => {
+    const stateReason = 'Server.InsufficientInstanceCapacity: Insufficient capacity';
+    expect(decideOne([failed(2, { ...ended, stateReason })]).actions).toMatchObject([{ failures: 2 }]);
+  });
+
+  it('wait until the last instance has ended, because its network interface is in use until then', () => {
+    const both = [{ id: 'i-0', ...ended }, { state: 'shutting-down' as const }];
+    expect(decideOne(both)).toMatchObject({ status: 'replacing', actions: [], launch: { hold: 'starting' } });
+  });
+
+  it('are decided by the newest instance that has ended', () => {
+    const both = [
+      { id: 'i-0', ...failed(0), ...ended, createdAtMs: NOW - minutes(9) },
+      { id: 'i-1', ...failed(1), ...ended, createdAtMs: NOW - minutes(8) },
+    ];
+    expect(decideOne(both).actions).toMatchObject([{ failures: 2 }]);
+    const untagged = both.map((instance) => ({
+      ...instance,
+      createdAtMs: undefined,
+      launchedAtMs: instance.createdAtMs,
+    }));
+    expect(decideOne(untagged).actions).toMatchObject([{ failures: 2 }]);
+  });
+
+  it('are a problem if they fail, and say what EC2 said', () => {
+    const stateReason = 'Client.InternalError: Client error on launch';
+    const view = decideOne([{ ...failed(2), ...ended, stateReason }], { wanted: true });
+    expect(view.launch).toMatchObject({
+      hold: 'unhealthy',
+      reason: `the last 3 instances of gateway ${GATEWAY.name} failed; the launcher creates the next one in 54 min`,
+    });
+    expect(view.problems).toMatchObject([{ cause: 'never-ready', detail: expect.stringContaining(stateReason) }]);
+  });
+
+  it.each([
+    ['Client.InternalError: Client error on launch', /kms:CreateGrant/],
+    ['Server.InsufficientInstanceCapacity: Insufficient capacity', /gatewayInstanceType/],
+    ['Client.VolumeLimitExceeded: Volume limit exceeded', /quota/],
+    [undefined, /system log/],
+  ])('have the remedy for what EC2 says: %s', (stateReason, remedy) => {
+    const { problems } = decideOne([{ ...failed(0), state: 'stopped', stateReason }]);
+    expect(problems).toMatchObject([{ cause: 'never-ready', remedy: expect.stringMatching(remedy) }]);
+  });
+
+  it('of an outdated gateway wait until it is idle, and are overdue after a week', () => {
+    const old = (days: number) => decideOne([{ createdAtMs: NOW - days * minutes(1440) }], { liveTasks: 1 });
+    expect(old(36)).toMatchObject({ actions: [], problems: [] });
+    expect(old(38)).toMatchObject({ actions: [], problems: [{ cause: 'overdue' }] });
+  });
+
+  it('leave an instance alone that has the network interface, if another one has not', () => {
+    const view = decideOne([{ id: 'i-0', networkInterfaceId: 'eni-0', createdAtMs: NOW }, { id: 'i-1' }]);
+    expect(view.instance?.id).toBe('i-1');
+  });
+
+  it('treat a start without a tag for the creation as the creation', () => {
+    expect(kinds(decideOne([failed(2, { createdAtMs: undefined })]))).toEqual([]);
+  });
+});
+
+describe('the status of a gateway', () => {
+  it.each([
+    ['asleep', { state: 'stopped' }],
+    ['stopping', { state: 'stopping' }],
+    ['replacing', { state: 'shutting-down' }],
+    ['absent', { state: 'terminated' }],
+    ['starting', { state: 'pending', launchedAtMs: NOW }],
+    ['starting', { launchedAtMs: NOW - minutes(5) + 1 }],
+    ['unhealthy', { launchedAtMs: NOW - minutes(5) }],
+    ['unhealthy', { problem: 'disk-full' }],
+    ['awake', {}],
+  ] as const)('is %s: %j', (status, instance) => {
+    expect(decideOne([instance]).status).toBe(status);
+  });
+});
+
+describe('the address of a gateway', () => {
+  it('is requested from EC2 unless it is an Elastic IP', () => {
+    const without = { publicAddress: undefined, launchedAtMs: NOW - seconds(15), lastUsedMs: NOW };
+    expect(kinds(decideOne([without]))).toEqual(['address']);
+    expect(kinds(decideOne([without], { gateways: [{ ...GATEWAY, fixedAddress: true }] }))).toEqual([]);
+    expect(kinds(decideOne([{ ...without, launchedAtMs: NOW - seconds(14) }]))).toEqual([]);
+  });
+});

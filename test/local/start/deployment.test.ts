@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as z from 'zod';
+import { agentLogGroup, launcherFunction } from '../../../lib/names.ts';
+import { FUNCTION, LauncherLog } from '../../../local/start/deployment.ts';
+import { LAUNCHER, taskDefinition } from '../../../local/start/task-definition.ts';
+import { type LocalWorld, startWorld } from '../../../local/start/world.ts';
+import { EXISTING_VPC, propertiesOf, REGISTRY_IMAGE, templateOf } from '../../lib/synthesis.ts';
+
+/** What the app deploys, to which the local deployment must be similar. */
+const template = templateOf({ network: EXISTING_VPC, ...REGISTRY_IMAGE });
+
+let world: LocalWorld;
+beforeAll(async () => {
+  world = await startWorld({ pools: [{ name: 'default', maxAgents: 2 }] });
+});
+afterAll(() => world.close());
+
+/** What the API returns. */
+async function api(
+  service: 'cloudFormation' | 'cloudWatch' | 'functions' | 'schedules',
+  action: string,
+  input: object,
+) {
+  const run = world.ecs.aws[service].service.actions[action];
+  if (run === undefined) throw new Error(`There is no action ${action}.`);
+  return await run(input);
+}
+
+test('the local stack has the outputs of a deployed one', async () => {
+  const { Stacks } = z
+    .object({ Stacks: z.array(z.object({ Outputs: z.array(z.object({ OutputKey: z.string() })) })) })
+    .parse(await api('cloudFormation', 'DescribeStacks', { StackName: LAUNCHER }));
+  const local = Stacks[0]?.Outputs.map(({ OutputKey }) => OutputKey).sort();
+  expect(local).toEqual(Object.keys(template.findOutputs('*')).sort());
+});
+
+test('the local alarms have the names of deployed ones with a queue of wake-ups', async () => {
+  const polling = templateOf({ network: EXISTING_VPC, ...REGISTRY_IMAGE, idlePollSeconds: 10 });
+  const deployed = propertiesOf(polling, 'AWS::CloudWatch::Alarm').map(({ AlarmName }) => String(AlarmName));
+  const alarms = z.object({ MetricAlarms: z.array(z.object({ AlarmName: z.string() })) });
+  const { MetricAlarms } = alarms.parse(await api('cloudWatch', 'DescribeAlarms', {}));
+  expect(MetricAlarms.map(({ AlarmName }) => AlarmName)).toEqual(deployed.sort());
+});
+
+test('the local function has the size, the time limit and the variables of a deployed one', async () => {
+  const deployed = propertiesOf(template, 'AWS::Lambda::Function').find(
+    ({ FunctionName }) => FunctionName === launcherFunction(LAUNCHER),
+  );
+  expect(FUNCTION).toEqual({ memoryMiB: deployed?.['MemorySize'], timeoutSeconds: deployed?.['Timeout'] });
+  const variables = z.object({ Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }) });
+  const names = (found: unknown) => Object.keys(variables.parse(found).Environment.Variables);
+  const local = names(await api('functions', 'GetFunctionConfiguration', { FunctionName: launcherFunction(LAUNCHER) }));
+  // The local launcher always has a queue; NODE_OPTIONS is for the bundle.
+  const expected = [...names(deployed), 'WAKE_UPS_QUEUE_URL'].filter((name) => name !== 'NODE_OPTIONS');
+  expect(local.sort()).toEqual([...new Set(expected)].sort());
+});
+
+test('the local schedule has the settings of a deployed one', async () => {
+  const [deployed] = propertiesOf(template, 'AWS::Scheduler::Schedule');
+  const target = z.looseObject({ RetryPolicy: z.unknown() }).parse(deployed?.['Target']);
+  expect(await api('schedules', 'GetSchedule', { Name: deployed?.['Name'] })).toMatchObject({
+    ScheduleExpression: deployed?.['ScheduleExpression'],
+    FlexibleTimeWindow: deployed?.['FlexibleTimeWindow'],
+    State: 'ENABLED',
+    Target: { RetryPolicy: target.RetryPolicy },
+  });
+});
+
+test('the local agents write to the log group and the stream that a deployed task definition sets', () => {
+  const [deployed] = propertiesOf(template, 'AWS::ECS::TaskDefinition');
+  const schema = z.object({
+    Name: z.string(),
+    LogConfiguration: z.object({ Options: z.record(z.string(), z.unknown()) }),
+  });
+  const [agent] = z.array(schema).parse(deployed?.['ContainerDefinitions']);
+  const { hcpTerraform } = world;
+  const local = taskDefinition('default', {
+    hcpTerraform,
+    region: 'eu-central-1',
+    accountId: '000000000000',
+    tokenSecret: 'x',
+    image: undefined,
+  });
+  expect(deployed?.['Family']).toBe(local.family);
+  const [container] = local.containerDefinitions;
+  expect(agent?.Name).toBe(container?.name);
+  expect(container?.logConfiguration.options).toMatchObject({
+    'awslogs-group': agentLogGroup(LAUNCHER, 'default'),
+    'awslogs-stream-prefix': agent?.LogConfiguration.Options['awslogs-stream-prefix'],
+  });
+});
+
+test('the launcher’s log has one stream per execution environment, and Lambda’s own lines', () => {
+  const at = Date.parse('2026-11-29T23:59:59.900Z');
+  const log = new LauncherLog(world.ecs, () => at);
+  log.line('{"message":"tick"}', 'a'.repeat(32));
+  log.invocation({ number: 1, requestId: 'r', startedAt: at - 10, durationMs: 200, error: 'no' }, 'a'.repeat(32));
+  log.line('{"message":"tick"}', 'b'.repeat(32));
+  const { events } = world.ecs.aws.logs.store.group('/AgentLauncher/launcher');
+  const first = `2026/11/29/AgentLauncher-launcher[$LATEST]${'a'.repeat(32)}`;
+  const second = `2026/11/29/AgentLauncher-launcher[$LATEST]${'b'.repeat(32)}`;
+  expect(events.map(({ stream, timestamp, message }) => [stream, timestamp - at, JSON.parse(message)])).toEqual([
+    [first, -10, expect.objectContaining({ type: 'platform.start', record: { requestId: 'r', version: '$LATEST' } })],
+    [first, 0, { message: 'tick' }],
+    [second, 0, { message: 'tick' }],
+    [
+      first,
+      190,
+      expect.objectContaining({ type: 'platform.report', record: expect.objectContaining({ status: 'error' }) }),
+    ],
+  ]);
+});
