@@ -29,6 +29,12 @@ token=${token%"${token##*[![:space:]]}"}
 case $token in
   '' | *[[:space:]]*)
     [ -n "$token" ] && found='has whitespace inside' || found='is empty'
+    case $secret in
+      *:*) # The name, a colon and the key of the secret's JSON object.
+        fail 78 "The agent token in ${secret%:*} under the key ${secret##*:} $found. Store a JSON object that has the agent token" \
+          'of the pool under this key, and keep its other keys:' \
+          'aws secretsmanager put-secret-value --secret-id ... --secret-string file://secret.json' ;;
+    esac
     fail 78 "The agent token in $secret $found. Store the agent token of the pool there, and nothing else:" \
       'aws secretsmanager put-secret-value --secret-id ... --secret-string file://agent-token.txt' ;;
 esac

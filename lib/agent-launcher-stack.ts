@@ -56,6 +56,9 @@ export class AgentLauncherStack extends Stack {
     );
     const apiToken = secretReference(settings.apiTokenSecret);
     const hmacKey = settings.nudge && secretReference(settings.nudge.hmacKeySecret);
+    const rotationToken = settings.agentTokenRotation && secretReference(settings.agentTokenRotation.apiTokenSecret);
+    const { httpsProxyCredentialsSecret: login } = settings.launcher;
+    const proxyLogin = login === undefined ? undefined : secretReference(login);
     this.launcher = new AgentLauncher(this, 'Launcher', {
       name: settings.stackName,
       hostname: settings.hostname,
@@ -82,7 +85,8 @@ export class AgentLauncherStack extends Stack {
         vpc: launcherVpcOf(network),
         httpsProxy: settings.launcher.httpsProxy,
         noProxy: settings.launcher.noProxy,
-        httpsProxyCredentialsSecret: this.optionalSecret(settings.launcher.httpsProxyCredentialsSecret),
+        httpsProxyCredentialsSecret: this.optionalSecret(proxyLogin?.id),
+        httpsProxyCredentialsJsonKey: proxyLogin?.jsonKey,
         architecture:
           settings.launcher.architecture === 'arm64' ? lambda.Architecture.ARM_64 : lambda.Architecture.X86_64,
         codeSigningConfig:
@@ -102,11 +106,13 @@ export class AgentLauncherStack extends Stack {
         hmacKeyJsonKey: hmacKey.jsonKey,
         reservedConcurrentExecutions: settings.nudge?.reservedConcurrency,
       },
-      agentTokenRotation: settings.agentTokenRotation && {
-        maxAge: Duration.days(settings.agentTokenRotation.days),
-        apiTokenSecret: this.secret(settings.agentTokenRotation.apiTokenSecret),
-        ignoreOtherAgents: settings.agentTokenRotation.ignoreOtherAgents,
-      },
+      agentTokenRotation: settings.agentTokenRotation &&
+        rotationToken && {
+          maxAge: Duration.days(settings.agentTokenRotation.days),
+          apiTokenSecret: this.secret(rotationToken.id),
+          apiTokenJsonKey: rotationToken.jsonKey,
+          ignoreOtherAgents: settings.agentTokenRotation.ignoreOtherAgents,
+        },
       idleWindow: Duration.seconds(settings.idleWindowSeconds),
       startDeadline: Duration.seconds(settings.startDeadlineSeconds),
       reservedConcurrentExecutions: settings.reservedConcurrency,
@@ -161,9 +167,10 @@ export class AgentLauncherStack extends Stack {
     const { credentialsSecret, registry } = settings;
     // Send the login only to the registry that it belongs to.
     const own = registry !== undefined && registryOf(registry).host === registryOf(reference).host;
-    const options = own && credentialsSecret !== undefined ? { credentials: this.secret(credentialsSecret) } : {};
+    const { id, jsonKey } = secretReference(credentialsSecret ?? '');
+    const options = own && credentialsSecret !== undefined ? { credentials: this.secret(id) } : {};
     return isCopied(reference, settings.copy)
-      ? AgentImage.copyOf(reference, options)
+      ? AgentImage.copyOf(reference, { ...options, credentialsJsonKey: jsonKey })
       : AgentImage.fromReference(reference, ecrImage(reference) === undefined ? options : {});
   }
 

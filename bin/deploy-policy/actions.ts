@@ -461,6 +461,6 @@ export const ACTIONS: Readonly<Record<string, TypeActions>> = {
   'Custom::ImageCopy': {
     actions: { functions: 'lambda:InvokeFunction' },
     properties:
-      'Architecture CredentialsSecret Reference Registry Repository ServiceTimeout ServiceToken TargetRepository TargetTag',
+      'Architecture CredentialsJsonKey CredentialsSecret Reference Registry Repository ServiceTimeout ServiceToken TargetRepository TargetTag',
   },
 };

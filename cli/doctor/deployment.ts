@@ -104,7 +104,7 @@ async function deployedTask(aws: Aws, family: string): Promise<DeployedTask> {
   const agent = taskDefinition?.containerDefinitions?.find(({ name }) => name === AGENT_CONTAINER);
   const reference = agent?.image;
   const agentVersion = reference === undefined ? undefined : versionOfImage(reference);
-  // The launcher's variable has the name, without a JSON key. A task definition of another origin has only the ARN.
+  // The launcher's variable has the name, which `valueFrom` doesn't show. A task definition of another origin has only the ARN.
   const name = variablesOf(agent)['AGENT_TOKEN_SECRET'];
   const valueFrom = agent?.secrets?.find((secret) => secret.name === 'TFC_AGENT_TOKEN')?.valueFrom;
   const { id, jsonKey } = secretReference(valueFrom ?? '');

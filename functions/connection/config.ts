@@ -15,6 +15,8 @@ export interface ProxyConfig {
   readonly noProxy: readonly string[];
   /** Secret with the login; `undefined`: the proxy asks for none. */
   readonly credentialsSecret: string | undefined;
+  /** Key of the login, if the secret is a JSON object; absent: the secret contains only the login. */
+  readonly credentialsJsonKey?: string | undefined;
 }
 
 const text = z.string().trim().min(1);
@@ -36,6 +38,7 @@ export const connectionVariables = {
     .describe('the URL of a proxy without a login, such as http://proxy.example.com:3128, or no value'),
   noProxy: commaList.optional().describe('a comma-separated list of domains and addresses, or no value'),
   httpsProxyCredentialsSecret: text.optional().describe('name or ARN of a secret, or no value'),
+  httpsProxyCredentialsJsonKey: text.optional().describe('key of a JSON object, or no value'),
   caCertificatesSecret: text.optional().describe('name or ARN of a secret, or no value'),
 } satisfies Record<keyof typeof CONNECTION_ENV, z.ZodType>;
 
@@ -45,7 +48,14 @@ export function connectionConfig({
   httpsProxy: url,
   noProxy = [],
   httpsProxyCredentialsSecret: credentialsSecret,
+  httpsProxyCredentialsJsonKey: credentialsJsonKey,
   caCertificatesSecret,
 }: z.infer<typeof parsed>): ConnectionConfig {
-  return { proxy: url === undefined ? undefined : { url, noProxy, credentialsSecret }, caCertificatesSecret };
+  return {
+    proxy:
+      url === undefined
+        ? undefined
+        : { url, noProxy, credentialsSecret, ...(credentialsJsonKey !== undefined && { credentialsJsonKey }) },
+    caCertificatesSecret,
+  };
 }

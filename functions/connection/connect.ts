@@ -55,9 +55,12 @@ function throughProxy(
   clock: ConnectClock,
 ): Connections {
   if (config === undefined) return { proxy: undefined, awsClient: direct, secretsClient: direct };
-  const { url, noProxy, credentialsSecret: secret } = config;
+  const { url, noProxy, credentialsSecret: secret, credentialsJsonKey: jsonKey } = config;
   const read = async (id: string) =>
-    proxyLogin(await secretText(new SecretsManagerClient(direct), id, clock.timeout(SECRET_TIMEOUT_MS)), id);
+    proxyLogin(await secretText(new SecretsManagerClient(direct), id, clock.timeout(SECRET_TIMEOUT_MS)), {
+      id,
+      jsonKey,
+    });
   const login = secret === undefined ? undefined : { secret, read: () => read(secret) };
   const proxy = new HttpsProxy({ url, noProxy, login, ...clock });
   const httpsAgent = proxiedAgent(proxy, direct.requestHandler.connectionTimeout);

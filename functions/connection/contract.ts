@@ -6,6 +6,8 @@ export const CONNECTION_ENV = {
   noProxy: 'NO_PROXY',
   /** Name or ARN of the secret with the proxy's login, `user:password`; absent: the proxy asks for none. */
   httpsProxyCredentialsSecret: 'HTTPS_PROXY_CREDENTIALS_SECRET',
+  /** Key of the login, if that secret is a JSON object; absent: the secret contains only the login. */
+  httpsProxyCredentialsJsonKey: 'HTTPS_PROXY_CREDENTIALS_JSON_KEY',
   /** Name or ARN of the secret with certificates that the function trusts in addition to the public ones; absent: there is none. */
   caCertificatesSecret: 'CA_CERTIFICATES_SECRET',
 } as const;

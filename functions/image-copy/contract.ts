@@ -18,6 +18,8 @@ export interface ImageCopyProperties {
   readonly TargetTag: string;
   /** Secret with `username` and `accessToken` for the registry; absent: the image is pulled anonymously. */
   readonly CredentialsSecret?: string;
+  /** Key of the login, if the secret has others; absent: the secret contains only the login. */
+  readonly CredentialsJsonKey?: string;
 }
 
 /** Attribute of the custom resource: the digest of the copy, which the task definitions refer to. */

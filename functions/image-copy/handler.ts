@@ -8,7 +8,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import type { CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
 import * as z from 'zod';
 import { EcrRepository } from './adapters/ecr.ts';
-import { Registry, type RegistryCredentials, registryCredentials } from './adapters/registry.ts';
+import { loginIn, Registry, type RegistryCredentials } from './adapters/registry.ts';
 import { DIGEST_ATTRIBUTE } from './contract.ts';
 import { copyImage } from './copy-image.ts';
 import { ImageCopyError, inTime } from './errors.ts';
@@ -33,6 +33,7 @@ const properties = z.object({
   TargetRepository: z.string(),
   TargetTag: z.string(),
   CredentialsSecret: z.string().optional(),
+  CredentialsJsonKey: z.string().optional(),
 });
 
 export async function handler(event: CloudFormationCustomResourceEvent, context: Context): Promise<void> {
@@ -61,7 +62,7 @@ async function outcome(event: CloudFormationCustomResourceEvent, context: Contex
 async function copied(event: CloudFormationCustomResourceEvent, context: Context): Promise<string> {
   const wanted = properties.parse(event.ResourceProperties);
   const signal = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - ANSWER_MS));
-  const credentials = await credentialsIn(wanted.CredentialsSecret, signal);
+  const credentials = await credentialsIn(wanted.CredentialsSecret, wanted.CredentialsJsonKey, signal);
   const source = new Registry({
     host: wanted.Registry,
     repository: wanted.Repository,
@@ -75,19 +76,20 @@ async function copied(event: CloudFormationCustomResourceEvent, context: Context
 
 async function credentialsIn(
   secretId: string | undefined,
+  jsonKey: string | undefined,
   signal: AbortSignal,
 ): Promise<RegistryCredentials | undefined> {
   if (secretId === undefined) return undefined;
   const { SecretString = '' } = await secrets
     .send(new GetSecretValueCommand({ SecretId: secretId }), { abortSignal: signal })
     .catch(inTime('Secrets Manager', 'GetSecretValue', signal));
-  try {
-    return registryCredentials.parse(JSON.parse(SecretString));
-  } catch {
-    throw new ImageCopyError(
-      `The secret ${secretId} does not contain a registry login. Its string must be {"username": "…", "password": "…"}.`,
-    );
-  }
+  const login = loginIn(SecretString, jsonKey);
+  if (login !== undefined) return login;
+  throw new ImageCopyError(
+    jsonKey === undefined
+      ? `The secret ${secretId} does not contain a registry login. Its string must be {"username": "…", "password": "…"}. If the login is under a key, set the key in agentImage.credentialsSecret.`
+      : `The secret ${secretId} does not contain a registry login under the key ${jsonKey}. Its string must be {"${jsonKey}": {"username": "…", "password": "…"}}; other keys are possible. The login can also be a string with this JSON.`,
+  );
 }
 
 /** Sends the answer, and tries again on failure. Without an answer, the deployment would wait until its timeout. */

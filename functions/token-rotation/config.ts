@@ -14,6 +14,8 @@ export interface ConfiguredPool extends RotatedPoolEnvironment {
 export interface RotationConfig extends ConnectionConfig {
   readonly hostname: string;
   readonly apiTokenSecret: string;
+  /** Key of the API token, if the secret is a JSON object; absent: the secret contains only the token. */
+  readonly apiTokenJsonKey?: string | undefined;
   readonly pools: readonly ConfiguredPool[];
   readonly cluster: string;
   readonly maxAgeMs: number;
@@ -39,6 +41,7 @@ const variables = {
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/)
     .describe('a host name in lower case, with an optional port and without a scheme, such as app.terraform.io'),
   apiTokenSecret: text.describe('name or ARN of a secret'),
+  apiTokenJsonKey: text.optional().describe('key of a JSON object, or no value'),
   pools: json.pipe(rotatedPools).describe('a JSON list of pools'),
   cluster: text.describe('name or ARN of an ECS cluster'),
   familyPrefixes: z
@@ -65,12 +68,13 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const texts = Object.fromEntries(Object.entries(ROTATION_ENV).map(([key, name]) => [key, environment[name]]));
   const { data, error } = z.object(variables).safeParse(texts);
   if (data !== undefined) {
-    const { hostname, apiTokenSecret, pools, cluster, familyPrefixes, days, ignoreOtherAgents } = data;
+    const { hostname, apiTokenSecret, apiTokenJsonKey, pools, cluster, familyPrefixes, days, ignoreOtherAgents } = data;
     const { account, stack, region } = data;
     return {
       ...connectionConfig(data),
       hostname,
       apiTokenSecret,
+      apiTokenJsonKey,
       cluster,
       ignoreOtherAgents,
       account,

@@ -5,8 +5,10 @@ import { CONNECTION_ENV } from '../connection/contract.ts';
 export const ROTATION_ENV = {
   /** Host of HCP Terraform or Terraform Enterprise without a scheme, and with the port unless it is 443: `app.terraform.io`. */
   hostname: 'HCP_TERRAFORM_HOSTNAME',
-  /** Name or ARN of the Secrets Manager secret whose string is an API token that may manage agent pools. */
+  /** Name or ARN of the Secrets Manager secret with an API token that may manage agent pools. */
   apiTokenSecret: 'ROTATION_API_TOKEN_SECRET',
+  /** Key of the API token, if that secret is a JSON object; absent: the secret contains only the token. */
+  apiTokenJsonKey: 'ROTATION_API_TOKEN_JSON_KEY',
   /** JSON list of `RotatedPoolEnvironment`. */
   pools: 'ROTATED_POOLS',
   /** Name or ARN of the ECS cluster that holds the agents' tasks. */

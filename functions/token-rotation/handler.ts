@@ -36,11 +36,12 @@ let connected: Awaited<ReturnType<typeof connectOnce>> | undefined;
 export async function handler(): Promise<void> {
   connected ??= await connectOnce();
   const { config, secretsClient, awsClient, send } = connected;
-  const { hostname, apiTokenSecret, cluster, pools, account, region, stack, maxAgeMs, ignoreOtherAgents } = config;
+  const { hostname, cluster, pools, account, region, stack, maxAgeMs, ignoreOtherAgents } = config;
+  const apiToken = { secret: config.apiTokenSecret, jsonKey: config.apiTokenJsonKey };
   const secrets = new SecretsManagerTokens(new SecretsManagerClient(secretsClient));
   const hcpTerraform = new HcpTerraformTokens({
     hostname,
-    apiToken: () => secrets.apiToken(apiTokenSecret),
+    apiToken: () => secrets.apiToken(apiToken),
     send,
     timeout: clock.timeout,
     sleep: clock.sleep,

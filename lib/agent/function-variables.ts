@@ -13,6 +13,8 @@ export interface ConnectionValues {
   readonly noProxy?: readonly string[] | undefined;
   /** Name or ARN of the secret. */
   readonly httpsProxyCredentialsSecret?: string | undefined;
+  /** Key of the login, if the secret is a JSON object. */
+  readonly httpsProxyCredentialsJsonKey?: string | undefined;
   /** Name or ARN of the secret. */
   readonly caCertificatesSecret?: string | undefined;
 }
@@ -82,6 +84,7 @@ function connectionVariables(values: ConnectionValues): Record<string, string | 
     [CONNECTION_ENV.httpsProxy]: values.httpsProxy,
     [CONNECTION_ENV.noProxy]: noProxy.length > 0 ? noProxy.join(',') : undefined,
     [CONNECTION_ENV.httpsProxyCredentialsSecret]: values.httpsProxyCredentialsSecret,
+    [CONNECTION_ENV.httpsProxyCredentialsJsonKey]: values.httpsProxyCredentialsJsonKey,
     [CONNECTION_ENV.caCertificatesSecret]: values.caCertificatesSecret,
   };
 }
@@ -90,6 +93,8 @@ export interface RotationValues extends ConnectionValues {
   readonly hostname: string;
   /** Name or ARN of the secret. */
   readonly apiTokenSecret: string;
+  /** Key of the API token, if the secret is a JSON object. */
+  readonly apiTokenJsonKey?: string | undefined;
   /** JSON of the pools. */
   readonly pools: string;
   readonly cluster: string;
@@ -104,6 +109,7 @@ export function rotationVariables(values: RotationValues): Record<string, string
   return present({
     [ROTATION_ENV.hostname]: values.hostname,
     [ROTATION_ENV.apiTokenSecret]: values.apiTokenSecret,
+    [ROTATION_ENV.apiTokenJsonKey]: values.apiTokenJsonKey,
     [ROTATION_ENV.pools]: values.pools,
     [ROTATION_ENV.cluster]: values.cluster,
     [ROTATION_ENV.familyPrefixes]: taskFamilies(values.cluster, '').join(','),

@@ -36,6 +36,13 @@ export interface ImageCopiesOptions {
   readonly codeSigningConfig?: lambda.ICodeSigningConfig | undefined;
 }
 
+/** A login for a registry. */
+export interface RegistryLogin {
+  readonly credentials: ISecret;
+  /** Key of the login, if the secret has others. */
+  readonly jsonKey?: string | undefined;
+}
+
 /**
  * Copies of registry images, in one ECR repository of the stack. Tasks pull from there, so a pull depends neither on the
  * registry's CDN hosts, which change without notice, nor on its pull limit.
@@ -129,10 +136,10 @@ export class ImageCopies extends Construct {
   }
 
   /** Returns the copy of an image, which the deployment creates. */
-  image(reference: string, architecture: ImageArchitecture, credentials: ISecret | undefined): ecs.ContainerImage {
+  image(reference: string, architecture: ImageArchitecture, login: RegistryLogin | undefined): ecs.ContainerImage {
     const tag = `${architecture}-${createHash('sha256').update(reference).digest('hex').slice(0, 16)}`;
     const known = this.node.tryFindChild(tag);
-    const copy = known instanceof CustomResource ? known : this.copy(tag, reference, architecture, credentials);
+    const copy = known instanceof CustomResource ? known : this.copy(tag, reference, architecture, login);
     const { repository } = this;
     return {
       bind: (_, container) => {
@@ -146,9 +153,10 @@ export class ImageCopies extends Construct {
     tag: string,
     reference: string,
     architecture: ImageArchitecture,
-    credentials: ISecret | undefined,
+    login: RegistryLogin | undefined,
   ): CustomResource {
-    if (credentials !== undefined) {
+    if (login !== undefined) {
+      const { credentials } = login;
       withoutKey(this, `${tag}Login`, credentials).grantRead(this.function);
       for (const statement of decryptStatements(this, [credentials], this.secretsKey)) {
         this.function.addToRolePolicy(statement);
@@ -158,7 +166,8 @@ export class ImageCopies extends Construct {
       ...upstreamOf(reference),
       Architecture: architecture,
       TargetTag: tag,
-      ...(credentials !== undefined && { CredentialsSecret: secretId(credentials) }),
+      ...(login !== undefined && { CredentialsSecret: secretId(login.credentials) }),
+      ...(login?.jsonKey !== undefined && { CredentialsJsonKey: login.jsonKey }),
     };
     const copy = new CustomResource(this, tag, {
       resourceType: 'Custom::ImageCopy',

@@ -89,6 +89,17 @@ export interface RegistryOptions {
   readonly credentials?: ISecret | undefined;
 }
 
+/** How the deployment pulls an image to copy it. */
+export interface CopyOptions extends RegistryOptions {
+  /**
+   * Key of the login, if the value of `credentials` has others: `{"docker-hub": {"username": "…", "password": "…"}}`. The login can also
+   * be a string with this JSON.
+   *
+   * @default - the secret contains only the login
+   */
+  readonly credentialsJsonKey?: string | undefined;
+}
+
 function commonArguments(version: string, base: string, digest: string | undefined, options: BuildOptions) {
   return {
     TFC_AGENT_VERSION: version,
@@ -284,13 +295,14 @@ export abstract class AgentImage {
    * Like {@link fromReference}, for an image of any registry that is reachable from the internet. The stack copies the image
    * into its own ECR repository during the deployment, and tasks pull from there.
    */
-  static copyOf(reference: string, options: RegistryOptions = {}): AgentImage {
+  static copyOf(reference: string, { credentials, credentialsJsonKey: jsonKey }: CopyOptions = {}): AgentImage {
     refuseOld(versionOfImage(reference));
     refuseUncopied(reference);
     refuseUnpinned(reference);
     return pulled(reference, (scope, architecture, copies) => {
       const arm64 = architecture === ecs.CpuArchitecture.ARM64;
-      return ImageCopies.of(scope, copies).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
+      const login = credentials && { credentials, jsonKey };
+      return ImageCopies.of(scope, copies).image(reference, arm64 ? 'arm64' : 'amd64', login);
     });
   }
 

@@ -5,6 +5,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { IDLE_SECONDS_VARIABLE, type Phase } from '../../functions/launcher/contract.ts';
+import { secretReferenceText } from '../../functions/launcher/core/secret-reference.ts';
 import { acknowledge, explain, ROLE_EXCEPTIONS } from '../acknowledgement.ts';
 import { FIPS_ENVIRONMENT } from '../aws/fips.ts';
 import {
@@ -135,7 +136,10 @@ export class AgentPool extends Construct implements iam.IGrantable {
         environment: { ...agentEnvironment(props), ...(accepts !== undefined && { TFC_AGENT_ACCEPT: accepts }) },
         address: addressOf(props),
         agentToken,
-        agentTokenSecretName: props.agentTokenSecret.secretName,
+        agentTokenSecretName: secretReferenceText({
+          id: props.agentTokenSecret.secretName,
+          jsonKey: props.agentTokenJsonKey,
+        }),
         logGroup: this.logGroup,
       });
       return { ...plan, taskDefinition, taskRole };

@@ -23,6 +23,7 @@ export interface AgentTaskProps {
   readonly address: string;
   readonly agentToken: ecs.Secret;
   /** Name of the secret that contains the agent token. */
+  /** Name of the secret, with a colon and the key of its JSON object if it has one. */
   readonly agentTokenSecretName: string;
   readonly logGroup: logs.ILogGroup;
 }

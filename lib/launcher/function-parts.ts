@@ -63,15 +63,18 @@ export interface ConnectionParts {
   /** Certificates to trust in addition to the public ones. */
   readonly trusted?: TrustedCertificates | undefined;
   /** The proxy. */
-  readonly launcher?: Pick<LauncherOptions, 'httpsProxy' | 'noProxy' | 'httpsProxyCredentialsSecret'> | undefined;
+  readonly launcher?:
+    | Pick<LauncherOptions, 'httpsProxy' | 'noProxy' | 'httpsProxyCredentialsSecret' | 'httpsProxyCredentialsJsonKey'>
+    | undefined;
 }
 
 export function connectionValues({ trusted, launcher = {} }: ConnectionParts): ConnectionValues {
-  const { httpsProxy, noProxy, httpsProxyCredentialsSecret: login } = launcher;
+  const { httpsProxy, noProxy, httpsProxyCredentialsSecret: login, httpsProxyCredentialsJsonKey } = launcher;
   return {
     httpsProxy,
     noProxy,
     httpsProxyCredentialsSecret: login && secretId(login),
+    httpsProxyCredentialsJsonKey,
     caCertificatesSecret: trusted?.secret && secretId(trusted.secret),
   };
 }

@@ -100,6 +100,7 @@ export class TokenRotation extends Construct {
         ...rotationVariables({
           hostname: props.hostname,
           apiTokenSecret: secretId(props.apiTokenSecret),
+          apiTokenJsonKey: props.apiTokenJsonKey,
           pools: Stack.of(this).toJsonString(environmentOf(props)),
           cluster: props.name,
           days: props.maxAge.toDays(),

@@ -112,10 +112,12 @@ const OF_FUNCTION: Table<LauncherOptions> = {
   httpsProxy: SAME,
   noProxy: SAME,
   httpsProxyCredentialsSecret: SECRET,
+  httpsProxyCredentialsJsonKey: { kind: KINDS.jsonKey },
 };
 const ROTATION: Table<AgentTokenRotationOptions> = {
   maxAge: { ...duration('days', 'days'), required: true },
   apiTokenSecret: { ...SECRET, required: true },
+  apiTokenJsonKey: { kind: KINDS.jsonKey },
   ignoreOtherAgents: SAME,
 };
 const CA_CERTIFICATES: Table<CaCertificatesOptions> = { file: SAME, secret: SECRET };
@@ -247,7 +249,16 @@ function* exampleFaults(scope: Construct, settings: ReadableSettings): Iterable<
 }
 
 /** Faults of keys without a secret, and of keys in a secret that ECS knows only by its name: it doesn't find them without the complete ARN. */
-function* jsonKeyFaults({ pools }: Given): Iterable<SettingsFault> {
+function* jsonKeyFaults({ pools, launcher }: Given): Iterable<SettingsFault> {
+  const loginKey = valueAt(launcher, ['httpsProxyCredentialsJsonKey']);
+  if (loginKey !== undefined && valueAt(launcher, ['httpsProxyCredentialsSecret']) === undefined) {
+    yield {
+      path: 'launcher.httpsProxyCredentialsJsonKey',
+      given: `${shown(loginKey)}, without httpsProxyCredentialsSecret`,
+      allowed: 'a key only with httpsProxyCredentialsSecret',
+      remedy: 'set httpsProxyCredentialsSecret too, or remove the key',
+    };
+  }
   for (const [index, pool] of (Array.isArray(pools) ? pools : []).entries()) {
     const apiKey = valueAt(pool, ['apiTokenJsonKey']);
     if (apiKey !== undefined && valueAt(pool, ['apiTokenSecret']) === undefined) {

@@ -250,12 +250,18 @@ export interface LauncherOptions {
    */
   readonly noProxy?: readonly string[] | undefined;
   /**
-   * Secret whose string is the login for the proxy: `user:password`. These functions read secrets without the proxy then, so their network
+   * Secret with the login for the proxy: `user:password`. These functions read secrets without the proxy then, so their network
    * needs another path to Secrets Manager.
    *
    * @default - the proxy requires no login
    */
   readonly httpsProxyCredentialsSecret?: ISecret | undefined;
+  /**
+   * Key of the login, if the value of `httpsProxyCredentialsSecret` is a JSON object.
+   *
+   * @default - the secret contains only the login
+   */
+  readonly httpsProxyCredentialsJsonKey?: string | undefined;
 }
 
 /** Where the launcher's function runs in a VPC. */
@@ -279,8 +285,14 @@ export interface LauncherVpcOptions {
 export interface AgentTokenRotationOptions {
   /** Age at which a token is replaced, in whole days from 1 to 365. */
   readonly maxAge: Duration;
-  /** Secret whose string is an API token that may manage agent pools. Only the function that rotates can read it. */
+  /** Secret with an API token that may manage agent pools. Only the function that rotates can read it. */
   readonly apiTokenSecret: ISecret;
+  /**
+   * Key of the API token, if the value of `apiTokenSecret` is a JSON object.
+   *
+   * @default - the secret contains only the token
+   */
+  readonly apiTokenJsonKey?: string | undefined;
   /**
    * Whether an old token is revoked although the pool has agents that this stack didn't start. Set it only if those agents have their
    * own tokens.

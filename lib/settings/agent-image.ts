@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { IMAGE, IMAGE_DOC } from '../agent/image-reference.ts';
 import { isOlder, OLDEST_AGENT_VERSION } from '../agent/version.ts';
 import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
-import { isUnambiguous, keyExplanation, SECRET, SECRET_DOC, setting } from './fields.ts';
+import { isUnambiguous, LOGIN_SECRET_DOC, SECRET_OR_ARN_KEY, setting } from './fields.ts';
 
 export const agentImage = z.strictObject({
   version: setting(
@@ -59,11 +59,11 @@ export const agentImage = z.strictObject({
     absent: 'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries',
     remedy: 'remove it: an image that the deployment builds is already in ECR',
   }),
-  credentialsSecret: setting(SECRET.refine(isUnambiguous).optional(), {
+  credentialsSecret: setting(SECRET_OR_ARN_KEY.refine(isUnambiguous).optional(), {
     description:
-      'Secret with the login for the registry of `agentImage.registry`. Its value is {"username": "…", "password": "…"}. The deployment uses it to copy the image, or ECS uses it to pull the image for each task.',
-    allowed: `${SECRET_DOC.allowed}; only if the image of agentImage.registry is not in ECR`,
-    explain: keyExplanation,
+      'Secret with the login for the registry of `agentImage.registry`. Its value is {"username": "…", "password": "…"}. The deployment uses it to copy the image, or ECS uses it to pull the image for each task. Only for a copy, the login can be under a key of a JSON object.',
+    allowed: `${LOGIN_SECRET_DOC.allowed}, which only copies support; only if the image of agentImage.registry is not in ECR`,
+    explain: LOGIN_SECRET_DOC.explain,
     absent: 'anonymous access',
     remedy:
       'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.json) and set its name here, never the login itself. If the name ends in a hyphen and six letters or digits, set the complete ARN',

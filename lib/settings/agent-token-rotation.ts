@@ -1,16 +1,16 @@
 import * as z from 'zod';
 import { dollars, tokenRotationCost, total } from '../aws/costs.ts';
-import { SECRET, SECRET_DOC, setting, whole } from './fields.ts';
+import { SECRET_OR_KEY, SECRET_OR_KEY_DOC, setting, whole } from './fields.ts';
 
 export const agentTokenRotationSettings = z.strictObject({
   days: setting(whole(1, 365), {
     description: 'Days after which an agent token is replaced.',
     remedy: 'set the number of days, such as 30',
   }),
-  apiTokenSecret: setting(SECRET, {
+  apiTokenSecret: setting(SECRET_OR_KEY, {
     description:
-      'Secret that contains an API token with the permission *Manage agent pools*, and nothing else. Only the function that rotates reads it. The launcher keeps its own token.',
-    ...SECRET_DOC,
+      'Secret that contains an API token with the permission *Manage agent pools*: only the token, or a JSON object that has it under a key. Only the function that rotates reads it. The launcher keeps its own token.',
+    ...SECRET_OR_KEY_DOC,
   }),
   ignoreOtherAgents: setting(z.boolean().default(false), {
     description:

@@ -142,7 +142,7 @@ function secretExplanation(value: string): Explanation | undefined {
   };
 }
 
-/** For a secret with a key, where only a complete secret is possible. */
+/** For a key of a secret whose whole value is required. */
 export function keyExplanation(value: unknown): Explanation | undefined {
   if (typeof value !== 'string') return undefined;
   const isArn = value.startsWith('arn:');
@@ -151,7 +151,7 @@ export function keyExplanation(value: unknown): Explanation | undefined {
   const secret = isArn ? `use the ARN of the secret, ${parts.slice(0, 7).join(':')}` : `set the name only, ${parts[0]}`;
   return {
     given: `${shown(value)}, which selects only a part of the secret`,
-    remedy: `${secret}; the secret must contain only this value. Only apiTokenSecret, agentTokenSecret and nudge.hmacKeySecret can have a key`,
+    remedy: `${secret}; the secret must contain only this value`,
   };
 }
 
@@ -166,7 +166,7 @@ export const SECRET = z
 /** Like {@link SECRET}, or followed by a colon and a key of the secret's JSON object. For secrets that a function reads. */
 export const SECRET_OR_KEY = z.string().refine((value) => isReference(value) && !looksLikeToken(value));
 
-/** Like {@link SECRET_OR_KEY}, but with a key only after a complete ARN. For secrets that ECS reads. */
+/** Like {@link SECRET_OR_KEY}, but with a key only after a complete ARN. For secrets that ECS reads, and for logins. */
 export const SECRET_OR_ARN_KEY = SECRET_OR_KEY.refine((value) => value.startsWith('arn:') || !value.includes(':'));
 
 export const SECRET_OR_KEY_DOC = {
@@ -174,6 +174,21 @@ export const SECRET_OR_KEY_DOC = {
   allowed: `${SECRET_DOC.allowed}; for a key of a JSON object, followed by a colon and the key`,
   explain: (value: unknown) => (typeof value === 'string' ? (wrongKey(value) ?? SECRET_DOC.explain(value)) : undefined),
 };
+
+/** A login has the form `name:key` too. So a name with a key isn't accepted, and not shown. */
+export const LOGIN_SECRET_DOC = {
+  allowed: `${SECRET_DOC.allowed}; for a key of a JSON object, the complete ARN followed by a colon and the key`,
+  explain: (value: unknown) => (typeof value === 'string' ? loginSecretExplanation(value) : undefined),
+};
+
+function loginSecretExplanation(value: string): Explanation | undefined {
+  if (value.startsWith('arn:') || !value.includes(':')) return wrongKey(value) ?? secretExplanation(value);
+  return {
+    given: `a name or a login with a colon, ${value.length} characters, which aren't shown`,
+    remedy:
+      'for a key of a JSON secret, set the complete ARN, a colon and the key. This prints the ARN: aws secretsmanager describe-secret --secret-id NAME --query ARN --output text. If it is a login, store it in a secret instead, and change the password if anyone else may have seen it',
+  };
+}
 
 function isReference(value: string): boolean {
   const { id, jsonKey } = secretReference(value);

@@ -4,7 +4,7 @@ import { withoutCredentials } from '../agent/proxies.ts';
 import { dollars, HOURS, IDLE_INVOCATIONS, launcherCost } from '../aws/costs.ts';
 import { FUNCTION_ARCHITECTURES, PRICES } from '../aws/prices.ts';
 import { DEFAULT_FUNCTION_ARCHITECTURE } from '../defaults.ts';
-import { type Explanation, keyExplanation, SECRET, SECRET_DOC, setting } from './fields.ts';
+import { type Explanation, LOGIN_SECRET_DOC, SECRET_OR_ARN_KEY, setting } from './fields.ts';
 import { exceptionFault } from './no-proxy.ts';
 
 const X86_SURCHARGE = dollars(launcherCost(IDLE_INVOCATIONS, 1, 'x86_64') - launcherCost(IDLE_INVOCATIONS, 1, 'arm64'));
@@ -58,11 +58,11 @@ export const launcherSettings = z.strictObject({
       explain: (value) => (typeof value === 'string' ? exceptionFault(value) : undefined),
     },
   ),
-  httpsProxyCredentialsSecret: setting(SECRET.optional(), {
+  httpsProxyCredentialsSecret: setting(SECRET_OR_ARN_KEY.optional(), {
     description:
-      'Secret with the login for the proxy: user:password. These functions read secrets without the proxy then, so their network needs another path to Secrets Manager, such as a VPC endpoint.',
-    allowed: `${SECRET_DOC.allowed}; only with \`launcher.httpsProxy\``,
-    explain: keyExplanation,
+      'Secret with the login for the proxy: user:password, or a JSON object that has it under a key. These functions read secrets without the proxy then, so their network needs another path to Secrets Manager, such as a VPC endpoint.',
+    allowed: `${LOGIN_SECRET_DOC.allowed}; only with \`launcher.httpsProxy\``,
+    explain: LOGIN_SECRET_DOC.explain,
     absent: 'the proxy requires no login',
     remedy:
       'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.txt) and set its name here, never the login itself',

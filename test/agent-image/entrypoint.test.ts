@@ -262,6 +262,12 @@ describe('the entrypoint', { concurrent: true }, () => {
     ]);
   });
 
+  test('explains an empty agent token under a key without advice that would delete the other keys', async () => {
+    expect(await refusal(78, { TFC_AGENT_TOKEN: ' ', AGENT_TOKEN_SECRET: 'acme/tokens:agent' })).toEqual([
+      'entrypoint: The agent token in acme/tokens under the key agent is empty. Store a JSON object that has the agent token of the pool under this key, and keep its other keys: aws secretsmanager put-secret-value --secret-id ... --secret-string file://secret.json',
+    ]);
+  });
+
   test('the entrypoint starts no other program instead of the agent, whatever the variables are', async () => {
     const run = start(scratch, way, "say(process.env.AGENT_COMMAND ?? 'unread')", {
       AGENT_COMMAND: 'env; exit 9',

@@ -150,8 +150,15 @@ export const GROUPS: readonly (readonly [string, readonly (Row | Missing)[]])[] 
       },
       {
         item: 'The API token of the rotation, a registry login or a proxy login under a key of a JSON secret',
-        missing: true,
-        instead: 'a secret that contains only the value',
+        byDefault: 'the secret contains only the value. ECS itself knows no key of a registry login: only copies do',
+        settings: [
+          'agentTokenRotation.apiTokenSecret',
+          'launcher.httpsProxyCredentialsSecret',
+          'agentImage.credentialsSecret',
+        ],
+        test: 'test/lib/settings/secret-reference.test.ts',
+        docs: 'docs/security.md#tokens-in-json',
+        price: FREE,
       },
       {
         item: 'Existing task roles',

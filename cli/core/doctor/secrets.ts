@@ -47,6 +47,8 @@ export function shapeOfKey(kind: SecretKind, value: string, jsonKey: string): Va
   const json = jsonOf(value);
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'not-json';
   const part: unknown = Object.hasOwn(json, jsonKey) ? Reflect.get(json, jsonKey) : undefined;
+  // The function that copies images accepts an object in the JSON, too.
+  if (kind === 'registry-login' && typeof part === 'object') return shapeOf(kind, JSON.stringify(part));
   return typeof part === 'string' ? shapeOf(kind, part) : 'no-such-key';
 }
 

@@ -3,15 +3,32 @@ import { IMAGE_TYPES, INDEX_TYPES } from '../core/manifests.ts';
 import { ImageCopyError } from '../errors.ts';
 import type { Manifest, Source } from '../ports.ts';
 
-/** A login for a registry, as the secret contains it. */
-/** ECS calls the second part `password`, so that one secret can serve copies and direct pulls. */
-export const registryCredentials = z.union([
+/** A login for a registry, as the secret contains it. ECS calls the second part `password`, so that one secret can serve copies and direct pulls. */
+const registryCredentials = z.union([
   z.object({ username: z.string().min(1), accessToken: z.string().min(1) }),
   z
     .object({ username: z.string().min(1), password: z.string().min(1) })
     .transform(({ username, password }) => ({ username, accessToken: password })),
 ]);
 export type RegistryCredentials = z.infer<typeof registryCredentials>;
+
+/** The login in the string of a secret, or under a key of its JSON object; `undefined` if there is none. */
+export function loginIn(text: string, jsonKey: string | undefined): RegistryCredentials | undefined {
+  const document = parsed(text);
+  if (jsonKey === undefined) return registryCredentials.safeParse(document).data;
+  if (typeof document !== 'object' || document === null || !Object.hasOwn(document, jsonKey)) return undefined;
+  const part: unknown = Reflect.get(document, jsonKey);
+  // The console's key/value editor stores only strings.
+  return registryCredentials.safeParse(typeof part === 'string' ? parsed(part) : part).data;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 export interface RegistryOptions {
   readonly host: string;

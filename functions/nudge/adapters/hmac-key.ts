@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { stringUnderKey } from '../core/json-value.ts';
+import { stringUnderKey } from '../../connection/json-value.ts';
 import { NudgeError } from '../errors.ts';
 import type { HmacKeys } from '../ports.ts';
 

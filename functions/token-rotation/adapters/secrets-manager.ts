@@ -7,6 +7,7 @@ import {
   PutSecretValueCommand,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import { stringUnderKey } from '../../connection/json-value.ts';
 import { TOKEN } from '../core/agent-tokens.ts';
 import type { SecretVersion } from '../core/rotation.ts';
 import { currentVersionIn, factsIn, type SecretFacts, versionIn } from '../core/secret-answers.ts';
@@ -24,12 +25,14 @@ export class SecretsManagerTokens implements TokenSecrets {
   }
 
   /** The API token. It is read in every invocation, so that a new one is used at once. */
-  async apiToken(secret: string): Promise<string> {
+  async apiToken({ secret, jsonKey }: TokenPlace): Promise<string> {
     const { text: stored = '' } = await this.#value(secret);
-    const text = stored.trim();
-    if (TOKEN.test(text)) return text;
+    const text = (jsonKey === undefined ? stored : stringUnderKey(stored, jsonKey))?.trim();
+    if (text !== undefined && TOKEN.test(text)) return text;
     throw new RotationError(
-      `The secret ${secret} doesn't contain an API token, but ${text.length} characters. Store only the token in it: a team token that may manage agent pools.`,
+      jsonKey === undefined
+        ? `The secret ${secret} doesn't contain an API token, but ${text?.length} characters. Store only the token in it: a team token that may manage agent pools.`
+        : `The secret ${secret} has no API token under the key ${jsonKey}, but ${text === undefined ? 'no string' : `${text.length} characters`}. Store a JSON object that has a team token under this key, one that may manage agent pools, or correct the key in agentTokenRotation.apiTokenSecret.`,
     );
   }
 
@@ -100,7 +103,7 @@ export class SecretsManagerTokens implements TokenSecrets {
     );
     if (SecretBinary === undefined) return { text: SecretString, versionId: VersionId };
     throw new RotationError(
-      `The secret ${secret} has a binary value. Store text in it: for an API token only the token, for an agent token with a key a JSON object.`,
+      `The secret ${secret} has a binary value. Store text in it: with a key a JSON object, otherwise only the token.`,
     );
   }
 }

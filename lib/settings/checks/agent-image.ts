@@ -1,7 +1,9 @@
 import { ecrImage } from '../../aws/ecr-image.ts';
 import { shown } from '../../credentials.ts';
+import { registryOf } from '../../network/allowed-domains.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
+import { secretReference } from '../secret-reference.ts';
 import { isCopied } from '../task-images.ts';
 
 type Image = NonNullable<ReadableSettings['agentImage']>;
@@ -27,6 +29,32 @@ export function* imageFaults(image: Image): Iterable<SettingsFault> {
   }
 }
 
+/**
+ * Faults of a login under a key that ECS would have to read: `repositoryCredentials` has no place for a key.
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
+ */
+function* pullKeyFaults(
+  secret: string,
+  registry: string,
+  copy: boolean | undefined,
+  pools: readonly ReadablePool[],
+): Iterable<SettingsFault> {
+  const { id, jsonKey } = secretReference(secret);
+  if (jsonKey === undefined) return;
+  const { host } = registryOf(registry);
+  const pulled = pools
+    .map(({ image = registry }) => image)
+    .find((image) => registryOf(image).host === host && ecrImage(image) === undefined && !isCopied(image, copy));
+  if (pulled === undefined) return;
+  yield {
+    path: 'agentImage.credentialsSecret',
+    given: `${shown(secret)}, with a key, but ECS pulls ${shown(pulled)} with this login for each task`,
+    allowed:
+      'a key only if the deployment copies the images of this registry: ECS reads the whole secret, which must be {"username": "…", "password": "…"}',
+    remedy: `set agentImage.copy to true, or store only the login in another secret, and set it instead of ${id}`,
+  };
+}
+
 /** Faults of `copy` if there is no image to copy, and of `credentialsSecret` if no registry needs a login. */
 export function* copyFaults(
   { registry, copy, credentialsSecret }: Image,
@@ -49,5 +77,7 @@ export function* copyFaults(
         'a login only for an image of agentImage.registry that is not in ECR. Tasks pull from ECR with their execution role',
       remedy: 'set agentImage.registry to the image that needs the login, or remove the secret',
     };
+  } else if (credentialsSecret !== undefined && registry !== undefined) {
+    yield* pullKeyFaults(credentialsSecret, registry, copy, pools);
   }
 }

@@ -72,7 +72,7 @@ export function* variableFaults(given: unknown): Iterable<SettingsFault> {
 
 /** Faults of secrets that two pools share, or that a pool, the nudge or the rotation shares with another part. */
 export function* sharedSecretFaults(
-  { apiTokenSecret, nudge, agentTokenRotation }: ReadableSettings,
+  { apiTokenSecret, nudge, agentTokenRotation, launcher, agentImage }: ReadableSettings,
   pools: readonly ReadablePool[],
 ): Iterable<SettingsFault> {
   // IAM can't restrict a reader to one key, so two keys of one secret are the same secret. Only the launcher's API tokens can share one.
@@ -107,6 +107,29 @@ export function* sharedSecretFaults(
       allowed:
         "a separate secret: the function behind the public URL must not read tokens, and a token isn't an HMAC key",
       remedy: 'create a key (openssl rand -hex 32), and a secret for it',
+    };
+  }
+  const rotated = ofRotation !== undefined;
+  const logins = [
+    // Both the launcher and the rotation read it. The launcher may read its own tokens, but no other function may.
+    {
+      path: 'launcher.httpsProxyCredentialsSecret',
+      secret: idOf(launcher?.httpsProxyCredentialsSecret),
+      others: [...agentTokens, ofRotation, key, ...(rotated ? apiTokens : [])],
+    },
+    {
+      path: 'agentImage.credentialsSecret',
+      secret: idOf(agentImage?.credentialsSecret),
+      others: [...agentTokens, ofRotation, key, ...apiTokens],
+    },
+  ];
+  for (const { path, secret, others } of logins) {
+    if (secret === undefined || !others.includes(secret)) continue;
+    yield {
+      path,
+      given: `${shown(secret)}, which is also the secret of a token or of the HMAC key`,
+      allowed: 'a separate secret: a function that reads one key of a secret can read the whole secret',
+      remedy: 'create a secret for the login',
     };
   }
   for (const { index, value, first } of repeated(agentTokens)) {

@@ -38,10 +38,12 @@ export function* functionVariableFaults(
 
 function connectionValues({ launcher = {}, caCertificates }: ReadableSettings): ConnectionValues {
   const { httpsProxy, noProxy = [], httpsProxyCredentialsSecret } = launcher;
+  const login = httpsProxyCredentialsSecret === undefined ? undefined : secretReference(httpsProxyCredentialsSecret);
   return {
     httpsProxy,
     noProxy: noProxy.flatMap((entry) => entry ?? []),
-    httpsProxyCredentialsSecret,
+    httpsProxyCredentialsSecret: login?.id,
+    httpsProxyCredentialsJsonKey: login?.jsonKey,
     caCertificatesSecret: caCertificates?.secret,
   };
 }
@@ -117,10 +119,12 @@ function* rotationFault(settings: ReadableSettings, pools: readonly Pool[]): Ite
     const { id, jsonKey } = secretReference(pool.agentTokenSecret);
     return rotatedPool({ ...pool, organization: pool.organization ?? organization, secret: id, jsonKey });
   });
+  const apiToken = secretReference(rotation.apiTokenSecret ?? '');
   const bytes = variableBytes(
     rotationVariables({
       hostname: settings.hostname ?? '',
-      apiTokenSecret: rotation.apiTokenSecret ?? '',
+      apiTokenSecret: apiToken.id,
+      apiTokenJsonKey: apiToken.jsonKey,
       pools: JSON.stringify(rotated),
       cluster: stackName,
       days: rotation.days ?? 0,

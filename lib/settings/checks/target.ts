@@ -33,6 +33,7 @@ export function* targetFaults(
 ): Iterable<SettingsFault> {
   const {
     apiTokenSecret,
+    agentImage,
     agentTokenRotation,
     alarmTopicArn,
     caCertificates,
@@ -51,6 +52,7 @@ export function* targetFaults(
     { path: 'agentTokenRotation.apiTokenSecret', value: agentTokenRotation?.apiTokenSecret },
     { path: 'caCertificates.secret', value: caCertificates?.secret },
     { path: 'launcher.httpsProxyCredentialsSecret', value: launcher?.httpsProxyCredentialsSecret },
+    { path: 'agentImage.credentialsSecret', value: agentImage?.credentialsSecret },
   ];
   const secrets = [...read, ...ofPools('agentTokenSecret')];
   yield* encryptionTargetFaults(settings, { account, region });

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connect } from '../../../functions/connection/connect.ts';
 import { untrustedReason } from '../../../functions/connection/untrusted.ts';
 import { type EcsServer, startEcs } from '../../../local/ecs/server.ts';
@@ -77,6 +77,43 @@ it('the login of the proxy is read from its secret when a connection needs it', 
   const refused = connections.proxy?.connect({ host: 'tfe.acme.example', port: 443, timeoutMs: 1_000 });
   // The proxy accepts the login, and refuses the destination.
   await expect(refused).rejects.toThrow(/refuses connections to tfe\.acme\.example:443/);
+});
+
+describe('the login of the proxy under a key of a JSON secret', () => {
+  const refusedWith = async (secret: string, credentialsJsonKey?: string) => {
+    aws.putSecret('acme/logins', secret);
+    proxy.login = 'launcher:pass word';
+    proxy.refusal = '403 Forbidden';
+    const config = { url: proxy.url, noProxy: [], credentialsSecret: 'acme/logins', credentialsJsonKey };
+    const connections = await connect({ proxy: config }, DIRECT, CLOCK);
+    return connections.proxy?.connect({ host: 'tfe.acme.example', port: 443, timeoutMs: 1_000 });
+  };
+
+  it('is sent to the proxy', async () => {
+    const refused = refusedWith('{"proxy":"launcher:pass word\\n","other":"x:y"}', 'proxy');
+    // The proxy accepts the login, and refuses the destination.
+    await expect(refused).rejects.toThrow(/refuses connections to tfe\.acme\.example:443/);
+  });
+
+  it.each([
+    ['another key', '{"other":"launcher:pass word"}'],
+    ['an object', '{"proxy":{"user":"launcher"}}'],
+    ['JSON in a string', '{"proxy":"{\\"user\\":\\"launcher\\"}"}'],
+    ['no colon', '{"proxy":"launcher"}'],
+    ['no JSON', 'launcher:pass word'],
+  ])('is an error that does not show the value if the secret has %s', async (_, secret) => {
+    const refused = refusedWith(secret, 'proxy');
+    await expect(refused).rejects.toThrow(
+      /secret acme\/logins has no login for the proxy under the key proxy; .* correct the key in launcher\.httpsProxyCredentialsSecret/,
+    );
+    await expect(refused).rejects.not.toThrow(/pass word|"user"/);
+  });
+
+  it('is not the whole JSON object if the setting has no key', async () => {
+    await expect(refusedWith('{"proxy":"launcher:pass word"}')).rejects.toThrow(
+      /secret acme\/logins contains no login for the proxy; store user:password in it, without JSON/,
+    );
+  });
 });
 
 it('a certificate for another hostname has its own remedy', () => {

@@ -40,6 +40,8 @@ const refusal = (cause: string, message: string): Reply => ({
 let replies: Record<string, Reply>;
 const answers: { readonly method: string | undefined; readonly type: string | undefined; readonly body: string }[] = [];
 const operations: string[] = [];
+/** The answer for a request with this authorization, if it differs. */
+let onAuthorized: (given: string | undefined) => Reply | false | undefined = () => undefined;
 /** Called when a request arrives that gets no answer. */
 let onHang = () => {};
 /** Status codes of CloudFormation's URL, the first for the first request; 200 after the last. */
@@ -60,7 +62,8 @@ const server = createServer(async (request, response) => {
   }
   const operation = `${request.headers['x-amz-target'] ?? ''}`.split('.')[1];
   if (operation !== undefined) operations.push(operation);
-  const reply = replies[operation ?? `${request.url}`] ?? { status: 404, body: '{}' };
+  const authorized = request.url === MANIFEST && onAuthorized(request.headers.authorization);
+  const reply = authorized || (replies[operation ?? `${request.url}`] ?? { status: 404, body: '{}' });
   if (reply.hangs === true) {
     onHang();
     return;
@@ -101,6 +104,7 @@ beforeEach(() => {
   operations.length = 0;
   responseStatuses = [];
   onHang = () => {};
+  onAuthorized = () => undefined;
   vi.spyOn(console, 'error').mockImplementation(() => {});
 });
 
@@ -238,6 +242,33 @@ describe('the function that copies images', () => {
     expect(await answerTo(event(LOGIN))).toEqual(failed(/docker-hub does not contain a registry login/));
     expect(answers[0]?.body).not.toContain(login.accessToken);
     expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain(login.accessToken);
+  });
+
+  it.each([
+    ['an object', { hub: login, other: 'x' }],
+    ['a string with JSON', { hub: JSON.stringify({ username: login.username, password: login.accessToken }) }],
+  ])('logs in with %s under a key of a JSON secret', async (_, secret) => {
+    replies['GetSecretValue'] = { body: JSON.stringify({ SecretString: JSON.stringify(secret) }) };
+    const authorization = `Basic ${Buffer.from(`${login.username}:${login.accessToken}`).toString('base64')}`;
+    const open = replies[MANIFEST];
+    replies[MANIFEST] = { status: 401, headers: { 'www-authenticate': 'Basic realm="registry"' } };
+    onAuthorized = (given) => given === authorization && open;
+    expect(await answerTo(event({ ...LOGIN, CredentialsJsonKey: 'hub' }))).toMatchObject({ Status: 'SUCCESS' });
+  });
+
+  it.each([
+    ['another key', { other: login }],
+    ['no login under the key', { hub: { user: 'acme' } }],
+    ['a plain token under the key', { hub: login.accessToken }],
+    ['a number under the key', { hub: 1 }],
+    ['the login without a key', login],
+    ['no object', login.accessToken],
+  ])('explains that a secret has %s, without repeating its value', async (_, secret) => {
+    replies['GetSecretValue'] = { body: JSON.stringify({ SecretString: JSON.stringify(secret) }) };
+    expect(await answerTo(event({ ...LOGIN, CredentialsJsonKey: 'hub' }))).toEqual(
+      failed(/docker-hub does not contain a registry login under the key hub/),
+    );
+    expect(answers[0]?.body).not.toContain(login.accessToken);
   });
 
   it('never logs a token from the registry, even if the token is not valid in a header', async () => {

@@ -273,15 +273,40 @@ describe('a secret', () => {
   });
 
   it('that is binary has no API token', async () => {
-    await expect(withJson({ SecretBinary: new Uint8Array([1]) }).adapter.apiToken('s')).rejects.toThrow(
+    await expect(withJson({ SecretBinary: new Uint8Array([1]) }).adapter.apiToken({ secret: 's' })).rejects.toThrow(
       'The secret s has a binary value.',
     );
   });
 
   it.each(['', '  ', '{"token":"x"}', 'two words'])('with %o has no API token', async (SecretString) => {
-    await expect(secrets(() => ({ SecretString })).apiToken('s')).rejects.toThrow(
+    await expect(secrets(() => ({ SecretString })).apiToken({ secret: 's' })).rejects.toThrow(
       `The secret s doesn't contain an API token, but ${SecretString.trim().length} characters.`,
     );
+  });
+
+  it('has the API token under its key, without the white space around it', async () => {
+    const SecretString = JSON.stringify({ rotation: ' the.atlasv1.token\n', other: 'x' });
+    expect(await secrets(() => ({ SecretString })).apiToken({ secret: 's', jsonKey: 'rotation' })).toBe(
+      'the.atlasv1.token',
+    );
+  });
+
+  it.each([
+    ['{"other":"x"}', 'no string'],
+    ['{"rotation":1}', 'no string'],
+    ['["rotation"]', 'no string'],
+    ['the.atlasv1.token', 'no string'],
+    ['{"rotation":"two words"}', '9 characters'],
+    ['{"rotation":""}', '0 characters'],
+    [undefined, 'no string'],
+  ])('with %s has no API token under the key rotation', async (SecretString, found) => {
+    const failure = secrets(() => ({ SecretString })).apiToken({ secret: 's', jsonKey: 'rotation' });
+    await expect(failure).rejects.toThrow(
+      new RegExp(
+        `^The secret s has no API token under the key rotation, but ${found}\\. .*correct the key in agentTokenRotation\\.apiTokenSecret\\.$`,
+      ),
+    );
+    await expect(failure).rejects.not.toThrow(/two words|the\.atlasv1/);
   });
 
   it('whose last change is not shown is an error', async () => {
@@ -300,7 +325,7 @@ describe('a secret', () => {
     const adapter = secrets(() => {
       throw Object.assign(new Error(API_TOKEN), { name: 'AccessDeniedException' });
     });
-    await expect(adapter.apiToken('s')).rejects.toThrow(
+    await expect(adapter.apiToken({ secret: 's' })).rejects.toThrow(
       /^The secret s can't be read \(AccessDeniedException\)\. Check/,
     );
   });

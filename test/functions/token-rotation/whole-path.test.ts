@@ -90,6 +90,22 @@ test('a rotation that fails says why, and the invocation fails', async () => {
   expect(lines.at(-1)).toContain('with 401. The rotation');
 });
 
+test('the function finds its API token under the key of a JSON secret, and says which key is wrong', async () => {
+  const { hcpTerraform, ecs } = system;
+  vi.stubEnv(ROTATION_ENV.apiTokenJsonKey, 'rotation');
+  vi.resetModules();
+  const again: typeof import('../../../functions/token-rotation/handler.ts') = await import(
+    '../../../functions/token-rotation/handler.ts'
+  );
+  ecs.putSecret('acme/rotation-api-token', JSON.stringify({ rotation: hcpTerraform.apiToken, other: 'x' }));
+  await again.handler();
+  ecs.putSecret('acme/rotation-api-token', JSON.stringify({ other: hcpTerraform.apiToken }));
+  await expect(again.handler()).rejects.toThrow('The rotation failed in production.');
+  expect(lines.at(-1)).toContain('acme/rotation-api-token has no API token under the key rotation, but no string');
+  expect(lines.join('\n')).not.toContain(hcpTerraform.apiToken);
+  vi.stubEnv(ROTATION_ENV.apiTokenJsonKey, undefined);
+});
+
 test('the function reaches HCP Terraform through the proxy of the settings', async () => {
   const { hcpTerraform, ecs } = system;
   ecs.putSecret('acme/rotation-api-token', hcpTerraform.apiToken);

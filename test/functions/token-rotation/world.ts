@@ -320,7 +320,7 @@ export class RotationWorld {
       .rotate([{ name: POOL, organization: 'acme', secret: SECRET, families: [FAMILY], owner: OWNER }], {
         hcpTerraform: new rotation.HcpTerraformTokens({
           hostname: 'app.terraform.io',
-          apiToken: () => secrets.apiToken(API_SECRET),
+          apiToken: () => secrets.apiToken({ secret: API_SECRET }),
           send: this.#send(invocation),
           timeout: () => NEVER,
           sleep,

@@ -101,7 +101,7 @@ it("the agent's container has exactly these properties: no root, no capability, 
 });
 
 it.each([undefined, 'token'])(
-  'AGENT_TOKEN_SECRET is the name of a secret of the app, with or without a KMS key (JSON key %s)',
+  'AGENT_TOKEN_SECRET is the name of a secret of the app and its JSON key, with or without a KMS key (JSON key %s)',
   (agentTokenJsonKey) => {
     const nameOf = (withKey: boolean) => {
       const stack = emptyStack();
@@ -118,7 +118,10 @@ it.each([undefined, 'token'])(
       return variables.find(({ Name }) => Name === 'AGENT_TOKEN_SECRET')?.Value;
     };
     // CDK joins the parts of the ARN that belong to the name, without the random characters at the end.
-    expect(nameOf(false)).toMatchObject({ 'Fn::Join': ['-', [{}, {}]] });
+    const name = { 'Fn::Join': ['-', [{}, {}]] };
+    expect(nameOf(false)).toMatchObject(
+      agentTokenJsonKey === undefined ? name : { 'Fn::Join': ['', [name, `:${agentTokenJsonKey}`]] },
+    );
     expect(nameOf(true)).toEqual(nameOf(false));
   },
 );

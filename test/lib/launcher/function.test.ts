@@ -81,6 +81,7 @@ const OPTIONAL: readonly string[] = [
   ENV.httpsProxy,
   ENV.noProxy,
   ENV.httpsProxyCredentialsSecret,
+  ENV.httpsProxyCredentialsJsonKey,
   ENV.gateways,
   ENV.gatewayIdleMinutes,
   ENV.gatewayStart,

@@ -1,15 +1,19 @@
-/** Agent tokens under a key of a JSON secret: settings and templates. */
+/** Tokens and logins under a key of a JSON secret: settings and templates. */
+import { Duration } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, it } from 'vitest';
+import { CONNECTION_ENV } from '../../../functions/connection/contract.ts';
 import { NUDGE_ENV } from '../../../functions/nudge/contract.ts';
 import { ROTATION_ENV } from '../../../functions/token-rotation/contract.ts';
+import { AgentImage } from '../../../lib/agent/image.ts';
 import { secretReference } from '../../../lib/settings/secret-reference.ts';
 import { launcherIn, refusalOf, secretIn } from '../constructs.ts';
-import { faultsOf } from '../settings-faults.ts';
+import { faultsIn, faultsOf } from '../settings-faults.ts';
 import {
   configOf,
   emptyStack,
+  LEAST,
   propertiesOf,
   REGISTRY_IMAGE,
   resourcesOf,
@@ -32,14 +36,158 @@ it.each([
   expect(secretReference(given)).toEqual(expected);
 });
 
-it.each([
-  ['agentImage.credentialsSecret', { agentImage: { credentialsSecret: 'acme/tokens:key' } }],
-  ['launcher.httpsProxyCredentialsSecret', { launcher: { httpsProxyCredentialsSecret: 'acme/tokens:key' } }],
-  ['caCertificates.secret', { caCertificates: { secret: 'acme/tokens:key' } }],
-  ['agentTokenRotation.apiTokenSecret', { agentTokenRotation: { days: 30, apiTokenSecret: 'acme/tokens:key' } }],
-])('the setting %s refuses a key, and says what to set', (setting, settings) => {
-  const faults = faultsOf(settings);
-  expect(faults.find(({ path }) => path === setting)?.remedy).toContain('set the name only, acme/tokens');
+it('the setting caCertificates.secret refuses a key, and says what to set', () => {
+  const faults = faultsOf({ caCertificates: { secret: 'acme/tokens:key' } });
+  expect(faults.find(({ path }) => path === 'caCertificates.secret')?.remedy).toContain(
+    'set the name only, acme/tokens',
+  );
+});
+
+const HTTPS_PROXY = 'http://proxy.acme.example:3128';
+const REGISTRY = 'registry.acme.example/team/agent:1.33.0';
+
+describe('the login of a proxy or a registry under a key of a JSON secret', () => {
+  it.each([
+    ['launcher.httpsProxyCredentialsSecret', (secret: string) => proxied(secret)],
+    ['agentImage.credentialsSecret', (secret: string) => copied(secret)],
+  ])('%s accepts a key after the complete ARN', (path, settings) => {
+    expect(faultsOf(settings(`${arn}:login`))).toEqual([]);
+    expect(faultsOf(settings(`${arn.replace('arn:aws:', 'arn:aws-us-gov:')}:login`))).toEqual([]);
+    // A login has this form too, so it is neither accepted nor shown.
+    const [fault, ...others] = faultsOf(settings('acme:hunter2'));
+    expect(others).toEqual([]);
+    expect(fault).toMatchObject({ path, remedy: expect.stringContaining('set the complete ARN, a colon and the key') });
+    expect(JSON.stringify(fault)).not.toContain('hunter2');
+  });
+
+  it.each([`${arn}:`, `${arn}:a b`, `${arn}:a:b`, `${arn}:key::`])('refuses %s', (secret) => {
+    for (const settings of [proxied(secret), copied(secret)]) {
+      expect(faultsOf(settings).map(({ remedy }) => remedy)).toEqual([expect.stringContaining(`set ${arn}:KEY`)]);
+    }
+  });
+
+  const proxied = (httpsProxyCredentialsSecret: string, more: object = {}) => ({
+    ...more,
+    launcher: { httpsProxy: HTTPS_PROXY, httpsProxyCredentialsSecret },
+  });
+  const copied = (credentialsSecret: string, more: object = {}) => ({
+    ...more,
+    agentImage: { registry: REGISTRY, copy: true, credentialsSecret },
+  });
+
+  it('reaches the launcher and the rotation, whose policies have the ARN without the key', () => {
+    const template = templateOf({
+      ...REGISTRY_IMAGE,
+      ...proxied(`${arn}:proxy`),
+      agentTokenRotation: { days: 30, apiTokenSecret: 'acme/rotation:token' },
+    });
+    const variables = propertiesOf(template, 'AWS::Lambda::Function').flatMap(({ Environment }) =>
+      CONNECTION_ENV.httpsProxyCredentialsSecret in (Environment?.Variables ?? {}) ? [Environment.Variables] : [],
+    );
+    expect(variables).toHaveLength(2);
+    for (const its of variables) {
+      expect(its).toMatchObject({
+        [CONNECTION_ENV.httpsProxyCredentialsSecret]: arn,
+        [CONNECTION_ENV.httpsProxyCredentialsJsonKey]: 'proxy',
+      });
+    }
+    const read = statementsOf(template).filter(({ Sid }) => Sid === 'ReadConnectionSecrets');
+    expect(read.map(resourcesOf)).toEqual([[arn], [arn]]);
+  });
+
+  it('reaches the function that copies images, whose policy has the ARN without the key', () => {
+    const template = templateOf(copied(`${arn}:hub`));
+    expect(propertiesOf(template, 'Custom::ImageCopy')).toEqual([
+      expect.objectContaining({ CredentialsSecret: arn, CredentialsJsonKey: 'hub' }),
+    ]);
+    const readers = statementsOf(template).filter((statement) => resourcesOf(statement).includes(arn));
+    expect(readers.map(({ role }) => role)).toEqual([expect.stringMatching(/^ImageCopiesRole/)]);
+  });
+
+  it.each([
+    ['the image of the stack', { agentImage: { registry: REGISTRY, credentialsSecret: `${arn}:hub` } }],
+    [
+      "a pool's image of the same registry",
+      {
+        agentImage: { registry: REGISTRY, copy: false, credentialsSecret: `${arn}:hub` },
+        pools: [{ name: 'default', agentTokenSecret: 'acme/agent', image: 'registry.acme.example/other:2' }],
+      },
+    ],
+  ])('is refused if ECS pulls %s with it, because ECS knows no keys', (_, settings) => {
+    const faults = faultsOf(settings);
+    expect(faults).toMatchObject([
+      {
+        path: 'agentImage.credentialsSecret',
+        given: expect.stringContaining('ECS pulls'),
+        remedy: expect.stringContaining('agentImage.copy'),
+      },
+    ]);
+  });
+
+  it('is possible if no pool pulls from the registry of the login', () => {
+    const pools = [{ name: 'default', agentTokenSecret: 'acme/agent', image: 'other.acme.example/agent:2' }];
+    const agentImage = { registry: REGISTRY, copy: false, credentialsSecret: `${arn}:hub` };
+    expect(faultsOf({ agentImage, pools })).toEqual([]);
+  });
+
+  it.each([
+    [proxied(arn, { pools: [{ name: 'default', agentTokenSecret: `${arn}:agent` }] })],
+    [proxied(arn, { agentTokenRotation: { days: 1, apiTokenSecret: `${arn}:rotation` } })],
+    [proxied(arn, { agentTokenRotation: { days: 1, apiTokenSecret: 'acme/rotation' }, apiTokenSecret: `${arn}:api` })],
+    [proxied(arn, { nudge: { hmacKeySecret: `${arn}:hmac` } })],
+    [copied(arn, { pools: [{ name: 'default', agentTokenSecret: `${arn}:agent` }] })],
+    [copied(arn, { apiTokenSecret: `${arn}:api` })],
+    [copied(arn, { nudge: { hmacKeySecret: `${arn}:hmac` } })],
+  ])('shares its secret with no token that its readers must not read: %o', (settings) => {
+    const withKey = JSON.parse(JSON.stringify(settings).replace(`"${arn}"`, `"${arn}:login"`));
+    expect(faultsOf(withKey).map(({ path }) => path)).toEqual([
+      'launcher' in settings ? 'launcher.httpsProxyCredentialsSecret' : 'agentImage.credentialsSecret',
+    ]);
+  });
+
+  it("can share its secret with the launcher's API token, because the launcher reads both", () => {
+    expect(faultsOf(proxied(`${arn}:login`, { apiTokenSecret: `${arn}:api` }))).toEqual([]);
+  });
+
+  it('must be in the account and the region of the stack', () => {
+    const target = { account: '210987654321', region: 'eu-central-1' };
+    const faults = (settings: object) => faultsIn({ agentLauncher: { ...LEAST, ...settings } }, target);
+    expect(faults(copied(`${arn}:hub`)).map(({ path }) => path)).toEqual(['agentImage.credentialsSecret']);
+    expect(faults(proxied(`${arn}:proxy`)).map(({ path }) => path)).toEqual(['launcher.httpsProxyCredentialsSecret']);
+  });
+});
+
+describe('the API token of the rotation under a key of a JSON secret', () => {
+  const rotating = (apiTokenSecret: string) => ({ agentTokenRotation: { days: 30, apiTokenSecret } });
+
+  it.each([
+    ['acme/rotation:token', 'acme/rotation'],
+    [`${arn}:token`, arn],
+  ])('%s reaches the function', (secret, id) => {
+    const template = templateOf({ ...REGISTRY_IMAGE, ...rotating(secret) });
+    const variables = propertiesOf(template, 'AWS::Lambda::Function').flatMap(
+      ({ Environment }) => Environment?.Variables ?? [],
+    );
+    expect(variables.find((its) => ROTATION_ENV.apiTokenSecret in its)).toMatchObject({
+      [ROTATION_ENV.apiTokenSecret]: id,
+      [ROTATION_ENV.apiTokenJsonKey]: 'token',
+    });
+    const [read] = statementsOf(template).filter(({ Sid }) => Sid === 'ReadItsApiToken');
+    expect(read && resourcesOf(read)).toEqual([
+      expect.stringMatching(id === arn ? /AbCdEf$/ : /acme\/rotation-\?{6}$/),
+    ]);
+  });
+
+  it.each(['acme/rotation:', 'acme/rotation:a b', `${arn}:key::`])('is refused with the reference %s', (secret) => {
+    expect(faultsOf(rotating(secret)).map(({ path, remedy }) => [path, remedy])).toEqual([
+      ['agentTokenRotation.apiTokenSecret', expect.stringMatching(/:KEY, with a key of 1 to 128/)],
+    ]);
+  });
+
+  it('shares its secret with no other token', () => {
+    const settings = { ...rotating('acme/tokens:rotation'), apiTokenSecret: 'acme/tokens:api' };
+    expect(faultsOf(settings).map(({ path }) => path)).toEqual(['agentTokenRotation.apiTokenSecret']);
+  });
 });
 
 describe('an agent token under a key of a JSON secret', () => {
@@ -196,6 +344,38 @@ describe('the construct', () => {
       expect.stringMatching(/^<Shared\w+>:main$/),
       expect.stringMatching(/^<Shared\w+>:other$/),
     ]);
+  });
+
+  it('passes the keys of the rotation, the proxy and a copied image', () => {
+    const stack = emptyStack();
+    launcherIn(stack, {
+      agentTokenRotation: {
+        maxAge: Duration.days(30),
+        apiTokenSecret: secretIn(stack, 'Rotation'),
+        apiTokenJsonKey: 'rotation',
+      },
+      launcher: {
+        httpsProxy: HTTPS_PROXY,
+        httpsProxyCredentialsSecret: secretIn(stack, 'Proxy'),
+        httpsProxyCredentialsJsonKey: 'proxy',
+      },
+      agentImage: AgentImage.copyOf(REGISTRY, { credentials: secretIn(stack, 'Hub'), credentialsJsonKey: 'hub' }),
+    });
+    const template = Template.fromStack(stack);
+    const variables = propertiesOf(template, 'AWS::Lambda::Function').map(
+      ({ Environment }) => Environment?.Variables ?? {},
+    );
+    expect(variables.flatMap((its) => its[ROTATION_ENV.apiTokenJsonKey] ?? [])).toEqual(['rotation']);
+    expect(variables.flatMap((its) => its[CONNECTION_ENV.httpsProxyCredentialsJsonKey] ?? [])).toEqual([
+      'proxy',
+      'proxy',
+    ]);
+    expect(propertiesOf(template, 'Custom::ImageCopy')).toMatchObject([{ CredentialsJsonKey: 'hub' }]);
+  });
+
+  it('refuses a key for the login of a proxy without its secret', () => {
+    const launcher = { httpsProxy: HTTPS_PROXY, httpsProxyCredentialsJsonKey: 'proxy' };
+    expect(refusalOf(() => launcherIn(emptyStack(), { launcher }))).toContain('launcher.httpsProxyCredentialsJsonKey');
   });
 
   it('refuses a key for the API token of a pool that has none', () => {

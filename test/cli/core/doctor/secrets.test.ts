@@ -39,6 +39,16 @@ it.each([
   expect(shapeOfKey('agent-token', value, key)).toBe(shape);
 });
 
+it.each([
+  ['an object', '{"agent":{"username":"me","password":"x"}}', 'ok'],
+  ['a string with JSON', '{"agent":"{\\"username\\":\\"me\\",\\"accessToken\\":\\"x\\"}"}', 'ok'],
+  ['a token', '{"agent":"abc"}', 'not-a-login'],
+  ['null', '{"agent":null}', 'not-a-login'],
+  ['nothing', '{"other":{"username":"me","password":"x"}}', 'no-such-key'],
+])('under a key, the login for a copy can be %s', (_, value, shape) => {
+  expect(shapeOfKey('registry-login', value, 'agent')).toBe(shape);
+});
+
 it('the findings of a secret with a key say where the token belongs, and never to overwrite the other keys', () => {
   const id = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/tokens-AbC123:agent';
   for (const shape of ['not-json', 'no-such-key'] as const) {

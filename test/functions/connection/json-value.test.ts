@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { stringUnderKey } from '../../../../functions/nudge/core/json-value.ts';
+import { stringUnderKey } from '../../../functions/connection/json-value.ts';
 
 it.each([
   ['{"hmac":"x","other":1}', 'x'],
