@@ -7,6 +7,7 @@ import { AWS_JSON, AWS_JSON_1_0 } from '../aws/json-protocol.ts';
 import { type AwsOptions, AwsServices } from '../aws/services.ts';
 import { type Credentials, newCredentials } from '../aws/signature.ts';
 import { httpServer, listen } from '../http-server.ts';
+import { machineScheduler } from '../machine-scheduler.ts';
 import type { Refusal, Subnet, VcpuQuotas } from './core/capacity.ts';
 import type { CreateClusterInput } from './core/clusters.ts';
 import { containerSecret } from './core/container-secrets.ts';
@@ -284,14 +285,6 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     },
   };
 }
-
-const machineScheduler: Scheduler = {
-  now: () => Date.now(),
-  after: (delayMs, work) => {
-    const timer = setTimeout(work, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 function rulesOf(options: EcsOptions): Omit<EcsRules, 'place' | 'scheduler' | 'runner' | 'hex' | 'secret' | 'vpc'> {
   const { phases, readLagMs, stoppedTaskRetentionMs, clientTokens, quotas, rates } = options;

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Incidents, recoveriesOf } from './incidents.ts';
-import { playScenario } from './scenario.ts';
+import { letGatewaySleep, playScenario } from './scenario.ts';
 import type { Session } from './session.ts';
 import { type Summary, summarize } from './summary.ts';
 import type { Display } from './terminal/display.ts';
@@ -34,8 +34,7 @@ export async function runDemo(
   let trouble: string | undefined;
   try {
     const until = AbortSignal.any([signal, deadline, end.signal]);
-    const scenario = playScenario(session.world, expected, incidents, until);
-    await session.watch(display, scenario);
+    await session.watch(display, play(session, expected, incidents, until));
   } catch (error) {
     signal.throwIfAborted();
     const message = error instanceof Error ? error.message : String(error);
@@ -57,4 +56,15 @@ export async function runDemo(
   });
   writeFileSync(TIMELINE, timelineHtml(model, session.startedAt, summary));
   return summary;
+}
+
+async function play(
+  session: Session,
+  expected: Map<string, string>,
+  incidents: Incidents,
+  signal: AbortSignal,
+): Promise<void> {
+  await playScenario(session.world, expected, incidents, signal);
+  const { gateway } = session.world;
+  if (gateway !== undefined) await letGatewaySleep(gateway, (text) => session.announce(text), signal);
 }

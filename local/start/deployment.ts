@@ -1,6 +1,6 @@
 /** What AWS shows of a deployment: the stack with its outputs, the function, the log groups and the schedule. */
 import { dashboardUrl } from '../../lib/aws/console.ts';
-import { dollars, idleNetworkCost, total } from '../../lib/aws/costs.ts';
+import { dollars, gatewayHourCost, idleNetworkCost, total } from '../../lib/aws/costs.ts';
 import { DEFAULT_LOG_RETENTION_DAYS, DEFAULT_SCHEDULE_MINUTES } from '../../lib/defaults.ts';
 import {
   agentLogGroup,
@@ -15,6 +15,7 @@ import {
 import { claimOf } from '../../lib/network/claims.ts';
 import { packageVersion } from '../../lib/version.ts';
 import type { EcsServer } from '../ecs/server.ts';
+import type { LocalGateway } from '../gateway/local-gateway.ts';
 import type { Invocation } from '../lambda/function.ts';
 import { LAUNCHER } from './task-definition.ts';
 
@@ -34,6 +35,11 @@ const POOL_ALARMS = [
 /** This alarm exists once for each API token, with the token's first pool. All local pools share one token. */
 const API_TOKEN_ALARM = 'API token expires soon';
 
+/** Only with a gateway. */
+const GATEWAY_ALARM = 'A gateway has a problem';
+/** In a deployment, CloudFormation chooses the name. */
+const GATEWAY_LOG_GROUP = `${LAUNCHER}-Gateways`;
+
 /** Maximum number of invocations by wake-ups at the same time, as in lib/launcher/wake-ups.ts. */
 export const WAKE_UPS_CONCURRENCY = 2;
 
@@ -45,17 +51,21 @@ export interface DeploymentSettings {
   readonly port: number;
   /** ARN of the queue of wake-ups. */
   readonly wakeUpsArn: string;
+  /** The gateway of the egress mode `on-demand`. Absent: the stack uses an existing VPC. */
+  readonly gateway?: LocalGateway | undefined;
 }
 
 /** Adds the deployment to the server. */
 export function deploy(
   { aws, region, accountId }: EcsServer,
-  { pools, environment, port, wakeUpsArn }: DeploymentSettings,
+  { pools, environment, port, wakeUpsArn, gateway }: DeploymentSettings,
 ): void {
   const { logs, functions, schedules, cloudFormation, cloudWatch } = aws;
   const agentGroups = pools.map((pool) => agentLogGroup(LAUNCHER, pool));
   const launcherGroup = launcherLogGroup(LAUNCHER);
-  for (const group of [launcherGroup, ...agentGroups]) logs.store.createGroup(group, DEFAULT_LOG_RETENTION_DAYS);
+  const gatewayGroups = gateway === undefined ? [] : [GATEWAY_LOG_GROUP];
+  for (const group of [launcherGroup, ...agentGroups, ...gatewayGroups])
+    logs.store.createGroup(group, DEFAULT_LOG_RETENTION_DAYS);
   const functionArn = functions.put({
     name: launcherFunction(LAUNCHER),
     description: 'Starts one Fargate task for every job that is queued in HCP Terraform',
@@ -86,9 +96,11 @@ export function deploy(
     cloudWatch.putAlarm({ name: alarmName(LAUNCHER, heading, pool), actions });
   for (const heading of ALARMS) putAlarm(heading);
   putAlarm(API_TOKEN_ALARM, pools[0]);
+  if (gateway !== undefined) putAlarm(GATEWAY_ALARM);
   for (const heading of POOL_ALARMS) for (const pool of pools) putAlarm(heading, pool);
   // As the stack's own group does for a Terraform Enterprise with this port.
   aws.network.allowOutbound(port);
+  const egress = gateway === undefined ? 'existing-vpc' : 'on-demand';
   const outputs = {
     [OUTPUTS.cluster]: LAUNCHER,
     [OUTPUTS.launcherFunction]: launcherFunction(LAUNCHER),
@@ -101,8 +113,9 @@ export function deploy(
       ...pools.map((pool) => `execution role of pool ${pool} = ${roleArn(`agent-execution-${pool}`)}`),
     ].join(', '),
     [OUTPUTS.imageCopyRoleArn]: roleArn(`${LAUNCHER}-image-copies`),
-    [OUTPUTS.egressClaim]: `existing-vpc: ${claimOf({ egress: 'existing-vpc', port })}`,
-    [OUTPUTS.egressIdleCost]: `${dollars(total(idleNetworkCost({})))} per month`,
+    [OUTPUTS.egressClaim]: `${egress}: ${claimOf({ egress, port })}`,
+    [OUTPUTS.egressIdleCost]: `${dollars(total(idleNetworkCost({ gateways: gateway === undefined ? 0 : 1 })))} per month`,
+    ...(gateway !== undefined && gatewayOutputs(gateway)),
   };
   cloudFormation.put({
     name: LAUNCHER,
@@ -122,6 +135,15 @@ export function deploy(
       },
     ],
   });
+}
+
+function gatewayOutputs({ environment, instanceType }: LocalGateway) {
+  const usd = gatewayHourCost(instanceType);
+  return {
+    [OUTPUTS.gatewayAddress]: environment.fixedAddress ? 'fixed' : 'changing',
+    ...(usd !== undefined && { [OUTPUTS.gatewayRunningCost]: `${dollars(usd)} per hour` }),
+    [OUTPUTS.gatewayLogGroup]: GATEWAY_LOG_GROUP,
+  };
 }
 
 /** The log of the launcher's function, in the format that the stack sets: JSON. */

@@ -18,11 +18,11 @@ export interface KeepSettings {
 
 /** Serves until a signal. Rejects if the launcher can't run. */
 export async function runKeep({ session, display: settings, json, folder, stopped }: KeepSettings): Promise<void> {
-  const { hcpTerraform: server, clientEnvironment } = session.world;
+  const { hcpTerraform: server, clientEnvironment, gateway } = session.world;
   const files = await writeClientFiles(server, folder?.directory, clientEnvironment);
   try {
     await folder?.save(server.port, server.world.seeds);
-    if (json) process.stdout.write(`${readyLine(server, clientEnvironment)}\n`);
+    if (json) process.stdout.write(`${readyLine(server, clientEnvironment, gateway)}\n`);
     const display = createDisplay({ ...settings, preamble: instructions(server, files) });
     await session.watch(display, stopped).finally(() => display.end());
   } finally {
@@ -34,8 +34,17 @@ export async function runKeep({ session, display: settings, json, folder, stoppe
 function readyLine(
   { url, caFile, organization, apiToken, agentPool: { id, name } }: HcpTerraformServer,
   environment: LocalWorld['clientEnvironment'],
+  gateway: LocalWorld['gateway'],
 ): string {
-  return JSON.stringify({ url, ca: caFile, organization, apiToken, agentPool: { id, name }, environment });
+  return JSON.stringify({
+    url,
+    ca: caFile,
+    organization,
+    apiToken,
+    agentPool: { id, name },
+    environment,
+    ...(gateway !== undefined && { gateway: { name: gateway.environment.name, instance: gateway.instanceId } }),
+  });
 }
 
 /** Instructions for a directory with a Terraform configuration. */

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as z from 'zod';
+import { DEFAULT_GATEWAY_IDLE_MINUTES } from '../../lib/defaults.ts';
 import { EngineError } from '../ecs/container/engine.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { HELP, parseCommandLine, type StartOptions, takenByNpm } from './command-line.ts';
@@ -70,6 +71,7 @@ async function start(options: StartOptions): Promise<number> {
     const world = await startWorld({
       identity: { ...folder?.identity, ...(options.port === undefined ? {} : { port: options.port }) },
       containers,
+      gateway: options.egress && {},
       pools: options.keep ? [PRODUCTION] : [PRODUCTION, SANDBOX],
     });
     session = new Session(world, LAUNCHER_LOG);
@@ -80,7 +82,10 @@ async function start(options: StartOptions): Promise<number> {
       return 0;
     }
     const terraform = containers?.hostFiles.length === 0 ? undefined : terraformVersion();
-    const display = createDisplay({ ...settings, preamble: announcement(terraform !== undefined) });
+    const display = createDisplay({
+      ...settings,
+      preamble: announcement(terraform !== undefined, world.gateway !== undefined),
+    });
     const demo = runDemo(session, display, terraform, signal);
     const summary = await demo.finally(() => display.end());
     printSummary(output, summary);
@@ -97,13 +102,18 @@ async function start(options: StartOptions): Promise<number> {
 }
 
 function displaySettings(output: Output, session: Session, containers: Containers | undefined): DisplaySettings {
-  const { hcpTerraform, ecs } = session.world;
+  const { hcpTerraform, ecs, gateway } = session.world;
   const movesCursor = output.isTTY === true && !['', 'dumb'].includes(process.env['TERM'] ?? '');
   const header = [`HCP Terraform ${hcpTerraform.url}   ECS ${ecs.url}`, `Launcher      ${PACE}`];
   if (containers !== undefined) {
     const { engine, image } = containers;
     const built = image.built ? ', just built' : '';
     header.push(`Containers    ${engine.kind} ${engine.version} (${engine.command}), image ${image.reference}${built}`);
+  }
+  if (gateway !== undefined) {
+    header.push(
+      `Gateway       ${gateway.environment.name}, EC2 ${gateway.instanceType}, stops after ${DEFAULT_GATEWAY_IDLE_MINUTES} min without a task`,
+    );
   }
   return {
     output,

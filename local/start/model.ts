@@ -3,6 +3,7 @@
  * are the only state. A container is a task of ECS, and its id is the name of its agent. Times are milliseconds since the epoch.
  */
 import type { Task } from '../ecs/core/task.ts';
+import type { PhaseChange, Skip } from '../gateway/local-gateway.ts';
 import { poolOfRun } from '../hcp-terraform/agents.ts';
 import { isFinal, type Operation, type Run as RunRecord } from '../hcp-terraform/runs.ts';
 import type { World } from '../hcp-terraform/world.ts';
@@ -16,6 +17,19 @@ export interface Model {
   /** Oldest first. */
   readonly containers: readonly Container[];
   readonly agentsLeft: number;
+  /** Absent unless the egress mode is `on-demand`. */
+  readonly gateway?: GatewayHistory;
+}
+
+/** What a gateway did so far. */
+export interface GatewayHistory {
+  /** Short name: `gateway-1`. */
+  readonly name: string;
+  readonly instanceType: string;
+  /** Every change since the beginning, oldest first. */
+  readonly phases: readonly PhaseChange[];
+  /** Times without a task that the demo skipped. */
+  readonly skips: readonly Skip[];
 }
 
 /** `startedBy` is the key of the job for which the container was launched. Its agent can take any other job of the pool. */
@@ -58,9 +72,10 @@ export interface Records {
   readonly world: World;
   /** Oldest first. */
   readonly tasks: readonly Task[];
+  readonly gateway?: GatewayHistory | undefined;
 }
 
-export function observe({ world, tasks }: Records, at: number): Model {
+export function observe({ world, tasks, gateway }: Records, at: number): Model {
   const containers = tasks.map((task) => ({ ...task, pool: poolOfFamily(task.definition.family) }));
   const records = [...world.runs.values()];
   const taken = new Set(records.flatMap(({ plan, apply }) => [plan, apply]).map((job) => job.executedBy?.agentName));
@@ -80,7 +95,7 @@ export function observe({ world, tasks }: Records, at: number): Model {
     return { ...record, workspace, pool, kind, jobs, state: runState(record, jobs, isEnded), endedAt };
   });
   const agentsLeft = [...world.agents.values()].filter(({ reported }) => reported === 'idle' || reported === 'busy');
-  return { at, runs, containers, agentsLeft: agentsLeft.length };
+  return { at, runs, containers, agentsLeft: agentsLeft.length, ...(gateway !== undefined && { gateway }) };
 }
 
 /** Returns no job if the operation was never queued. */

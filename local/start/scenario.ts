@@ -1,5 +1,7 @@
 /** The demo's scenario: the runs, their times, the expected result of each run, and the faults. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_GATEWAY_IDLE_MINUTES } from '../../lib/defaults.ts';
+import type { LocalGateway } from '../gateway/local-gateway.ts';
 import { awaitsDecision, isFinal } from '../hcp-terraform/runs.ts';
 import { archiveOf, BROKEN, DATABASE, DNS, NETWORK, NETWORK_GROWN } from './configurations.ts';
 import type { Incidents } from './incidents.ts';
@@ -56,14 +58,20 @@ const REFUSAL = { atMs: 11_900, pool: WORKSPACES.dns } as const;
 const KILLED_AGENT = { atMs: 9_200, pool: WORKSPACES['dns-dev'] } as const;
 const KILLED_LAUNCHER = { atMs: 19_800 } as const;
 
-/** What the demo will do, for the user. @param failsOnPurpose whether Terraform is there, so that a wrong configuration fails */
-export function announcement(failsOnPurpose: boolean): readonly string[] {
+/**
+ * What the demo will do, for the user.
+ *
+ * @param failsOnPurpose whether Terraform is there, so that a wrong configuration fails
+ * @param hasGateway whether the tasks need a gateway, which sleeps
+ */
+export function announcement(failsOnPurpose: boolean, hasGateway: boolean): readonly string[] {
   const workspaces = new Set(SCENARIO.map(({ workspace }) => workspace)).size;
   const isOneJob = ({ kind, configuration }: ScenarioRun): boolean =>
     kind === 'plan' || (failsOnPurpose && configuration === BROKEN);
   const jobs = SCENARIO.reduce((sum, run) => sum + (isOneJob(run) ? 1 : 2), 0);
   return [
-    `This demo takes half a minute: ${SCENARIO.length} runs in ${workspaces} workspaces, with ${jobs} jobs.`,
+    `This demo takes ${hasGateway ? 'a minute' : 'half a minute'}: ${SCENARIO.length} runs in ${workspaces} workspaces, with ${jobs} jobs.`,
+    ...(hasGateway ? gatewayAnnouncement() : []),
     'Each job (a plan or an apply) gets its own container. On purpose:',
     ...(failsOnPurpose ? ['  - The configuration of web-dev is wrong, so its run ends as errored.'] : []),
     '  - ECS refuses a launch.',
@@ -74,7 +82,30 @@ export function announcement(failsOnPurpose: boolean): readonly string[] {
   ];
 }
 
+function gatewayAnnouncement(): string[] {
+  return [
+    'Tasks reach the internet only through a gateway, an EC2 instance that sleeps.',
+    'The first job wakes it, and waits for it: no task starts without a gateway.',
+    `At the end, the demo skips the ${DEFAULT_GATEWAY_IDLE_MINUTES} minutes after which an idle gateway stops.`,
+  ];
+}
+
 const POLL_MS = 100;
+/** How long the demo goes on when the gateway is asleep again, so that the table and the picture show it. */
+const ASLEEP_SHOWN_MS = 1_500;
+
+/** Skips the time for which a gateway stays awake without a task, and waits until the launcher has stopped it. */
+export async function letGatewaySleep(
+  gateway: LocalGateway,
+  announce: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const minutes = DEFAULT_GATEWAY_IDLE_MINUTES;
+  announce(`on purpose: ${minutes} min are skipped; ${gateway.shortName} seems unused for that long`);
+  gateway.skip(minutes * 60_000);
+  while (gateway.phase !== 'asleep') await delay(POLL_MS, undefined, { signal });
+  await delay(ASLEEP_SHOWN_MS, undefined, { signal });
+}
 
 /**
  * Queues the runs at their times and confirms runs that wait for a person, through the public API. It resolves when all runs have

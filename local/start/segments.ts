@@ -1,10 +1,11 @@
 /** Splits the lifetimes of runs and containers into segments without gaps. */
-import type { Container, Job, Run } from './model.ts';
+import type { GatewayPhase } from '../gateway/local-gateway.ts';
+import type { Container, GatewayHistory, Job, Run } from './model.ts';
 
 export type SegmentKind = 'pending' | 'queued' | 'starting' | 'busy' | 'lost' | 'waiting' | 'stopping';
 
-export interface Segment {
-  readonly kind: SegmentKind;
+export interface Segment<Kind = SegmentKind> {
+  readonly kind: Kind;
   readonly from: number;
   readonly to: number;
   readonly phase?: Job['phase'] | undefined;
@@ -13,7 +14,7 @@ export interface Segment {
 }
 
 /** A step lasts until the next step begins. A step without a known time is omitted. */
-type Step = Omit<Segment, 'from' | 'to'> & { readonly from: number | undefined };
+type Step<Kind = SegmentKind> = Omit<Segment<Kind>, 'from' | 'to'> & { readonly from: number | undefined };
 
 /** The lifetime of a run until `now`: its waits and its work. */
 export function runSegments(run: Run, now: number): Segment[] {
@@ -51,7 +52,24 @@ export function containerSegments(
   return segmentsOf(steps, stoppedAt ?? now);
 }
 
-function segmentsOf(steps: readonly Step[], end: number): Segment[] {
+/** What the gateway did since `from`, until `now`. */
+export function gatewaySegments({ phases }: GatewayHistory, from: number, now: number): Segment<GatewayPhase>[] {
+  const segments = segmentsOf(
+    phases.map(({ phase, atMs }) => ({ kind: phase, from: atMs })),
+    now,
+  );
+  return segments.flatMap((segment) =>
+    segment.to <= from ? [] : [{ ...segment, from: Math.max(segment.from, from) }],
+  );
+}
+
+/** How long the gateway was awake until `now`. */
+export function awakeMs(gateway: GatewayHistory, now: number): number {
+  const awake = gatewaySegments(gateway, Number.NEGATIVE_INFINITY, now).filter(({ kind }) => kind === 'awake');
+  return awake.reduce((total, { from, to }) => total + to - from, 0);
+}
+
+function segmentsOf<Kind>(steps: readonly Step<Kind>[], end: number): Segment<Kind>[] {
   const known = steps.flatMap(({ from, ...step }) => (from === undefined ? [] : [{ ...step, from }]));
   return known
     .map((step, index) => ({ ...step, to: Math.min(known[index + 1]?.from ?? end, end) }))

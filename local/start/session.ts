@@ -150,7 +150,14 @@ export class Session {
   }
 
   #observe(): Model {
-    return observe({ world: this.world.hcpTerraform.world, tasks: [...this.#tasks.values()] }, Date.now());
+    const { hcpTerraform, gateway } = this.world;
+    const history = gateway && {
+      name: gateway.shortName,
+      instanceType: gateway.instanceType,
+      phases: [...gateway.phases],
+      skips: [...gateway.skips],
+    };
+    return observe({ world: hcpTerraform.world, tasks: [...this.#tasks.values()], gateway: history }, Date.now());
   }
 
   #note(source: Note['source'], text: string): void {

@@ -1,7 +1,8 @@
 /** The demo's summary: counts, checks and text. All functions are pure. */
 import type { Recovery } from './incidents.ts';
-import { isPresent, type Job, jobsOf, type Model } from './model.ts';
+import { type Container, type GatewayHistory, isPresent, type Job, jobsOf, type Model } from './model.ts';
 import { seconds } from './seconds.ts';
+import { awakeMs, gatewaySegments } from './segments.ts';
 import { statusWord } from './status-words.ts';
 
 /** The result of `--json`. */
@@ -30,6 +31,7 @@ export function summarize(model: Model, facts: Facts) {
   );
   const reused = model.containers.filter(({ id }) => (servedBy.get(id)?.length ?? 0) > 1).length;
   const tasksLeft = model.containers.filter(isPresent).length;
+  const gateway = model.gateway && gatewaySummary(model.gateway, model);
   const problems = [
     ...(trouble === undefined ? [] : [trouble]),
     ...jobs.filter(({ startedAt, endedAt }) => (startedAt ?? endedAt) === undefined).map(untaken),
@@ -37,6 +39,7 @@ export function summarize(model: Model, facts: Facts) {
     ...recoveries.flatMap(({ recovered, text }) => (recovered ? [] : [`The system did not recover: ${text}.`])),
     ...(model.agentsLeft > 0 ? [`${model.agentsLeft} of the agents did not exit.`] : []),
     ...(tasksLeft > 0 ? [`${tasksLeft} of the tasks did not stop.`] : []),
+    ...(gateway === undefined ? [] : gatewayProblems(gateway)),
     ...(reused > 0 ? [`${reused} of the containers served more than one job.`] : []),
   ];
   return {
@@ -62,7 +65,37 @@ export function summarize(model: Model, facts: Facts) {
     launcher: { invocations: invocations.total, failed: invocations.failed },
     agentsLeft: model.agentsLeft,
     tasksLeft,
+    ...(gateway !== undefined && { gateway }),
   };
+}
+
+/** @returns what the gateway of the egress mode `on-demand` did */
+function gatewaySummary(gateway: GatewayHistory, { at, containers }: Model) {
+  const segments = gatewaySegments(gateway, Number.NEGATIVE_INFINITY, at);
+  const awake = segments.filter(({ kind }) => kind === 'awake');
+  const isAwake = ({ startedAt, executionStoppedAt, stoppedAt }: Container): boolean =>
+    startedAt === undefined ||
+    awake.some(({ from, to }) => from <= startedAt && (executionStoppedAt ?? stoppedAt ?? at) <= to);
+  return {
+    name: gateway.name,
+    instanceType: gateway.instanceType,
+    /** The time of each start until its filter worked. */
+    startsMs: segments.flatMap(({ kind, from, to }, index) =>
+      kind === 'starting' && segments[index + 1]?.kind === 'awake' ? [to - from] : [],
+    ),
+    awakeMs: awakeMs(gateway, at),
+    phase: gateway.phases.at(-1)?.phase,
+    /** Containers that ran while the gateway wasn't awake. */
+    withoutGateway: containers.filter((container) => !isAwake(container)).length,
+  };
+}
+
+function gatewayProblems({ phase, startsMs, withoutGateway }: ReturnType<typeof gatewaySummary>): string[] {
+  return [
+    ...(startsMs.length === 0 ? ['The gateway did not start.'] : []),
+    ...(phase === 'asleep' ? [] : [`The gateway is not asleep at the end: it is ${phase}.`]),
+    ...(withoutGateway > 0 ? [`${withoutGateway} of the containers ran while the gateway was not awake.`] : []),
+  ];
 }
 
 function untaken({ key }: Job): string {
@@ -94,7 +127,7 @@ export function summaryLines(summary: Summary): readonly (readonly [string, stri
 
 /** The summary without the faults that the demo caused. */
 export function factLines(summary: Summary): readonly (readonly [string, string])[] {
-  const { runs, jobs, containers, startLatency, launcher, terraform } = summary;
+  const { runs, jobs, containers, startLatency, launcher, terraform, gateway } = summary;
   const { p50Ms, p95Ms, maxMs } = startLatency;
   const { launched, reused, withoutJob } = containers;
   const outcomes = Object.entries(runs.byOutcome)
@@ -106,10 +139,17 @@ export function factLines(summary: Summary): readonly (readonly [string, string]
     ['Runs', `${runs.total}: ${outcomes.join(', ')}`],
     ['Jobs', `${jobs.served} of ${jobs.total} served: ${jobs.plan} plans, ${jobs.apply} applies`],
     ['Containers', `${launched} launched, ${reused} used twice, ${withoutJob} without a job`],
+    ...(gateway === undefined ? [] : [gatewayFact(gateway)]),
     ['Start latency', `p50 ${seconds(p50Ms)}, p95 ${seconds(p95Ms)}, max ${seconds(maxMs)}`],
     ['Launcher', `${launcher.invocations} invocations, ${launcher.failed} failed`],
     ['Terraform', executed],
     ['Took', seconds(summary.durationMs)],
     ['Left', `${summary.agentsLeft} agents, ${summary.tasksLeft} tasks`],
   ];
+}
+
+function gatewayFact({ startsMs, awakeMs: awake, phase }: NonNullable<Summary['gateway']>): readonly [string, string] {
+  const started =
+    startsMs.length === 0 ? 'not started' : `ready ${startsMs.map(seconds).join(' and ')} after its start`;
+  return ['Gateway', `${started}, awake ${seconds(awake)}, now ${phase}`];
 }

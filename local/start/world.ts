@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { ENV } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import {
+  DEFAULT_GATEWAY_IDLE_MINUTES,
+  DEFAULT_GATEWAY_MAX_AGE_DAYS,
   DEFAULT_IDLE_POLL_SECONDS,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
@@ -11,6 +13,7 @@ import { packageVersion } from '../../lib/version.ts';
 import { ContainerRunner } from '../ecs/container-runner.ts';
 import type { ReceivingQueue } from '../ecs/core/queues.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../ecs/server.ts';
+import { LocalGateway, type LocalGatewayOptions } from '../gateway/local-gateway.ts';
 import type { ContainerView } from '../hcp-terraform/routes/run-page.ts';
 import { type HcpTerraformOptions, type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
 import type { Containers } from './containers.ts';
@@ -30,6 +33,8 @@ export interface WorldSettings {
   readonly activePollSeconds?: number;
   /** HCP Terraform's rate limits. Default: those of the vendor. */
   readonly rateLimits?: HcpTerraformOptions['rateLimits'];
+  /** The gateway of the egress mode `on-demand`, through which alone tasks reach the internet. Absent: they always can. */
+  readonly gateway?: Pick<LocalGatewayOptions, 'filterMs'> | undefined;
   /** More options of the local AWS. */
   readonly aws?: Pick<EcsOptions, 'phases' | 'readLagMs' | 'aws'>;
 }
@@ -37,6 +42,8 @@ export interface WorldSettings {
 export interface LocalWorld {
   readonly hcpTerraform: HcpTerraformServer;
   readonly ecs: EcsServer;
+  /** The gateway of the tasks; `undefined` unless {@link WorldSettings.gateway} is set. */
+  readonly gateway: LocalGateway | undefined;
   /** A client of HCP Terraform's API with a user's token, not with the launcher's. */
   readonly api: HcpApi;
   /** The pools by name. */
@@ -134,6 +141,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     agentPools.push({ name, maxAgents, lanes: [{ taskDefinition: definition.family }], apiTokenSecret });
   }
 
+  const gateway = settings.gateway && new LocalGateway(ecs, { stack: LAUNCHER, ...settings.gateway });
   const wakeUps = ecs.createQueue('wake-ups', { visibilityTimeout: 60, messageRetentionPeriod: 120 });
   const deployedEnvironment = {
     [ENV.hostname]: hcpTerraform.hostname,
@@ -150,6 +158,12 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     [ENV.scheduleSeconds]: String(DEFAULT_SCHEDULE_MINUTES * 60),
     [ENV.version]: packageVersion(),
     [ENV.wakeUpsQueueUrl]: wakeUps.url,
+    ...(gateway !== undefined && {
+      [ENV.gateways]: JSON.stringify([gateway.environment]),
+      [ENV.gatewayIdleMinutes]: String(DEFAULT_GATEWAY_IDLE_MINUTES),
+      [ENV.gatewayStart]: 'before-tasks',
+      [ENV.gatewayMaxAgeDays]: String(DEFAULT_GATEWAY_MAX_AGE_DAYS),
+    }),
     POWERTOOLS_SERVICE_NAME: LAUNCHER,
   };
   deploy(ecs, {
@@ -157,6 +171,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     environment: deployedEnvironment,
     port: hcpTerraform.port,
     wakeUpsArn: wakeUps.queue.arn,
+    gateway,
   });
   const credentials = {
     AWS_ACCESS_KEY_ID: ecs.credentials.accessKeyId,
@@ -165,6 +180,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
   return {
     hcpTerraform,
     ecs,
+    gateway,
     api,
     wakeUps: wakeUps.queue,
     poolIds,
@@ -172,6 +188,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
       ...deployedEnvironment,
       NODE_EXTRA_CA_CERTS: hcpTerraform.caFile,
       AWS_REGION: ecs.region,
+      AWS_ENDPOINT_URL_EC2: ecs.url,
       AWS_ENDPOINT_URL_ECS: ecs.url,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: ecs.url,
       AWS_ENDPOINT_URL_SQS: ecs.url,
@@ -189,6 +206,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
       [CONNECT_TO_VARIABLE]: hcpTerraform.hostname,
     },
     async close() {
+      gateway?.close();
       await ecs.close();
       await api.close();
       await hcpTerraform.close();

@@ -1,6 +1,7 @@
 /** One line per change, for outputs that can't show a screen. */
 import type { Container, Model, Run } from '../model.ts';
 import { seconds } from '../seconds.ts';
+import { GATEWAY_STYLES } from '../segment-styles.ts';
 import type { Note } from '../session.ts';
 
 /** Statuses of containers that are shown. The other statuses are too short to be interesting. */
@@ -17,12 +18,17 @@ export class ChangeLog {
   }
 
   /** The lines for everything that changed since the last call. */
-  next({ at, runs, containers }: Model, notes: readonly Note[]): string[] {
+  next({ at, runs, containers, gateway }: Model, notes: readonly Note[]): string[] {
     const time = noteTime(at - this.#startedAt);
     const lines = notes
       .slice(this.#notes)
       .map((note) => `${noteTime(note.at - this.#startedAt)}  ${note.source}  ${note.text}`);
     this.#notes = notes.length;
+    const phase = gateway?.phases.at(-1)?.phase;
+    if (gateway !== undefined && phase !== undefined && this.#changed(gateway.name, phase)) {
+      const { word, meaning } = GATEWAY_STYLES[phase];
+      lines.push(`${time}  gate  ${gateway.name} ${word}: ${meaning}`);
+    }
     for (const run of runs) if (this.#changed(run.id, run.status)) lines.push(`${time}  run   ${runText(run)}`);
     for (const container of containers) {
       const isNew = !this.#logged.has(container.id);

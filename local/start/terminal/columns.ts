@@ -1,9 +1,10 @@
 /** The columns of the table of runs. */
 
-import type { Run, RunState } from '../model.ts';
+import type { GatewayPhase } from '../../gateway/local-gateway.ts';
+import type { GatewayHistory, Run, RunState } from '../model.ts';
 import { seconds } from '../seconds.ts';
-import { SEGMENT_STYLES } from '../segment-styles.ts';
-import { runSegments } from '../segments.ts';
+import { GATEWAY_STYLES, SEGMENT_STYLES } from '../segment-styles.ts';
+import { awakeMs, gatewaySegments, runSegments } from '../segments.ts';
 import { statusWord } from '../status-words.ts';
 import { type Line, type Piece, type Style, shortened } from './line.ts';
 
@@ -18,6 +19,14 @@ const STATES: Readonly<Record<RunState, { readonly mark: string; readonly word: 
   gone: { mark: '✓', word: 'gone', style: 'green' },
 };
 
+const GATEWAY_MARKS: Readonly<Record<GatewayPhase, string>> = {
+  asleep: '○',
+  starting: '◔',
+  awake: '●',
+  stopping: '◌',
+  absent: '·',
+};
+
 const FAILED: readonly string[] = ['errored', 'canceled', 'force_canceled', 'discarded'];
 
 interface Column {
@@ -27,18 +36,31 @@ interface Column {
   readonly omitted?: number;
   readonly right?: boolean;
   readonly cell: (run: Run, now: number) => Piece;
+  /** The cell in the line of the gateway. Absent: it is empty. */
+  readonly ofGateway?: (gateway: GatewayHistory, now: number) => Piece;
 }
 
 /** The widths add up to 80 columns. More columns are used for the workspace's name, and then for the bars. */
-const WORKSPACE: Column = { heading: 'WORKSPACE', width: 11, cell: ({ workspace }) => [workspace] };
+const WORKSPACE: Column = {
+  heading: 'WORKSPACE',
+  width: 11,
+  cell: ({ workspace }) => [workspace],
+  ofGateway: ({ name }) => [name],
+};
 const COLUMNS: readonly Column[] = [
   WORKSPACE,
   { heading: 'POOL', width: 10, omitted: 1, cell: ({ pool }) => [pool, 'dim'] },
   { heading: 'RUN', width: 7, omitted: 3, cell: ({ kind }) => [kind] },
-  { heading: 'STATE', width: 15, cell: stateOf },
+  { heading: 'STATE', width: 15, cell: stateOf, ofGateway: gatewayState },
   { heading: 'QUEUED', width: 6, omitted: 2, right: true, cell: queuedTime },
-  { heading: 'BUSY', width: 6, omitted: 4, right: true, cell: busyTime },
-  { heading: 'CONTAINER', width: 17, omitted: 5, cell: containersOf },
+  { heading: 'BUSY', width: 6, omitted: 4, right: true, cell: busyTime, ofGateway: awakeTime },
+  {
+    heading: 'CONTAINER',
+    width: 17,
+    omitted: 5,
+    cell: containersOf,
+    ofGateway: ({ instanceType }) => [instanceType, 'dim'],
+  },
 ];
 const MOST_NAME = 22;
 const LEAST_BAR = 30;
@@ -75,6 +97,35 @@ export function runLine(run: Run, { columns, bars }: Layout, from: number, spanM
   ];
 }
 
+export function gatewayLine(
+  gateway: GatewayHistory,
+  { columns, bars }: Layout,
+  from: number,
+  spanMs: number,
+  now: number,
+): Line {
+  const segments = gatewaySegments(gateway, from, now);
+  return [
+    ...columns.flatMap((column) => padded(column.ofGateway?.(gateway, now) ?? [''], column)),
+    [' '],
+    ...cellsOf(bars, from, spanMs, (start, end) => {
+      const here = segments.filter((segment) => segment.from < end && segment.to > start);
+      const shown = here.at(-1);
+      return shown === undefined ? [' '] : [GATEWAY_STYLES[shown.kind].mark, GATEWAY_STYLES[shown.kind].style];
+    }),
+  ];
+}
+
+function gatewayState({ phases }: GatewayHistory): Piece {
+  const { word, style } = GATEWAY_STYLES[phases.at(-1)?.phase ?? 'absent'];
+  return [`${GATEWAY_MARKS[phases.at(-1)?.phase ?? 'absent']} ${word}`, style];
+}
+
+function awakeTime(gateway: GatewayHistory, now: number): Piece {
+  const awake = awakeMs(gateway, now);
+  return [awake === 0 ? '' : seconds(awake)];
+}
+
 function padded([text, style]: Piece, { width, right }: Column): Line {
   const shown = shortened(text, width);
   return [[' '], [right === true ? shown.padStart(width) : shown.padEnd(width), style]];
@@ -106,14 +157,18 @@ function containersOf({ jobs, state }: Run): Piece {
 /** A bar with the lifetime of the run. The width of the bar stands for the time span. */
 function bar(run: Run, width: number, from: number, spanMs: number, now: number): Line {
   const segments = runSegments(run, now);
-  const perCell = spanMs / width;
-  return Array.from({ length: width }, (_, cell): Piece => {
-    const start = from + cell * perCell;
-    const here = segments.filter((segment) => segment.from < start + perCell && segment.to > start);
+  return cellsOf(width, from, spanMs, (start, end) => {
+    const here = segments.filter((segment) => segment.from < end && segment.to > start);
     // Always show work of an agent, even if it was short.
     const shown = here.find(({ kind }) => kind === 'busy') ?? here.at(-1);
     return shown === undefined ? [' '] : [SEGMENT_STYLES[shown.kind].mark, SEGMENT_STYLES[shown.kind].style];
   });
+}
+
+/** @param shown what a cell shows, which stands for the time from `start` to `end` */
+function cellsOf(width: number, from: number, spanMs: number, shown: (start: number, end: number) => Piece): Line {
+  const perCell = spanMs / width;
+  return Array.from({ length: width }, (_, cell) => shown(from + cell * perCell, from + (cell + 1) * perCell));
 }
 
 function sum(numbers: readonly number[]): number {

@@ -2,7 +2,7 @@
 
 import { isPresent, type JobState, jobsOf, type Model } from '../model.ts';
 import { seconds } from '../seconds.ts';
-import { headingLine, layoutFor, runLine } from './columns.ts';
+import { gatewayLine, headingLine, layoutFor, runLine } from './columns.ts';
 import { type Line, type Piece, painted, type Style, widthOf, wrapped } from './line.ts';
 
 export interface View {
@@ -60,6 +60,10 @@ export function frame(model: Model, view: View): string[] {
     { rank: Number.POSITIVE_INFINITY, lines: [countsLine(model, columns)] },
     BLANK,
     { rank: 6, lines: [headingLine(layout, spanMs)] },
+    {
+      rank: 8,
+      lines: model.gateway === undefined ? [] : [gatewayLine(model.gateway, layout, startedAt, spanMs, model.at)],
+    },
     ...runRanks(model).map(({ run, rank }) => ({ rank, lines: [runLine(run, layout, startedAt, spanMs, model.at)] })),
     BLANK,
     ...view.notes.slice(0, -1).map((note) => ({ rank: 2, lines: dim(note) })),

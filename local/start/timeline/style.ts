@@ -25,6 +25,7 @@ h1 { font-size: 26px; margin: 0 0 2px; letter-spacing: -0.01em; }
 h2 { font-size: 17px; margin: 22px 0 0; }
 h3 { font-size: 13px; margin: 10px 0 4px; color: var(--muted); font-weight: 600; }
 .lead { margin: 0 0 18px; color: var(--muted); }
+.aside { margin: 4px 0 0; font-size: 13px; color: var(--muted); }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 10px; margin: 0 0 18px; }
@@ -57,6 +58,10 @@ h3 { font-size: 13px; margin: 10px 0 4px; color: var(--muted); font-weight: 600;
 .queued { background: repeating-linear-gradient(135deg, var(--queued) 0 4px, color-mix(in srgb, var(--queued) 45%, var(--ground)) 4px 8px); }
 .starting { background: color-mix(in srgb, var(--starting) 45%, var(--ground)); border: 1px solid var(--starting); }
 .busy { background: var(--busy); }
+.awake { background: var(--busy); }
+.asleep { background: repeating-linear-gradient(90deg, var(--muted) 0 2px, transparent 2px 6px) center / 100% 2px no-repeat; color: transparent; }
+.part.starting, .part.stopping { color: var(--text); }
+.absent { background: none; }
 .lost { background: repeating-linear-gradient(45deg, var(--bad) 0 3px, color-mix(in srgb, var(--bad) 35%, var(--ground)) 3px 6px); }
 .waiting { background: repeating-linear-gradient(90deg, var(--waiting) 0 6px, transparent 6px 10px) center / 100% 4px no-repeat; }
 .stopping { background: color-mix(in srgb, var(--stopping) 30%, var(--ground)); border: 1px dashed var(--stopping); }

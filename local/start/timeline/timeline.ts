@@ -1,10 +1,10 @@
 /** The timeline: a self-contained HTML file with a summary, a chart of runs and containers, and a table of jobs. */
 
 import { failureOf } from '../failure.ts';
-import { type Container, jobsOf, type Model, type Run } from '../model.ts';
+import { type Container, type GatewayHistory, jobsOf, type Model, type Run } from '../model.ts';
 import { seconds } from '../seconds.ts';
-import { SEGMENT_STYLES } from '../segment-styles.ts';
-import { containerSegments, runSegments, type Segment } from '../segments.ts';
+import { GATEWAY_STYLES, SEGMENT_STYLES, type SegmentStyle } from '../segment-styles.ts';
+import { containerSegments, gatewaySegments, runSegments, type Segment } from '../segments.ts';
 import { statusWord } from '../status-words.ts';
 import { factLines, type Summary } from '../summary.ts';
 import { Html, html } from './html.ts';
@@ -55,12 +55,11 @@ credentials of the job before. <em>Without a job</em> counts containers whose ag
 Fargate task commonly starts in 20 to 60 s (not measured by this project), and an idle launcher polls once per minute unless you set
 <code>idlePollSeconds</code> or <code>nudge</code>. docs/performance.md has the waits of a simulated working day.</p>
 <ul class="legend" aria-label="Legend">
-${Object.entries(SEGMENT_STYLES).map(
-  ([kind, { word, meaning }]) => html`<li><span class="swatch ${kind}"></span>${word}: ${meaning}</li>`,
-)}
+${legendOf(SEGMENT_STYLES)}
 </ul>
 <div class="chart" role="group" aria-label="Timeline, ${seconds(axis.to - axis.from)} long" tabindex="0">
 ${scale}
+${model.gateway === undefined ? html`` : gatewayChart(model.gateway, axis)}
 <h2>Runs</h2>
 ${groupedByPool(runs, (run) => runLane(run, axis))}
 <h2>Containers</h2>
@@ -79,6 +78,40 @@ ${runs.flatMap((run) => jobRows(run, axis))}
 </body>
 </html>
 `.text;
+}
+
+function legendOf(styles: Readonly<Record<string, SegmentStyle>>): Html[] {
+  return Object.entries(styles).map(
+    ([kind, { word, meaning }]) => html`<li><span class="swatch ${kind}"></span>${word}: ${meaning}</li>`,
+  );
+}
+
+/** The lane of the gateway, with its own legend, because its colors mean something else. */
+function gatewayChart(gateway: GatewayHistory, axis: TimeAxis): Html {
+  const segments = gatewaySegments(gateway, axis.from, axis.to);
+  const parts = segments.map(({ kind, from, to }) => {
+    const { word } = GATEWAY_STYLES[kind];
+    const isWide = widthOf(from, to, axis) >= LABEL_PERCENT * 1.5;
+    return partOf(
+      { from, to, style: kind, hover: [`${word} ${seconds(to - from)}`], inside: isWide ? word : '' },
+      axis,
+    );
+  });
+  const life = segments.map(({ kind, from, to }) => `${GATEWAY_STYLES[kind].word} ${seconds(to - from)}`).join(', ');
+  const { name, instanceType, skips } = gateway;
+  const label = html`<strong>${name}</strong> <small>${instanceType}</small>`;
+  const { absent: _, ...shown } = GATEWAY_STYLES;
+  return html`<h2>Gateway</h2>
+<ul class="legend" aria-label="Legend of the gateway">
+${legendOf(shown)}
+</ul>
+<ul class="lanes">
+${laneOf(label, `${name}: ${life}`, parts)}
+</ul>
+${skips.map(
+  ({ atMs, ms }) =>
+    html`<p class="aside">At ${seconds(atMs - axis.from)}, the demo skipped ${ms / 60_000} min: the launcher stops a gateway that nothing has used for so long. EC2’s emulator starts and stops it in the times that others measured on AWS.</p>`,
+)}`;
 }
 
 /** The faults that the demo caused. */
@@ -136,21 +169,43 @@ function containerLane(container: Container, model: Model, axis: TimeAxis): Html
 /** @param remark text below the lane */
 function lane(label: Html, name: string, segments: readonly Segment[], axis: TimeAxis, remark?: string): Html {
   const life = segments.map(({ kind, from, to }) => `${SEGMENT_STYLES[kind].word} ${seconds(to - from)}`).join(', ');
-  const parts = segments.map((segment) => partOf(segment, axis));
-  return html`<li class="lane" aria-label="${name}: ${life}"><div class="label">${label}</div><div class="track" aria-hidden="true">${parts}</div>${remark === undefined ? html`` : html`<div class="remark">${remark}</div>`}</li>`;
+  const parts = segments.map((segment) => segmentPart(segment, axis));
+  return laneOf(label, `${name}: ${life}`, parts, remark);
 }
 
-function partOf({ kind, from, to, phase, container }: Segment, axis: TimeAxis): Html {
-  const [left, right] = [axis.percent(from), axis.percent(to)];
-  const width = Math.max(LEAST_PERCENT, Math.round((right - left) * 1000) / 1000);
-  const inside = kind === 'busy' && width >= LABEL_PERCENT ? (phase ?? '') : '';
+function laneOf(label: Html, text: string, parts: readonly Html[], remark?: string): Html {
+  return html`<li class="lane" aria-label="${text}"><div class="label">${label}</div><div class="track" aria-hidden="true">${parts}</div>${remark === undefined ? html`` : html`<div class="remark">${remark}</div>`}</li>`;
+}
+
+function widthOf(from: number, to: number, axis: TimeAxis): number {
+  return Math.max(LEAST_PERCENT, Math.round((axis.percent(to) - axis.percent(from)) * 1000) / 1000);
+}
+
+function segmentPart({ kind, from, to, phase, container }: Segment, axis: TimeAxis): Html {
+  const inside = kind === 'busy' && widthOf(from, to, axis) >= LABEL_PERCENT ? (phase ?? '') : '';
   const job = phase === undefined ? '' : ` (${phase})`;
   const hover = [
     `${SEGMENT_STYLES[kind].word}${job} ${seconds(to - from)}`,
-    `from ${seconds(from - axis.from)} to ${seconds(to - axis.from)}`,
     ...(container === undefined ? [] : [`container ${container}`]),
   ];
-  return html`<span class="part ${kind}" style="left:${left}%;width:${width}%" title="${hover.join('\n')}">${inside}</span>`;
+  return partOf({ from, to, style: kind, hover, inside }, axis);
+}
+
+interface Part {
+  readonly from: number;
+  readonly to: number;
+  /** Class of the style sheet. */
+  readonly style: string;
+  /** Lines that appear when the pointer is over it. */
+  readonly hover: readonly string[];
+  /** Text in it. */
+  readonly inside: string;
+}
+
+function partOf({ from, to, style, hover, inside }: Part, axis: TimeAxis): Html {
+  const [first = '', ...more] = hover;
+  const title = [first, `from ${seconds(from - axis.from)} to ${seconds(to - axis.from)}`, ...more].join('\n');
+  return html`<span class="part ${style}" style="left:${axis.percent(from)}%;width:${widthOf(from, to, axis)}%" title="${title}">${inside}</span>`;
 }
 
 function jobRows({ workspace, pool, kind, id, status, jobs }: Run, axis: TimeAxis): Html[] {

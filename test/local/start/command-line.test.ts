@@ -4,6 +4,15 @@ import { parseCommandLine, takenByNpm } from '../../../local/start/command-line.
 test.each([
   [['--help'], { kind: 'help' }],
   [[], { kind: 'start', keep: false, json: false }],
+  [['--egress', 'on-demand', '--keep'], { kind: 'start', keep: true, json: false, egress: 'on-demand' }],
+  [
+    ['--egress', 'nat-gateway'],
+    {
+      kind: 'invalid',
+      fault: '--egress is "nat-gateway"; allowed: on-demand. Without the option, tasks run in an existing VPC.',
+    },
+  ],
+  [['--egress'], { kind: 'invalid', fault: '--egress needs a value: --egress on-demand.' }],
   [['--json', '--keep'], { kind: 'start', keep: true, json: true }],
   [['--containers'], { kind: 'start', keep: false, json: false, containers: {} }],
   [
@@ -25,7 +34,7 @@ test.each([
     {
       kind: 'invalid',
       fault:
-        'Unknown argument "--kepp"; allowed: --keep, --json, --port, --state, --containers, --engine, --base-image, --help.',
+        'Unknown argument "--kepp"; allowed: --keep, --json, --port, --state, --egress, --containers, --engine, --base-image, --help.',
     },
   ],
 ])('npm start -- %j', (argv, expected) => {

@@ -8,52 +8,81 @@ import { EXISTING_VPC, propertiesOf, REGISTRY_IMAGE, templateOf } from '../../li
 
 /** What the app deploys, to which the local deployment must be similar. */
 const template = templateOf({ network: EXISTING_VPC, ...REGISTRY_IMAGE });
+const withGateway = templateOf({ network: { egress: 'on-demand' }, ...REGISTRY_IMAGE });
 
+const POOLS = [{ name: 'default', maxAgents: 2 }];
 let world: LocalWorld;
+let gatewayWorld: LocalWorld;
 beforeAll(async () => {
-  world = await startWorld({ pools: [{ name: 'default', maxAgents: 2 }] });
+  [world, gatewayWorld] = await Promise.all([startWorld({ pools: POOLS }), startWorld({ pools: POOLS, gateway: {} })]);
 });
-afterAll(() => world.close());
+afterAll(() => Promise.all([world.close(), gatewayWorld.close()]));
 
 /** What the API returns. */
 async function api(
   service: 'cloudFormation' | 'cloudWatch' | 'functions' | 'schedules',
   action: string,
   input: object,
+  from = world,
 ) {
-  const run = world.ecs.aws[service].service.actions[action];
+  const run = from.ecs.aws[service].service.actions[action];
   if (run === undefined) throw new Error(`There is no action ${action}.`);
   return await run(input);
 }
 
-test('the local stack has the outputs of a deployed one', async () => {
+async function outputs(from: LocalWorld): Promise<ReadonlyMap<string, string>> {
+  const output = z.object({ OutputKey: z.string(), OutputValue: z.string() });
   const { Stacks } = z
-    .object({ Stacks: z.array(z.object({ Outputs: z.array(z.object({ OutputKey: z.string() })) })) })
-    .parse(await api('cloudFormation', 'DescribeStacks', { StackName: LAUNCHER }));
-  const local = Stacks[0]?.Outputs.map(({ OutputKey }) => OutputKey).sort();
-  expect(local).toEqual(Object.keys(template.findOutputs('*')).sort());
+    .object({ Stacks: z.array(z.object({ Outputs: z.array(output) })) })
+    .parse(await api('cloudFormation', 'DescribeStacks', { StackName: LAUNCHER }, from));
+  return new Map(Stacks[0]?.Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+}
+
+test('the local stack has the outputs of a deployed one, with and without a gateway', async () => {
+  expect([...(await outputs(world)).keys()].sort()).toEqual(Object.keys(template.findOutputs('*')).sort());
+  const local = await outputs(gatewayWorld);
+  expect([...local.keys()].sort()).toEqual(Object.keys(withGateway.findOutputs('*')).sort());
+  for (const name of ['GatewayAddress', 'GatewayRunningCost']) {
+    expect(local.get(name)).toBe(withGateway.findOutputs(name)[name]?.['Value']);
+  }
+  expect(local.get('EgressClaim')).toMatch(/^on-demand: /);
+  expect((await outputs(world)).get('EgressClaim')).toMatch(/^existing-vpc: /);
 });
 
-test('the local alarms have the names of deployed ones with a queue of wake-ups', async () => {
-  const polling = templateOf({ network: EXISTING_VPC, ...REGISTRY_IMAGE, idlePollSeconds: 10 });
-  const deployed = propertiesOf(polling, 'AWS::CloudWatch::Alarm').map(({ AlarmName }) => String(AlarmName));
-  const alarms = z.object({ MetricAlarms: z.array(z.object({ AlarmName: z.string() })) });
-  const { MetricAlarms } = alarms.parse(await api('cloudWatch', 'DescribeAlarms', {}));
-  expect(MetricAlarms.map(({ AlarmName }) => AlarmName)).toEqual(deployed.sort());
-});
+test.each([
+  ['an existing VPC', { network: EXISTING_VPC }, () => world],
+  ['a gateway', { network: { egress: 'on-demand' } }, () => gatewayWorld],
+] as const)(
+  'the local alarms with %s have the names of deployed ones with a queue of wake-ups',
+  async (_, network, from) => {
+    const polling = templateOf({ ...network, ...REGISTRY_IMAGE, idlePollSeconds: 10 });
+    const deployed = propertiesOf(polling, 'AWS::CloudWatch::Alarm').map(({ AlarmName }) => String(AlarmName));
+    const alarms = z.object({ MetricAlarms: z.array(z.object({ AlarmName: z.string() })) });
+    const { MetricAlarms } = alarms.parse(await api('cloudWatch', 'DescribeAlarms', {}, from()));
+    expect(MetricAlarms.map(({ AlarmName }) => AlarmName)).toEqual(deployed.sort());
+  },
+);
 
-test('the local function has the size, the time limit and the variables of a deployed one', async () => {
-  const deployed = propertiesOf(template, 'AWS::Lambda::Function').find(
-    ({ FunctionName }) => FunctionName === launcherFunction(LAUNCHER),
-  );
-  expect(FUNCTION).toEqual({ memoryMiB: deployed?.['MemorySize'], timeoutSeconds: deployed?.['Timeout'] });
-  const variables = z.object({ Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }) });
-  const names = (found: unknown) => Object.keys(variables.parse(found).Environment.Variables);
-  const local = names(await api('functions', 'GetFunctionConfiguration', { FunctionName: launcherFunction(LAUNCHER) }));
-  // The local launcher always has a queue; NODE_OPTIONS is for the bundle.
-  const expected = [...names(deployed), 'WAKE_UPS_QUEUE_URL'].filter((name) => name !== 'NODE_OPTIONS');
-  expect(local.sort()).toEqual([...new Set(expected)].sort());
-});
+test.each([
+  ['an existing VPC', template, () => world],
+  ['a gateway', withGateway, () => gatewayWorld],
+] as const)(
+  'the local function with %s has the size, time limit and variables of a deployed one',
+  async (_, stack, from) => {
+    const deployed = propertiesOf(stack, 'AWS::Lambda::Function').find(
+      ({ FunctionName }) => FunctionName === launcherFunction(LAUNCHER),
+    );
+    expect(FUNCTION).toEqual({ memoryMiB: deployed?.['MemorySize'], timeoutSeconds: deployed?.['Timeout'] });
+    const variables = z.object({ Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }) });
+    const names = (found: unknown) => Object.keys(variables.parse(found).Environment.Variables);
+    const local = names(
+      await api('functions', 'GetFunctionConfiguration', { FunctionName: launcherFunction(LAUNCHER) }, from()),
+    );
+    // The local launcher always has a queue; NODE_OPTIONS is for the bundle.
+    const expected = [...names(deployed), 'WAKE_UPS_QUEUE_URL'].filter((name) => name !== 'NODE_OPTIONS');
+    expect(local.sort()).toEqual([...new Set(expected)].sort());
+  },
+);
 
 test('the local schedule has the settings of a deployed one', async () => {
   const [deployed] = propertiesOf(template, 'AWS::Scheduler::Schedule');

@@ -48,8 +48,13 @@ test('a refusal that never came counts as a fault of the demo', () => {
   expect(only(REFUSED)).toMatchObject({ recovered: false, text: 'ECS refused no launch in production' });
 });
 
-test.each([true, false])('the announcement fits 80 columns (with Terraform: %s)', (hasTerraform) => {
-  const lines = announcement(hasTerraform);
+test.each([
+  [true, false],
+  [false, false],
+  [true, true],
+])('the announcement fits 80 columns (with Terraform: %s, with a gateway: %s)', (hasTerraform, hasGateway) => {
+  const lines = announcement(hasTerraform, hasGateway);
+  expect(lines.some((line) => line.includes('gateway'))).toBe(hasGateway);
   expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
   expect(lines[0]).toContain(`11 runs in 6 workspaces, with ${hasTerraform ? 17 : 18} jobs`);
 });

@@ -28,6 +28,10 @@ const readyLine = z.strictObject({
   }),
 });
 
+const gatewayLine = readyLine.extend({
+  gateway: z.strictObject({ name: z.literal('AgentLauncher/gateway-1'), instance: z.string().regex(/^i-/) }),
+});
+
 async function start(args: readonly string[]) {
   const { child, ended, output, ready } = startProgram(process.execPath, [MAIN, ...args]);
   return { child, ended, output, ready: await ready(readyLine) };
@@ -87,6 +91,21 @@ test('npm start -- --keep has the same port, certificate and token after a resta
   two.child.kill('SIGTERM');
   expect((await two.ended).code).toBe(0);
   expect(readFileSync(one.ready.ca, 'utf8')).toBe(certificate);
+});
+
+test('npm start -- --keep --egress on-demand has a gateway that sleeps', { timeout: 120_000 }, async () => {
+  const { child, ended, output, ready } = startProgram(process.execPath, [
+    MAIN,
+    '--keep',
+    '--json',
+    '--egress',
+    'on-demand',
+  ]);
+  await ready(gatewayLine);
+  await until('the phase', () => output.stderr.includes('gateway-1 asleep'));
+  expect(output.stderr).toContain('Gateway       AgentLauncher/gateway-1, EC2 t4g.nano, stops after 10 min');
+  child.kill('SIGINT');
+  expect((await ended).code).toBe(0);
 });
 
 test('npm start --keep without the separator explains what npm did with the option', () => {

@@ -1,5 +1,6 @@
 /** A short sequence of events for tests. The emulators' own rules process the events. Times are in seconds since the start. */
 import type { Task } from '../../../local/ecs/core/task.ts';
+import type { GatewayPhase } from '../../../local/gateway/local-gateway.ts';
 import type { JobResult } from '../../../local/hcp-terraform/agent-protocol.ts';
 import type { Platform } from '../../../local/hcp-terraform/platform.ts';
 import { createRun } from '../../../local/hcp-terraform/queue.ts';
@@ -11,7 +12,7 @@ import {
   type Workspace,
   World,
 } from '../../../local/hcp-terraform/world.ts';
-import { type Model, observe } from '../../../local/start/model.ts';
+import { type GatewayHistory, type Model, observe } from '../../../local/start/model.ts';
 
 export const START = Date.UTC(2026, 0, 2, 3, 4, 5);
 export const at = (seconds: number): number => START + seconds * 1000;
@@ -87,7 +88,8 @@ export function task(
     const known = tasks.find((candidate) => candidate.id === id) ?? { createdAt: at(seconds) };
     const stopped =
       lastStatus === 'STOPPED' ? { stoppedAt: at(seconds), containers: [{ exitCode }] } : { containers: [] };
-    const changed = { ...known, id, lastStatus, startedBy, definition, ...stopped } as unknown as Task;
+    const started = lastStatus === 'RUNNING' ? { startedAt: at(seconds) } : {};
+    const changed = { ...known, id, lastStatus, startedBy, definition, ...started, ...stopped } as unknown as Task;
     const index = tasks.findIndex((candidate) => candidate.id === id);
     tasks.splice(index === -1 ? tasks.length : index, 1, changed);
   };
@@ -98,11 +100,30 @@ export function agent(name: string, reported: Agent['reported']): StoryEvent {
 }
 
 /** The view of the world after the events. */
-export function modelOf(events: readonly StoryEvent[], seconds = 20): Model {
+export function modelOf(events: readonly StoryEvent[], seconds = 20, gateway?: GatewayHistory): Model {
   const records = { world: new World(newSeeds('acme', 'production'), START), tasks: [] };
   for (const event of events) event(records);
-  return observe(records, at(seconds));
+  return observe({ ...records, gateway }, at(seconds));
 }
+
+/** A gateway that changes its phase at these times. */
+export function gateway(phases: readonly (readonly [seconds: number, phase: GatewayPhase])[]): GatewayHistory {
+  return {
+    name: 'gateway-1',
+    instanceType: 't4g.nano',
+    phases: phases.map(([seconds, phase]) => ({ phase, atMs: at(seconds) })),
+    skips: [],
+  };
+}
+
+/** A gateway that sleeps, wakes up for the {@link STORY}, and sleeps again. */
+export const GATEWAY = gateway([
+  [-60, 'asleep'],
+  [1, 'starting'],
+  [3, 'awake'],
+  [17, 'stopping'],
+  [19, 'asleep'],
+]);
 
 /** A run that is planned in one container, approved, and applied in another. */
 export const STORY: readonly StoryEvent[] = [

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Facts, latencyOf, summarize, summaryLines } from '../../../local/start/summary.ts';
-import { agent, modelOf, run, STORY, task } from './story.ts';
+import { agent, GATEWAY, gateway, modelOf, run, STORY, task } from './story.ts';
 
 const facts: Facts = {
   durationMs: 20_000,
@@ -87,4 +87,35 @@ test.each([
   [Array.from({ length: 100 }, (_, index) => 100 - index), { samples: 100, p50Ms: 50, p95Ms: 95, maxMs: 100 }],
 ])('percentiles are values that occurred (%#)', (samples, latency) => {
   expect(latencyOf(samples)).toEqual(latency);
+});
+
+test('the summary says how long the gateway took to start and how long it was awake', () => {
+  const summary = summarize(modelOf(STORY, 20, GATEWAY), facts);
+  expect(summary.problems).toEqual([]);
+  expect(summary.gateway).toEqual({
+    name: 'gateway-1',
+    instanceType: 't4g.nano',
+    startsMs: [2_000],
+    awakeMs: 14_000,
+    phase: 'asleep',
+    withoutGateway: 0,
+  });
+  expect(summaryLines(summary)).toContainEqual(['Gateway', 'ready 2.0 s after its start, awake 14.0 s, now asleep']);
+});
+
+test('the summary reports a gateway that did not start, and containers that ran without it', () => {
+  const { problems } = summarize(modelOf(STORY, 20, gateway([[-60, 'asleep']])), facts);
+  expect(problems).toEqual(['The gateway did not start.', '1 of the containers ran while the gateway was not awake.']);
+});
+
+test('the summary reports a gateway that stops under a container, and one that is not asleep at the end', () => {
+  const early = gateway([
+    [1, 'starting'],
+    [3, 'awake'],
+    [6, 'stopping'],
+  ]);
+  expect(summarize(modelOf(STORY, 20, early), facts).problems).toEqual([
+    'The gateway is not asleep at the end: it is stopping.',
+    '1 of the containers ran while the gateway was not awake.',
+  ]);
 });

@@ -132,6 +132,16 @@ export class Instances {
     return instance;
   }
 
+  /** Creates an instance that is stopped already, as if it had run before. @throws ApiError */
+  runAsleep(request: RunRequest): Instance {
+    const { id } = this.run(request);
+    this.#timers.get(id)?.();
+    this.#timers.delete(id);
+    const asleep: Instance = { ...this.#existingOne(id), state: 'stopped', wasRunning: true };
+    this.#put(asleep);
+    return asleep;
+  }
+
   /** Starts stopped instances: all of them, or none. @throws ApiError */
   start(ids: readonly string[]): StateChange[] {
     const instances = this.#existing(ids);
@@ -363,6 +373,12 @@ export class Instances {
   #userInitiated(): string {
     const time = new Date(this.#parts.scheduler.now()).toISOString();
     return `User initiated (${time.slice(0, 10)} ${time.slice(11, 19)} GMT)`;
+  }
+
+  #existingOne(id: string): Instance {
+    const instance = this.#records.get(id);
+    if (instance === undefined) throw wording.instancesNotFound([id]);
+    return instance;
   }
 
   #existing(ids: readonly string[]): Instance[] {

@@ -15,6 +15,19 @@ function codeOf(action: () => unknown): string {
 }
 
 describe('the life of an instance', () => {
+  it('begins asleep if it is created so, and can be started', () => {
+    const { time, instances } = virtualInstances();
+    const states: string[] = [];
+    const { id, state, wasRunning } = instances.runAsleep(RUN);
+    instances.onChange(({ state: changed }) => states.push(changed));
+    expect([state, wasRunning]).toEqual(['stopped', true]);
+    time.pass(60_000);
+    expect(states).toEqual([]);
+    instances.start([id]);
+    time.pass(6_000);
+    expect(states).toEqual(['pending', 'running']);
+  });
+
   it('takes the measured times from its creation to its end', () => {
     const { time, instances } = virtualInstances();
     const changes: (readonly [ms: number, state: string])[] = [];

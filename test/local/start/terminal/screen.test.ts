@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ChangeLog } from '../../../../local/start/terminal/change-log.ts';
 import { painted, wrapped } from '../../../../local/start/terminal/line.ts';
 import { frame, type View } from '../../../../local/start/terminal/screen.ts';
-import { modelOf, run, START, STORY, task } from '../story.ts';
+import { GATEWAY, modelOf, run, START, STORY, task } from '../story.ts';
 
 const view: View = {
   startedAt: START,
@@ -114,4 +114,27 @@ test('without a screen, each change is logged as a line', () => {
     '   5.0 s  task  task-pla production RUNNING for run-a/plan',
   ]);
   expect(log.next(modelOf(STORY.slice(0, 6), 6), [])).toEqual([]);
+});
+
+test('the table has a row for the gateway, above the runs', () => {
+  const lines = frame(modelOf(STORY, 20, GATEWAY), view);
+  const row = lines.findIndex((line) => line.startsWith(' gateway-1 '));
+  expect(lines[row]).toMatch(/^ gateway-1 +○ asleep +14\.0 s +t4g\.nano +·?▒+█+▁+·* *$/);
+  expect(lines.findIndex((line) => line.includes('network'))).toBe(row + 1);
+  expect(frame(modelOf(STORY), view).join('\n')).not.toContain('gateway');
+});
+
+test('without a screen, each phase of the gateway is logged once', () => {
+  const log = new ChangeLog(START);
+  const phases = [0, 2, 2, 5, 18, 20].flatMap((seconds) => {
+    const known = GATEWAY.phases.filter(({ atMs }) => atMs <= START + seconds * 1000);
+    return log.next(modelOf([], seconds, { ...GATEWAY, phases: known }), []);
+  });
+  expect(phases.map((line) => line.replace(/:.*/, ''))).toEqual([
+    '   0.0 s  gate  gateway-1 asleep',
+    '   2.0 s  gate  gateway-1 starting',
+    '   5.0 s  gate  gateway-1 awake',
+    '  18.0 s  gate  gateway-1 stopping',
+    '  20.0 s  gate  gateway-1 asleep',
+  ]);
 });

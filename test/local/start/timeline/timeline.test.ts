@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { failOperation } from '../../../../local/hcp-terraform/runs.ts';
 import { summarize } from '../../../../local/start/summary.ts';
 import { timelineHtml } from '../../../../local/start/timeline/timeline.ts';
-import { at, modelOf, run, START, STORY, task } from '../story.ts';
+import { at, GATEWAY, modelOf, run, START, STORY, task } from '../story.ts';
 
 const facts = {
   durationMs: 20_000,
@@ -93,4 +93,17 @@ test('the timeline escapes names', () => {
 
 test('the timeline can be created without any runs', () => {
   expect(htmlOf([])).toContain('0 runs, 0 jobs, 0 containers');
+});
+
+test('the timeline has a lane of the gateway, and says which time was skipped', () => {
+  const model = modelOf(STORY, 20, { ...GATEWAY, skips: [{ atMs: at(16.5), ms: 600_000 }] });
+  const html = timelineHtml(model, START, summarize(model, facts));
+  expect(html).toContain(
+    'aria-label="gateway-1: asleep 1.0 s, starting 2.0 s, awake 14.0 s, stopping 2.0 s, asleep 1.0 s"',
+  );
+  expect(html).toContain(
+    '<span class="part awake" style="left:15%;width:70%" title="awake 14.0 s\nfrom 3.0 s to 17.0 s">awake</span>',
+  );
+  expect(html).toContain('At 16.5 s, the demo skipped 10 min');
+  expect(htmlOf()).not.toContain('gateway-1');
 });
