@@ -8,6 +8,7 @@ import * as z from 'zod';
 import type {
   AgentOfPhase,
   CheckFacts,
+  EarlierRun,
   RunFacts,
   RunReading,
   ScopeFacts,
@@ -179,7 +180,7 @@ function timesIn(timestamps: Readonly<Record<string, unknown>>): ReadonlyMap<str
 interface WorkspaceReading {
   readonly facts: WorkspaceFacts;
   /** The run that blocks the workspace, or was its last one. */
-  readonly currentRun?: { readonly id: string; readonly status: string } | undefined;
+  readonly currentRun?: EarlierRun | undefined;
 }
 
 async function workspaceOf(client: HcpTerraform, id: string): Promise<WorkspaceReading | undefined> {
@@ -192,6 +193,7 @@ async function workspaceOf(client: HcpTerraform, id: string): Promise<WorkspaceR
   const project = relationships.project?.data ?? undefined;
   const current = relationships['current-run']?.data ?? undefined;
   const status = current && textOf(resources, current, 'status');
+  const isAutoApply = current !== undefined && attributeOf(resources, current, 'auto-apply') === true;
   return {
     facts: {
       id,
@@ -209,7 +211,7 @@ async function workspaceOf(client: HcpTerraform, id: string): Promise<WorkspaceR
         name: textOf(resources, lockedBy, 'username') ?? textOf(resources, lockedBy, 'name'),
       },
     },
-    currentRun: current && status !== undefined ? { id: current.id, status } : undefined,
+    currentRun: current && status !== undefined ? { id: current.id, status, isAutoApply } : undefined,
   };
 }
 
@@ -218,8 +220,16 @@ function textOf(
   of: { readonly id: string; readonly type: string },
   attribute: string,
 ): string | undefined {
-  const value = resources.find(({ id, type }) => id === of.id && type === of.type)?.attributes?.[attribute];
+  const value = attributeOf(resources, of, attribute);
   return typeof value === 'string' ? value : undefined;
+}
+
+function attributeOf(
+  resources: Included,
+  of: { readonly id: string; readonly type: string },
+  attribute: string,
+): unknown {
+  return resources.find(({ id, type }) => id === of.id && type === of.type)?.attributes?.[attribute];
 }
 
 async function scopeOf(client: HcpTerraform, id: string): Promise<ScopeFacts | undefined> {

@@ -2,11 +2,15 @@
 import { duration } from '../durations.ts';
 import { sentence } from '../sentences.ts';
 import { blocked, type Cause, done, type Finding, person, running, waiting } from './cause.ts';
-import type { RunFacts, ScopeFacts, WorkspaceFacts } from './evidence.ts';
+import type { EarlierRun, RunFacts, ScopeFacts, WorkspaceFacts } from './evidence.ts';
+import { meaningOfStatus } from './run-statuses.ts';
 import { isTaskId, type Situation } from './situation.ts';
 
 /** HCP Terraform shows an agent as unknown after it didn't answer for a while, and as errored after five more minutes. */
 const LOST = new Set(['unknown', 'errored', 'exited']);
+
+/** A failed policy or run task keeps the run in these statuses until a person overrides it. */
+const OVERRIDES = new Set(['policy_override', 'tf_policy_override', 'post_plan_awaiting_decision']);
 
 const OPEN_RUN = 'Open the run in HCP Terraform';
 
@@ -103,7 +107,7 @@ export const RUN_CAUSES: readonly Cause[] = [
   ),
   // -- A person
   inStatus('needs-policy-override', (run) =>
-    ['policy_override', 'tf_policy_override', 'post_plan_awaiting_decision'].includes(run.status)
+    OVERRIDES.has(run.status)
       ? person(
           'A policy failed, and somebody must override it or discard the run.',
           `${OPEN_RUN}, and override the policy or discard the run. Overriding needs the permission "Manage policy overrides".`,
@@ -191,10 +195,20 @@ export const RUN_CAUSES: readonly Cause[] = [
       'Unlock the workspace on its page, or ask the person who locked it.',
     );
   }),
-  inStatus('earlier-run', ({ status, ahead, workspace }) => {
-    if (status !== 'pending' || ahead === undefined) return undefined;
+  inStatus('earlier-run-undecided', (run) => {
+    const { status, ahead } = run;
+    if (status !== 'pending' || ahead === undefined || !needsPerson(ahead)) return undefined;
+    return person(
+      `The run waits for ${earlierRun(run, ahead)} until somebody confirms or discards it. Runs of a workspace execute one at a time.`,
+      `Open ${ahead.id} in HCP Terraform, and confirm it or discard it. \`agent-launcher why ${ahead.id}\` says what it waits for.`,
+    );
+  }),
+  inStatus('earlier-run', (run) => {
+    const { status, ahead } = run;
+    if (status !== 'pending' || ahead === undefined || meaningOfStatus(ahead.status)?.waitsFor === 'final')
+      return undefined;
     return waiting(
-      `The run waits for ${ahead.id} of the same workspace${workspace === undefined ? '' : ` (${workspace.name})`}, which is in ${ahead.status}. Runs of a workspace execute one at a time.`,
+      `The run waits for ${earlierRun(run, ahead)}. Runs of a workspace execute one at a time.`,
       `Run \`agent-launcher why ${ahead.id}\`.`,
     );
   }),
@@ -317,6 +331,15 @@ function isAllowed(pool: ScopeFacts, { id, projectId }: WorkspaceFacts): boolean
   return (
     pool.allowedWorkspaceIds.includes(id) || (projectId !== undefined && pool.allowedProjectIds.includes(projectId))
   );
+}
+
+/** Whether a person must decide about the run. HCP Terraform itself confirms a run with auto-apply, but overrides no policy. */
+function needsPerson({ status, isAutoApply }: EarlierRun): boolean {
+  return meaningOfStatus(status)?.waitsFor === 'person' && (!isAutoApply || OVERRIDES.has(status));
+}
+
+function earlierRun({ workspace }: RunFacts, { id, status }: EarlierRun): string {
+  return `${id} of the same workspace${workspace === undefined ? '' : ` (${workspace.name})`}, which is in ${status}`;
 }
 
 function lockerOf({ lockedBy }: WorkspaceFacts): string {

@@ -68,6 +68,13 @@ export type RunReading =
   /** There is no usable token, or HCP Terraform doesn't answer. */
   | { readonly kind: 'unreadable'; readonly reason: string };
 
+/** A run that occupies its workspace. */
+export interface EarlierRun {
+  readonly id: string;
+  readonly status: string;
+  readonly isAutoApply: boolean;
+}
+
 export interface RunFacts {
   readonly status: string;
   /** When the run entered its status. */
@@ -88,7 +95,7 @@ export interface RunFacts {
   /** The pool of the workspace; absent if there is none or the token may not see it. */
   readonly pool?: ScopeFacts | undefined;
   /** The run that blocks the workspace, if it is another one. */
-  readonly ahead?: { readonly id: string; readonly status: string } | undefined;
+  readonly ahead?: EarlierRun | undefined;
   /** Run tasks and policy evaluations that have no result yet, or that a person must override. */
   readonly checks: readonly CheckFacts[];
 }

@@ -125,6 +125,17 @@ const CASES: readonly Case[] = [
     arrange: (scene) => stage.system.queueRun({ workspace: scene.workspace }),
   },
   {
+    name: 'an earlier run of the workspace that nobody has confirmed',
+    cause: 'earlier-run-undecided',
+    state: 'person',
+    verdict: /waits for run-\w+ of the same workspace \(scene-\d+\), which is in planned until somebody confirms/,
+    arrange: (scene) => {
+      const later = stage.system.queueRun({ workspace: scene.workspace });
+      scene.status('planned');
+      return later;
+    },
+  },
+  {
     name: "the organization's limit of concurrent runs",
     cause: 'run-limit',
     state: 'waiting',

@@ -29,6 +29,8 @@ import {
   WORKSPACE,
 } from './evidence.ts';
 
+const ahead = (status: string, isAutoApply: boolean) => ({ id: 'run-Earlier', status, isAutoApply });
+
 const PULL_ERROR =
   'CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 000000000000.dkr.ecr.eu-central-1.amazonaws.com/agent:1: not found';
 const NOT_PULLED = {
@@ -172,10 +174,34 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
     }),
   ],
   [
+    'earlier-run-undecided',
+    'person',
+    /waits for run-Earlier of the same workspace \(network\), which is in planned until somebody confirms or discards it/,
+    evidence({ run: { status: 'pending', ahead: ahead('planned', false) } }),
+  ],
+  [
+    'earlier-run-undecided',
+    'person',
+    /which is in policy_override/,
+    evidence({ run: { status: 'pending', ahead: ahead('policy_override', true) } }),
+  ],
+  [
     'earlier-run',
     'waiting',
     /waits for run-Earlier of the same workspace \(network\), which is in planned/,
-    evidence({ run: { status: 'pending', ahead: { id: 'run-Earlier', status: 'planned' } } }),
+    evidence({ run: { status: 'pending', ahead: ahead('planned', true) } }),
+  ],
+  [
+    'earlier-run',
+    'waiting',
+    /which is in applying/,
+    evidence({ run: { status: 'pending', ahead: ahead('applying', false) } }),
+  ],
+  [
+    'just-created',
+    'waiting',
+    /created moments ago/,
+    evidence({ run: { status: 'pending', createdAtMs: secondsBefore(3), ahead: ahead('applied', false) } }),
   ],
   [
     'run-limit',
