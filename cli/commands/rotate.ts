@@ -28,7 +28,12 @@ Revoking a token ends the jobs of its agents at once. On its own, rotate revokes
 only tokens that a version of the secret contains, because setup, rotate or the
 function of agentTokenRotation stored them there, and tokens that one of these
 created for this secret, but never stored. A value that you stored by hand has
-an unknown token: rotate asks which one it is, or needs --old-token.
+an unknown token: rotate asks which one it is, or lists the tokens at the end.
+With --old-token, it then only revokes that token, and creates no other one.
+
+Exit code: 0 if the pool has a new agent token, also if an unknown old one may
+be left. 1 if something is left to do: an old token still works, or agents have
+used one of the listed tokens since the old value was stored.
 
 Examples:
   agent-launcher rotate

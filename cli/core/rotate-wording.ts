@@ -1,5 +1,11 @@
 /** The messages of `rotate`. */
-import type { AgentToken, PoolTask, RotationStep } from '../../functions/token-rotation/core/rotation.ts';
+import {
+  type AgentToken,
+  isValueOf,
+  type PoolTask,
+  type RotationStep,
+  type SecretVersion,
+} from '../../functions/token-rotation/core/rotation.ts';
 import { dateTime } from './durations.ts';
 
 /** A token by its id, its description and its last use. */
@@ -38,20 +44,55 @@ export function strangersInWords({ agents, old }: Extract<RotationStep, { step: 
 /**
  * What the rotation did.
  *
- * @param old what became of the token that was in the secret before; `unknown`: it still works, because nothing shows which one it is
+ * @param old what became of the token that was in the secret before; `unknown`: nothing shows which one it is
  */
 export function endInWords(pool: string, old: 'revoked' | 'unknown' | 'none'): string {
   if (old === 'revoked') return `The pool ${pool} has a new agent token, and the old one is revoked.`;
-  const rest = old === 'unknown' ? 'The old one is unknown, so it was not revoked.' : 'No old one was left to revoke.';
-  return `The pool ${pool} has a new agent token. ${rest}`;
+  const rest = {
+    unknown: 'No old token was revoked, because nothing shows which one it is.',
+    none: 'No old one was left to revoke.',
+  };
+  return `The pool ${pool} has a new agent token. ${rest[old]}`;
 }
 
-/** Tokens of which one may be the old one, after the first rotation of a secret that was filled by hand. @param command revokes one of them */
-export function foreignInWords(foreign: readonly AgentToken[], command: string): string {
-  if (foreign.length === 0) return 'The value that was in the secret before is not a token of this pool any more.';
-  return [
-    'The value that was in the secret before was stored by hand, so its token is unknown and still works. The pool has:',
-    ...foreign.map((token) => `  ${tokenInWords(token)}`),
-    `If one of them is the old one, run \`${command}\`.`,
+/**
+ * What may be left after the first rotation of a value that was stored by hand. Nothing can show whether that value is a token that works,
+ * except an agent that registers with it: HCP Terraform's API accepts no agent token.
+ *
+ * @param tokens tokens that no version of the secret contains
+ * @param command revokes one of them
+ * @returns the text, and whether the user certainly has something left to do
+ */
+export function leftoverInWords(
+  tokens: readonly AgentToken[],
+  version: Pick<SecretVersion, 'createdAtMs'>,
+  command: string,
+): { readonly text: string; readonly mustAct: boolean } {
+  const candidates = tokens.filter((token) => isValueOf(token, version) !== 'not');
+  if (candidates.length === 0) {
+    const text = 'The value that was in the secret before is not a token of this pool. Nothing is left to do here.';
+    return { text, mustAct: false };
+  }
+  const inUse = candidates.filter((token) => isValueOf(token, version) === 'probably');
+  const shown = (some: readonly AgentToken[]): string[] => some.map((token) => `  ${tokenInWords(token)}`);
+  const stored = `The value that was in the secret before was stored by hand${Number.isFinite(new Date(version.createdAtMs).getTime()) ? ` at ${dateTime(version.createdAtMs)}` : ''}.`;
+  const how = [
+    `If one of them was this value, run \`${command}\`.`,
+    'That only revokes the token, when no task can use it any more. It creates no other one.',
+  ];
+  if (inUse.length > 0) {
+    const text = [
+      `${stored} Agents have used these tokens since then, and they still work:`,
+      ...shown(inUse),
+      ...how,
+    ].join('\n');
+    return { text, mustAct: true };
+  }
+  const text = [
+    `${stored} HCP Terraform doesn't show whether it is a token that works. It may be one of these tokens of the pool:`,
+    ...shown(candidates),
+    ...how,
+    'Otherwise nothing is left to do.',
   ].join('\n');
+  return { text, mustAct: false };
 }

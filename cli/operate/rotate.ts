@@ -7,13 +7,14 @@ import {
   quietSince,
   type RotationState,
   type RotationStep,
+  type SecretVersion,
   tokensInNoVersion,
 } from '../../functions/token-rotation/core/rotation.ts';
 import { textWithToken } from '../../functions/token-rotation/core/secret-value.ts';
 import { agentTokenSecretOf, tasksOfPool } from '../aws/pool-tasks.ts';
 import { currentText, putSecret, secretFacts, secretState, secretVersions } from '../aws/secrets.ts';
 import type { Context } from '../context.ts';
-import { endInWords, foreignInWords, strangersInWords, tokenInWords, waitInWords } from '../core/rotate-wording.ts';
+import { endInWords, leftoverInWords, strangersInWords, tokenInWords, waitInWords } from '../core/rotate-wording.ts';
 import {
   agentPoolsOf,
   agentTokensOf,
@@ -121,7 +122,8 @@ class Rotation {
   #revokedOld = false;
   #quietSinceMs: number | undefined;
   #renewedAtMs: number | undefined;
-  #wasByHand = false;
+  /** The version that was current at the beginning, if somebody stored it by hand. */
+  #byHand: SecretVersion | undefined;
   #waits = false;
   #force: boolean;
   /** Ids of the tasks in the last note about the wait; `undefined` before the first one. */
@@ -348,17 +350,18 @@ class Rotation {
 
   #end({ foreign, young }: Extract<RotationStep, { step: 'done' }>): ExitCode {
     const { context, owner } = this.#parts;
-    const isHidden = this.#wasByHand && this.#named.size === 0;
-    const old = isHidden && foreign.length > 0 ? 'unknown' : this.#revokedOld ? 'revoked' : 'none';
+    const hidden = this.#named.size === 0 ? this.#byHand : undefined;
+    const leftover = hidden && leftoverInWords(foreign, hidden, `${this.#again()} --old-token ID`);
+    const old = hidden !== undefined && foreign.length > 0 ? 'unknown' : this.#revokedOld ? 'revoked' : 'none';
     context.print(endInWords(owner.pool, old));
     if (young.length > 0) {
       this.#note(
         `An earlier rotation left ${young.map(tokenInWords).join(', ')}. It is in no secret. Run \`${this.#again()}\` again in ten minutes to revoke it.`,
       );
     }
-    if (!isHidden) return EXIT.fine;
-    this.#note(foreignInWords(foreign, `${this.#again()} --old-token ID`));
-    return foreign.length === 0 ? EXIT.fine : EXIT.problem;
+    if (leftover === undefined) return EXIT.fine;
+    this.#note(leftover.text);
+    return leftover.mustAct ? EXIT.problem : EXIT.fine;
   }
 
   /** The tokens that the user declares as old. Without them, a token that was stored by hand can't be found. */
@@ -367,7 +370,7 @@ class Rotation {
     const tokens = await agentTokensOf(client, poolId);
     const versions = await secretVersions(context.aws, secret);
     const current = currentOf(versions);
-    this.#wasByHand = isFilledByHand(versions);
+    this.#byHand = isFilledByHand(versions) ? current : undefined;
     for (const id of given) {
       const known = tokens.map((token) => token.id);
       if (!known.includes(id)) {
@@ -380,7 +383,7 @@ class Rotation {
     }
     // Whatever their description says: somebody may have copied the value of a token that setup or rotate created.
     const candidates = tokensInNoVersion(tokens, versions);
-    if (!this.#wasByHand || given.length > 0 || questions === undefined || candidates.length === 0) return;
+    if (this.#byHand === undefined || given.length > 0 || questions === undefined || candidates.length === 0) return;
     const chosen = await questions.choose(
       'Which agent tokens shall be revoked at the end? HCP Terraform does not show which one is in the secret now.',
       candidates.map((token) => ({ value: token.id, label: tokenInWords(token) })),

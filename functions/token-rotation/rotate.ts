@@ -62,7 +62,7 @@ function messageOf({ pool, outcome, stored, unknownTokens }: Omit<RotationResult
     outcome === 'deferred' &&
       'Another run seems to be about to store a new token. If none does, a later invocation revokes it ten minutes after its creation, and creates another one.',
     unknownTokens !== undefined &&
-      `The value before was stored by hand, so its token is unknown and still works. If it is one of these tokens, run: ${command} --old-token ID`,
+      `The value before was stored by hand, so its token is unknown and may still work. If it is one of these tokens, run: ${command} --old-token ID`,
   ];
   return sentences.filter((sentence) => sentence !== false).join(' ');
 }

@@ -168,15 +168,18 @@ describe('rotate', () => {
     const [old, ...others] = byHand();
     expect(others).toEqual([]);
     const first = await rotate();
-    expect(first.code).toBe(1);
+    // The rotation did its work. Nothing shows whether a token is left.
+    expect(first.code).toBe(0);
     const id = await currentId();
     expect(ids()).toEqual([old?.id, id]);
+    expect(first.stderr).toContain("HCP Terraform doesn't show whether it is a token that works. It may be one of");
     expect(first.stderr).toContain(
-      `If one of them is the old one, run \`agent-launcher rotate --pool ${POOL} --old-token ID\`.`,
+      `If one of them was this value, run \`agent-launcher rotate --pool ${POOL} --old-token ID\`.\nThat only revokes the token`,
     );
-    expect(first.stderr).toContain(old?.id);
+    expect(first.stderr).toContain(`  ${old?.id} ("`);
+    expect(first.stderr).not.toContain('still works');
     expect(first.stdout).toBe(
-      `The pool ${POOL} has a new agent token. The old one is unknown, so it was not revoked.\n`,
+      `The pool ${POOL} has a new agent token. No old token was revoked, because nothing shows which one it is.\n`,
     );
 
     const second = await rotate(['--old-token', old?.id ?? '']);
@@ -184,6 +187,61 @@ describe('rotate', () => {
     // The second run finished the first one, and created no third token.
     expect(ids()).toEqual([id]);
     expect(second.stdout).toBe(`The pool ${POOL} has a new agent token, and the old one is revoked.\n`);
+  });
+
+  test('exits with 1 if agents have used a token since the value was stored by hand', async () => {
+    const id = await rotateOnce();
+    const value = tokens().find((token) => token.id === id)?.secret ?? '';
+    const inUse = 'at-inuse00000000000';
+    const minutes = (count: number) => Date.now() + count * 60_000;
+    const token = { poolId, createdById: 'user-1', createdAt: minutes(-60) };
+    const { agentTokens } = system.hcpTerraform.world;
+    agentTokens.set(inUse, {
+      ...token,
+      id: inUse,
+      description: 'by hand',
+      secret: 'x.atlasv1.inuse',
+      lastUsedAt: minutes(5),
+    });
+    const older = 'at-older00000000000';
+    agentTokens.set(older, {
+      ...token,
+      id: older,
+      description: 'of before',
+      secret: 'x.atlasv1.older',
+      lastUsedAt: minutes(-30),
+    });
+    system.ecs.putSecret(SECRET, 'x.atlasv1.inuse');
+    const result = await rotate();
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(
+      /Agents have used these tokens since then, and they still work:\n {2}at-inuse0+ \("by hand", last used/,
+    );
+    expect(result.stderr).not.toContain(older);
+    expect((await rotate(['--old-token', inUse])).code).toBe(0);
+    expect(ids()).not.toContain(inUse);
+    expect(value).not.toBe('');
+    agentTokens.delete(older);
+  });
+
+  test('exits with 0 after it replaced an invalid value, if no token of the pool can be that value', async () => {
+    const id = await rotateOnce();
+    system.ecs.putSecret(SECRET, 'not-a-token-of-anybody');
+    const young = 'at-young00000000000';
+    system.hcpTerraform.world.agentTokens.set(young, {
+      id: young,
+      poolId,
+      description: 'of somebody else',
+      createdAt: Date.now() + 300_000,
+      createdById: 'user-1',
+      secret: 'x.atlasv1.young',
+    });
+    const result = await rotate();
+    expect(result.code).toBe(0);
+    expect(result.stderr).toContain('is not a token of this pool. Nothing is left to do here.');
+    expect(result.stderr).not.toContain(young);
+    expect(ids()).not.toContain(id);
+    system.hcpTerraform.world.agentTokens.delete(young);
   });
 
   test('replaces and revokes a token that it created itself', async () => {

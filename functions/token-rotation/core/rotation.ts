@@ -195,6 +195,21 @@ function mayBeStoredByHand({ createdAtMs }: AgentToken, versions: readonly Secre
   );
 }
 
+/**
+ * What the times say about a token that may be a value that somebody stored by hand.
+ *
+ * - `not`: the token is younger than the version, so it isn't its value.
+ * - `probably`: an agent has used the token since the version was stored.
+ * - `maybe`: no agent has, as with the token of an earlier value, or if nothing has read the version yet.
+ */
+export function isValueOf(
+  { createdAtMs, lastUsedAtMs }: AgentToken,
+  version: Pick<SecretVersion, 'createdAtMs'>,
+): 'not' | 'maybe' | 'probably' {
+  if (createdAtMs > version.createdAtMs + CLOCK_SKEW_MS) return 'not';
+  return lastUsedAtMs !== undefined && lastUsedAtMs > version.createdAtMs + CLOCK_SKEW_MS ? 'probably' : 'maybe';
+}
+
 /** The version with the label AWSCURRENT. */
 export function currentOf(versions: readonly SecretVersion[]): SecretVersion | undefined {
   return versions.find(({ labels }) => labels.includes('AWSCURRENT'));

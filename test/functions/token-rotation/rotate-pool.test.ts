@@ -102,7 +102,7 @@ describe('an invocation', () => {
     });
     expect(line).toMatchObject({
       message:
-        'A new agent token is in the secret. The value before was stored by hand, so its token is unknown and still works. If it is one of these tokens, run: agent-launcher rotate --pool production --old-token ID',
+        'A new agent token is in the secret. The value before was stored by hand, so its token is unknown and may still work. If it is one of these tokens, run: agent-launcher rotate --pool production --old-token ID',
       outcome: 'rested',
       stored: 'at-new',
       unknownTokens: ['at-8'],

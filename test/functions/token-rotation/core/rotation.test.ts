@@ -6,6 +6,7 @@ import {
   versionOfToken,
 } from '../../../../functions/token-rotation/core/agent-tokens.ts';
 import {
+  isValueOf,
   needsRenewal,
   nextStep,
   ORPHAN_AGE_MS,
@@ -245,6 +246,18 @@ describe('nextStep', () => {
       foreign: [{ id: 'at-8' }],
       young: [{ id: 'at-9' }],
     });
+  });
+});
+
+describe('a token that exists when somebody stores a value by hand', () => {
+  const version = { createdAtMs: 10 * 60_000 };
+  test.each([
+    ['an agent used it after the value was stored', 0, 12 * 60_000, 'probably'],
+    ['an agent used it within the difference of the clocks', 0, 10.5 * 60_000, 'maybe'],
+    ['no agent used it', 10.5 * 60_000, undefined, 'maybe'],
+    ['it is younger than the value', 12 * 60_000, 13 * 60_000, 'not'],
+  ] as const)('if %s', (_, createdAtMs, lastUsedAtMs, expected) => {
+    expect(isValueOf({ id: 'at-1', description: '', createdAtMs, lastUsedAtMs }, version)).toBe(expected);
   });
 });
 
