@@ -142,8 +142,8 @@ export class AgentLauncherStack extends Stack {
 
   /** Keys of the settings. Their policies don't change. */
   private encryption(settings: Settings['encryption']): EncryptionOptions {
-    const { keyArn, secretsKeyArn, logsKeyArn, environmentKeyArn, ephemeralStorageKeyArn, queueKeyArn, topicKeyArn } =
-      settings;
+    const { keyArn, secretsKeyArn, logsKeyArn, environmentKeyArn, ephemeralStorageKeyArn } = settings;
+    const { queueKeyArn, topicKeyArn, imagesKeyArn } = settings;
     return {
       key: this.key(keyArn),
       secretsKey: this.key(secretsKeyArn),
@@ -152,6 +152,7 @@ export class AgentLauncherStack extends Stack {
       ephemeralStorageKey: this.key(ephemeralStorageKeyArn),
       queueKey: this.key(queueKeyArn),
       topicKey: this.key(topicKeyArn),
+      imagesKey: this.key(imagesKeyArn),
     };
   }
 
@@ -305,9 +306,9 @@ function sizeOptions({ cpu, memoryMiB, ephemeralStorageGiB }: SizeSettings = {})
 }
 
 function builtImage({ agentImage, caCertificates }: Settings): AgentImage {
-  const { source, digest, base, hideAgent } = agentImage;
+  const { source, digest, base, hideAgent, copy } = agentImage;
   const caCertificatesFile = caCertificates?.file;
   return source === 'release'
-    ? AgentImage.fromRelease(builtVersion(agentImage), { hideAgent, caCertificatesFile, baseImage: base })
-    : AgentImage.fromVersion(builtVersion(agentImage), { hideAgent, caCertificatesFile, digest });
+    ? AgentImage.fromRelease(builtVersion(agentImage), { hideAgent, copy, caCertificatesFile, baseImage: base })
+    : AgentImage.fromVersion(builtVersion(agentImage), { hideAgent, copy, caCertificatesFile, digest });
 }

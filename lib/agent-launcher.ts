@@ -149,6 +149,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
             architecture: props.launcher?.architecture,
             codeSigningConfig: props.launcher?.codeSigningConfig,
             environmentKey: keys.environment,
+            imagesKey: keys.images,
           },
           logs,
         }),
@@ -428,7 +429,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       outputs.push([
         OUTPUTS.imageCopyRoleArn,
         copies.roleArn,
-        'Role that copies registry images during a deployment, for the key policy of its secret',
+        'Role that copies images during a deployment, for the key policy of its secret',
       ]);
     }
     const standing = this.standingCosts();
@@ -454,7 +455,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
         'Monthly cost of the queue that nudges use, without nudges, at list prices of us-east-1; see docs/costs.md',
       ]);
     }
-    const uses = KEY_USES.filter((use) => this.keys[use] !== undefined);
+    const copies = ImageCopies.in(this).length > 0;
+    const uses = KEY_USES.filter((use) => this.keys[use] !== undefined && (use !== 'images' || copies));
     if (uses.length > 0) {
       const statements = keyPolicyStatements(uses, keyUser(this, name));
       outputs.push([

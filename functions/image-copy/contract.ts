@@ -5,8 +5,8 @@ export type ImageArchitecture = 'amd64' | 'arm64';
 
 /** Properties of the custom resource. They say which image to copy into which repository. */
 export interface ImageCopyProperties {
-  /** Host of the registry, such as `registry-1.docker.io`. */
-  readonly Registry: string;
+  /** Host of the registry, such as `registry-1.docker.io`; absent: ECR in this account and region. */
+  readonly Registry?: string;
   /** Repository in that registry, such as `hashicorp/tfc-agent`. */
   readonly Repository: string;
   /** Tag or digest. */
@@ -14,7 +14,7 @@ export interface ImageCopyProperties {
   readonly Architecture: ImageArchitecture;
   /** ECR repository in this account. */
   readonly TargetRepository: string;
-  /** Tag of the copy. */
+  /** Beginning of the copy's tag. */
   readonly TargetTag: string;
   /** Secret with `username` and `accessToken` for the registry; absent: the image is pulled anonymously. */
   readonly CredentialsSecret?: string;

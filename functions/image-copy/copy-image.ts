@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { blobsOf, IMAGE_TYPES, INDEX_TYPES, imageFor } from './core/manifests.ts';
+import { type CopyOwner, tagOf, tagsOf } from './core/tags.ts';
 import { ImageCopyError } from './errors.ts';
 import type { Manifest, Source, Target } from './ports.ts';
 
@@ -7,12 +8,12 @@ export interface WantedImage {
   /** Tag or digest. */
   readonly reference: string;
   readonly architecture: string;
-  /** Tag of the copy. */
-  readonly targetTag: string;
+  /** The resource that needs the copy. It determines the beginning of the copy's tag. */
+  readonly owner: CopyOwner;
 }
 
 /**
- * Copies an image for one architecture from a registry into ECR.
+ * Copies an image for one architecture from a registry, or from another repository, into ECR.
  *
  * The manifest is copied byte for byte, so the copy has the same digest as the original, and ECR checks every layer against
  * its digest. Layers that ECR already has aren't sent again, so it is cheap to repeat a copy that failed halfway.
@@ -26,8 +27,15 @@ export async function copyImage(wanted: WantedImage, source: Source, target: Tar
   for (const blob of blobs) {
     if (!(await target.has(blob))) await target.upload(blob, await source.blob(blob));
   }
-  await target.put(manifest, digest, wanted.targetTag);
+  await target.put(manifest, digest, tagOf(wanted.owner, digest));
   return digest;
+}
+
+/** Removes the tags of a resource. ECR then deletes the images that no other resource needs. @returns the tags */
+export async function removeCopy(owner: CopyOwner, target: Target): Promise<string[]> {
+  const tags = tagsOf(owner, await target.tags());
+  await target.removeTags(tags);
+  return tags;
 }
 
 async function imageManifest(

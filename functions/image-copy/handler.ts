@@ -1,17 +1,21 @@
 /**
- * Copies a registry's image into the stack's own ECR repository while the stack is deployed. CloudFormation invokes it as
+ * Copies a registry's image, or an image that the CDK built, into the stack's own ECR repository while the stack is deployed. CloudFormation invokes it as
  * a custom resource and waits for an answer at the event's URL, so every invocation answers.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
  */
+import { createHash } from 'node:crypto';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
+import type { CloudFormationCustomResourceDeleteEvent, CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
 import * as z from 'zod';
 import { EcrRepository } from './adapters/ecr.ts';
+import { EcrSource } from './adapters/ecr-source.ts';
 import { loginIn, Registry, type RegistryCredentials } from './adapters/registry.ts';
 import { DIGEST_ATTRIBUTE } from './contract.ts';
-import { copyImage } from './copy-image.ts';
+import { copyImage, removeCopy } from './copy-image.ts';
+import { type CopyOwner, copyId } from './core/tags.ts';
 import { ImageCopyError, inTime } from './errors.ts';
+import type { Source } from './ports.ts';
 
 /** Without this, the SDK waits forever for an answer. It repeats a request that timed out. */
 const limits = { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true };
@@ -26,7 +30,7 @@ const ANSWER_ATTEMPTS = 3;
 const ANSWER_ATTEMPT_MS = 5_000;
 
 const properties = z.object({
-  Registry: z.string(),
+  Registry: z.string().optional(),
   Repository: z.string(),
   Reference: z.string(),
   Architecture: z.enum(['amd64', 'arm64']),
@@ -40,7 +44,11 @@ export async function handler(event: CloudFormationCustomResourceEvent, context:
   await answer(event, await outcome(event, context));
 }
 
+type Properties = z.infer<typeof properties>;
+
 interface Outcome {
+  /** Absent: the ID stays the same. */
+  readonly PhysicalResourceId?: string;
   readonly Status: 'SUCCESS' | 'FAILED';
   readonly Reason?: string;
   readonly Data?: Readonly<Record<string, string>>;
@@ -48,10 +56,17 @@ interface Outcome {
 
 /** Never throws: without an answer, CloudFormation waits until its timeout. */
 async function outcome(event: CloudFormationCustomResourceEvent, context: Context): Promise<Outcome> {
+  if (event.RequestType === 'Delete') {
+    await removed(event, context);
+    return { Status: 'SUCCESS' };
+  }
   try {
-    // Don't delete images: agents may still use them. They are deleted together with the repository.
-    if (event.RequestType === 'Delete') return { Status: 'SUCCESS' };
-    return { Status: 'SUCCESS', Data: { [DIGEST_ATTRIBUTE]: await copied(event, context) } };
+    const wanted = properties.parse(event.ResourceProperties);
+    return {
+      Status: 'SUCCESS',
+      PhysicalResourceId: copyId(wanted),
+      Data: { [DIGEST_ATTRIBUTE]: await copied(event, wanted, context) },
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message : `${error}`;
     console.error(reason);
@@ -59,19 +74,47 @@ async function outcome(event: CloudFormationCustomResourceEvent, context: Contex
   }
 }
 
-async function copied(event: CloudFormationCustomResourceEvent, context: Context): Promise<string> {
-  const wanted = properties.parse(event.ResourceProperties);
-  const signal = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - ANSWER_MS));
+/**
+ * Removes the copy of a resource that the stack no longer has. CloudFormation asks for it when all other resources have been updated, so new
+ * tasks already use another image. A task that was about to pull this one doesn't start, and the launcher starts another.
+ *
+ * It never fails, because a failure would leave the stack with a resource that can't be deleted. What remains costs the price of its storage.
+ */
+async function removed(event: CloudFormationCustomResourceDeleteEvent, context: Context): Promise<void> {
+  try {
+    const { data } = properties.safeParse(event.ResourceProperties);
+    // A resource from before these IDs, or one whose copy failed.
+    if (data === undefined || event.PhysicalResourceId !== copyId(data)) return;
+    const target = new EcrRepository(ecr, data.TargetRepository, signalOf(context));
+    const tags = await removeCopy(ownerOf(event, data), target);
+    console.info(`Removed from ${data.TargetRepository}: ${tags.join(', ') || 'nothing'}`);
+  } catch (error) {
+    console.warn(`The copy was not removed: ${error instanceof Error ? error.message : `${error}`}`);
+  }
+}
+
+async function copied(event: CloudFormationCustomResourceEvent, wanted: Properties, context: Context): Promise<string> {
+  const signal = signalOf(context);
+  const image = {
+    reference: wanted.Reference,
+    architecture: wanted.Architecture,
+    owner: ownerOf(event, wanted),
+  };
+  return copyImage(image, await sourceOf(wanted, signal), new EcrRepository(ecr, wanted.TargetRepository, signal));
+}
+
+async function sourceOf(wanted: Properties, signal: AbortSignal): Promise<Source> {
+  const { Registry: host, Repository: repository } = wanted;
+  if (host === undefined) return new EcrSource({ client: ecr, repositoryName: repository, fetch, signal });
   const credentials = await credentialsIn(wanted.CredentialsSecret, wanted.CredentialsJsonKey, signal);
-  const source = new Registry({
-    host: wanted.Registry,
-    repository: wanted.Repository,
-    fetch,
-    signal,
-    ...(credentials !== undefined && { credentials }),
-  });
-  const image = { reference: wanted.Reference, architecture: wanted.Architecture, targetTag: wanted.TargetTag };
-  return copyImage(image, source, new EcrRepository(ecr, wanted.TargetRepository, signal));
+  return new Registry({ host, repository, fetch, signal, ...(credentials !== undefined && { credentials }) });
+}
+
+const signalOf = (context: Context): AbortSignal =>
+  AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - ANSWER_MS));
+
+function ownerOf({ LogicalResourceId }: CloudFormationCustomResourceEvent, { TargetTag }: Properties): CopyOwner {
+  return { prefix: TargetTag, resource: createHash('sha256').update(LogicalResourceId).digest('hex').slice(0, 8) };
 }
 
 async function credentialsIn(
@@ -96,7 +139,7 @@ async function credentialsIn(
 async function answer(event: CloudFormationCustomResourceEvent, result: Outcome): Promise<void> {
   const { StackId, RequestId, LogicalResourceId } = event;
   const PhysicalResourceId = 'PhysicalResourceId' in event ? event.PhysicalResourceId : LogicalResourceId;
-  const body = JSON.stringify({ ...result, StackId, RequestId, LogicalResourceId, PhysicalResourceId });
+  const body = JSON.stringify({ PhysicalResourceId, ...result, StackId, RequestId, LogicalResourceId });
   for (let attempt = 1; ; attempt += 1) {
     const fault = await faultOfPut(event.ResponseURL, body);
     if (fault === undefined) return;

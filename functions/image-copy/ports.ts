@@ -6,7 +6,7 @@ export interface Manifest {
   readonly body: string;
 }
 
-/** The registry to copy an image from. */
+/** The registry or repository to copy an image from. */
 export interface Source {
   /** @param reference - a tag or a digest */
   manifest(reference: string): Promise<Manifest>;
@@ -19,4 +19,8 @@ export interface Target {
   /** Stores a blob. Fails if its bytes don't match the digest. */
   upload(digest: string, blob: AsyncIterable<Uint8Array>): Promise<void>;
   put(manifest: Manifest, digest: string, tag: string): Promise<void>;
+  /** All tags. */
+  tags(): Promise<string[]>;
+  /** Removes tags. An image without another tag is deleted. */
+  removeTags(tags: readonly string[]): Promise<void>;
 }

@@ -221,6 +221,14 @@ export const STATEMENTS: readonly Statement[] = [
     outOfReach: 'it needs a rule in a second account that targets the topic',
   },
   {
+    says: 'ECR serves the configuration of an image as a layer, so that the function can copy a built image.',
+    where: [
+      at('functions/image-copy/adapters/ecr-source.ts', "ECR also serves an image's configuration as a layer"),
+      at('docs/decisions/0066-built-images-are-copied.md', "that ECR serves an image's configuration as a layer"),
+    ],
+    outOfReach: 'it deploys a registry image, because a built one needs Docker on the machine that deploys',
+  },
+  {
     says: 'Which tasks ECS stops first when a service shrinks.',
     where: [at('bench/peers/models.ts', 'Unverified for ECS')],
     outOfReach: 'it describes other launchers, not this one',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CustomResource, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { type IRepository, Repository } from 'aws-cdk-lib/aws-ecr';
+import { type IRepository, Repository, RepositoryEncryption, TagMutability, TagStatus } from 'aws-cdk-lib/aws-ecr';
+import type { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -25,11 +26,21 @@ const ID = 'ImageCopies';
 /** Maximum duration of a copy. A layer of 1 GiB takes about a minute. */
 const TIMEOUT = Duration.minutes(15);
 
+/** Age at which an image without a tag is deleted. */
+const UNTAGGED_AGE = Duration.days(7);
+
+/** Digits of the hash that stands for an image in its tag. */
+const HASH_DIGITS = 16;
+
+const DESCRIPTION = 'Copies images into the ECR repository of this stack, while the stack is deployed';
+
 export interface ImageCopiesOptions {
   readonly logs?: LogGroupOptions | undefined;
   readonly environmentKey?: IKey | undefined;
   /** Key of imported secrets. */
   readonly secretsKey?: IKey | undefined;
+  /** Key of the repository. */
+  readonly imagesKey?: IKey | undefined;
   /** Default: arm64. */
   readonly architecture?: lambda.Architecture | undefined;
   /** Lambda then accepts only signed code for the function. */
@@ -44,8 +55,12 @@ export interface RegistryLogin {
 }
 
 /**
- * Copies of registry images, in one ECR repository of the stack. Tasks pull from there, so a pull depends neither on the
- * registry's CDN hosts, which change without notice, nor on its pull limit.
+ * Copies of images, in one ECR repository of the stack. Tasks pull from there. For a registry image, a pull then depends neither on the
+ * registry's CDN hosts, which change without notice, nor on its pull limit. For a built image, the repository has the stack's own rules
+ * instead of those of the CDK's repository (docs/decisions/0066-built-images-are-copied.md).
+ *
+ * An image has a tag for each resource that needs it. Without a tag, no task definition of the stack refers to it, and the lifecycle rule
+ * deletes it. The rule never matches by count or age alone: that could delete an image that tasks still pull.
  *
  * A pull-through cache rule doesn't achieve this: on the first pull of an image it redirects the task to the upstream's
  * CDN (docs/decisions/0033-registry-images-are-copied.md).
@@ -68,21 +83,33 @@ export class ImageCopies extends Construct {
   private readonly repository: IRepository;
   private readonly function: lambda.Function;
   private readonly secretsKey: IKey | undefined;
+  private readonly imagesKey: IKey | undefined;
+  private readonly sources = new Set<string>();
 
-  private constructor(stack: Stack, { logs, environmentKey, secretsKey }: ImageCopiesOptions) {
+  private constructor(stack: Stack, { logs, environmentKey, secretsKey, imagesKey }: ImageCopiesOptions) {
     super(stack, ID);
     this.secretsKey = secretsKey;
+    this.imagesKey = imagesKey;
     const repository = new Repository(this, 'Repository', {
       removalPolicy: RemovalPolicy.DESTROY,
       emptyOnDelete: true,
       imageScanOnPush: true,
+      imageTagMutability: TagMutability.IMMUTABLE,
+      ...(imagesKey !== undefined && { encryption: RepositoryEncryption.KMS, encryptionKey: imagesKey }),
+      lifecycleRules: [
+        {
+          description: 'Images without a tag, which no task definition of the stack refers to',
+          tagStatus: TagStatus.UNTAGGED,
+          maxImageAge: UNTAGGED_AGE,
+        },
+      ],
     });
     this.repository = repository;
     const logGroup = newLogGroup(this, 'Logs', { retention: DEFAULT_LOG_RETENTION_DAYS }, logs);
     // The CDK's default role has a managed policy that can write to every log group of the account.
     const role = new iam.Role(this, 'Role', {
       assumedBy: trustedService(this, 'lambda.amazonaws.com'),
-      description: 'Copies registry images into the ECR repository of this stack, while the stack is deployed',
+      description: DESCRIPTION,
     });
     this.roleArn = role.roleArn;
     role.addToPrincipalPolicy(
@@ -98,9 +125,16 @@ export class ImageCopies extends Construct {
         resources: [repository.repositoryArn],
       }),
     );
+    role.addToPrincipalPolicy(
+      new iam.PolicyStatement({
+        sid: 'RemoveUnusedCopies',
+        actions: ['ecr:ListImages', 'ecr:BatchDeleteImage'],
+        resources: [repository.repositoryArn],
+      }),
+    );
     logGroup.grantWrite(role);
     this.function = new lambda.Function(this, 'Function', {
-      description: 'Copies registry images into the ECR repository of this stack, while the stack is deployed',
+      description: DESCRIPTION,
       runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,
       code: lambdaBundle('image-copy'),
@@ -128,52 +162,81 @@ export class ImageCopies extends Construct {
   }
 
   /** Applies what a launcher requires. All launchers of a stack share the function. */
-  private require({ architecture, codeSigningConfig }: ImageCopiesOptions): void {
+  private require({ architecture, codeSigningConfig, imagesKey }: ImageCopiesOptions): void {
+    if (imagesKey?.keyArn !== this.imagesKey?.keyArn) {
+      throw new Error(
+        'Two launchers of a stack copy images into the same repository, but with different keys. A repository has one key: set `encryption.imagesKey` of both launchers to the same key, or create the launchers in two stacks.',
+      );
+    }
     const created = this.function.node.defaultChild;
     if (!(created instanceof lambda.CfnFunction)) return;
     if (architecture !== undefined) created.architectures = [architecture.name];
     if (codeSigningConfig !== undefined) created.codeSigningConfigArn = codeSigningConfig.codeSigningConfigArn;
   }
 
-  /** Returns the copy of an image, which the deployment creates. */
+  /** Returns the copy of a registry image, which the deployment creates. */
   image(reference: string, architecture: ImageArchitecture, login: RegistryLogin | undefined): ecs.ContainerImage {
-    const tag = `${architecture}-${createHash('sha256').update(reference).digest('hex').slice(0, 16)}`;
+    const tag = `${architecture}-${createHash('sha256').update(reference).digest('hex').slice(0, HASH_DIGITS)}`;
+    return this.copied(tag, () => {
+      if (login !== undefined) this.allowLogin(tag, login.credentials);
+      return {
+        ...upstreamOf(reference),
+        Architecture: architecture,
+        ...(login !== undefined && { CredentialsSecret: secretId(login.credentials) }),
+        ...(login?.jsonKey !== undefined && { CredentialsJsonKey: login.jsonKey }),
+      };
+    });
+  }
+
+  /** Returns the copy of a built image, which the deployment creates after the CDK has published the image in its own repository. */
+  built({ assetHash, imageTag, repository }: DockerImageAsset, architecture: ImageArchitecture): ecs.ContainerImage {
+    return this.copied(`${architecture}-${assetHash.slice(0, HASH_DIGITS)}`, () => {
+      this.allowSource(repository);
+      return { Repository: repository.repositoryName, Reference: imageTag, Architecture: architecture };
+    });
+  }
+
+  private allowSource({ repositoryArn }: IRepository): void {
+    // Each pool's image has its own object for the same repository.
+    const resolved = JSON.stringify(Stack.of(this).resolve(repositoryArn));
+    if (this.sources.has(resolved)) return;
+    this.sources.add(resolved);
+    this.function.addToRolePolicy(
+      new iam.PolicyStatement({
+        sid: `ReadBuiltImages${this.sources.size === 1 ? '' : this.sources.size}`,
+        actions: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
+        resources: [repositoryArn],
+      }),
+    );
+  }
+
+  private allowLogin(tag: string, credentials: ISecret): void {
+    withoutKey(this, `${tag}Login`, credentials).grantRead(this.function);
+    for (const statement of decryptStatements(this, [credentials], this.secretsKey)) {
+      this.function.addToRolePolicy(statement);
+    }
+  }
+
+  /** The copy with this tag. Pools with the same image share it. */
+  private copied(tag: string, properties: () => Omit<ImageCopyProperties, 'TargetRepository' | 'TargetTag'>) {
     const known = this.node.tryFindChild(tag);
-    const copy = known instanceof CustomResource ? known : this.copy(tag, reference, architecture, login);
+    const copy = known instanceof CustomResource ? known : this.copy(tag, properties());
     const { repository } = this;
-    return {
+    const image: ecs.ContainerImage = {
       bind: (_, container) => {
         repository.grantPull(container.taskDefinition.obtainExecutionRole());
         return { imageName: repository.repositoryUriForDigest(copy.getAttString(DIGEST_ATTRIBUTE)) };
       },
     };
+    return image;
   }
 
-  private copy(
-    tag: string,
-    reference: string,
-    architecture: ImageArchitecture,
-    login: RegistryLogin | undefined,
-  ): CustomResource {
-    if (login !== undefined) {
-      const { credentials } = login;
-      withoutKey(this, `${tag}Login`, credentials).grantRead(this.function);
-      for (const statement of decryptStatements(this, [credentials], this.secretsKey)) {
-        this.function.addToRolePolicy(statement);
-      }
-    }
-    const properties: Omit<ImageCopyProperties, 'TargetRepository'> = {
-      ...upstreamOf(reference),
-      Architecture: architecture,
-      TargetTag: tag,
-      ...(login !== undefined && { CredentialsSecret: secretId(login.credentials) }),
-      ...(login?.jsonKey !== undefined && { CredentialsJsonKey: login.jsonKey }),
-    };
+  private copy(tag: string, properties: Omit<ImageCopyProperties, 'TargetRepository' | 'TargetTag'>): CustomResource {
     const copy = new CustomResource(this, tag, {
       resourceType: 'Custom::ImageCopy',
       serviceToken: this.function.functionArn,
       serviceTimeout: TIMEOUT.plus(Duration.minutes(1)),
-      properties: { ...properties, TargetRepository: this.repository.repositoryName },
+      properties: { ...properties, TargetRepository: this.repository.repositoryName, TargetTag: tag },
     });
     copy.node.addDependency(this.function);
     return copy;
@@ -181,7 +244,9 @@ export class ImageCopies extends Construct {
 }
 
 /** The parts of an image reference, in the terms of the registry protocol. */
-export function upstreamOf(reference: string): Pick<ImageCopyProperties, 'Registry' | 'Repository' | 'Reference'> {
+export function upstreamOf(
+  reference: string,
+): Pick<ImageCopyProperties, 'Repository' | 'Reference'> & { readonly Registry: string } {
   const { host, port } = registryOf(reference);
   const [, path = '', tag, digest] = /^(.*?)(?::([^:/@]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(reference) ?? [];
   const [first = '', ...rest] = path.split('/');

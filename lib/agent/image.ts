@@ -35,6 +35,11 @@ export interface AgentImageBinding {
 
 interface BuildOptions {
   /**
+   * Whether the deployment copies the image into an ECR repository of the stack, with immutable tags and a scan on push. Tasks then pull
+   * from there. Default: false, and tasks pull from the repository in which the CDK publishes images.
+   */
+  readonly copy?: boolean | undefined;
+  /**
    * Whether the image prevents its user from reading the agent's programs, so that jobs can't read the agent token. Turn it off
    * only if an agent doesn't start. Default: true. If the agent can't start without read access to its programs, the build turns
    * this off with a warning.
@@ -146,10 +151,14 @@ function warnOfVersion(scope: Construct, version: string | undefined): void {
   if (warning !== undefined) Annotations.of(scope).addWarningV2('agent-launcher:agentVersion', warning);
 }
 
-function built(version: string, buildArgs: Record<string, string>, file?: string): AgentImage {
+function built(
+  version: string,
+  buildArgs: Record<string, string>,
+  { copy = false, file }: { readonly copy?: boolean | undefined; readonly file?: string },
+): AgentImage {
   refuseOld(version);
   return {
-    bind: (scope, architecture) => {
+    bind: (scope, architecture, copies) => {
       warnOfVersion(scope, version);
       const arm64 = architecture === ecs.CpuArchitecture.ARM64;
       const asset = new DockerImageAsset(scope, 'Image', {
@@ -162,7 +171,9 @@ function built(version: string, buildArgs: Record<string, string>, file?: string
         displayName: 'the agent image, with Docker. If this fails, see "Without Docker" in README.md',
       });
       return {
-        image: ecs.ContainerImage.fromDockerImageAsset(asset),
+        image: copy
+          ? ImageCopies.of(scope, copies).built(asset, arm64 ? 'arm64' : 'amd64')
+          : ecs.ContainerImage.fromDockerImageAsset(asset),
         entryPoint: [...BUILT_ENTRY_POINT],
         ownsVolumes: true,
       };
@@ -220,7 +231,7 @@ export abstract class AgentImage {
   static fromVersion(version: string, options: OfficialImageOptions = {}): AgentImage {
     const { baseImage = 'hashicorp/tfc-agent', digest } = options;
     const base = `${baseImage}:${version}${digest === undefined ? '' : `@${digest}`}`;
-    return built(version, commonArguments(version, base, digest, options));
+    return built(version, commonArguments(version, base, digest, options), options);
   }
 
   /**
@@ -241,7 +252,7 @@ export abstract class AgentImage {
         ...(keyFingerprint !== undefined && { KEY_FINGERPRINT: keyFingerprint }),
         ...(packages !== undefined && { PACKAGES: packages.join(' ') }),
       },
-      'Dockerfile.release',
+      { copy: options.copy, file: 'Dockerfile.release' },
     );
   }
 

@@ -36,7 +36,7 @@ export interface AgentPoolProps extends AgentPoolOptions, SharedAgentOptions {
    */
   readonly launcherName: string;
   /** How the function runs that copies images. */
-  readonly imageCopies?: Pick<ImageCopiesOptions, 'architecture' | 'codeSigningConfig' | 'environmentKey'> | undefined;
+  readonly imageCopies?: Omit<ImageCopiesOptions, 'logs' | 'secretsKey'> | undefined;
   /** Key of imported secrets. */
   readonly secretsKey?: IKey | undefined;
   /** Whether jobs use FIPS endpoints of AWS. A variable in `environment` has priority. */

@@ -13,6 +13,7 @@ export const KEY_USES = [
   'ephemeralStorage',
   'queue',
   'topic',
+  'images',
   'gatewayVolumes',
 ] as const;
 export type KeyUse = (typeof KEY_USES)[number];
@@ -130,6 +131,8 @@ const STATEMENTS: Readonly<Record<KeyUse, (user: KeyUser) => Statement[]>> = {
       },
     },
   ],
+  // https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html: the role that creates the repository gives ECR a grant.
+  images: (user) => [ofAccount('Images', ['kms:CreateGrant', 'kms:DescribeKey', 'kms:RetireGrant'], 'ecr', user)],
   // The launcher's role has the same permissions: EC2 uses those of the caller that starts an instance.
   gatewayVolumes: (user) => {
     const forAws = { Bool: { 'kms:GrantIsForAWSResource': 'true' } };

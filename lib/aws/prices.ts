@@ -17,6 +17,8 @@ const EC2 =
   'https://aws.amazon.com/ec2/pricing/on-demand/, quoted by https://github.com/AndrewGuenther/fck-nat (2026-11-30)';
 const EBS =
   'https://aws.amazon.com/ebs/pricing/, quoted by https://github.com/patrickdk77/fck-nat as $0.64 for 8 GB (2026-11-30)';
+const ECR =
+  'https://aws.amazon.com/ecr/pricing/, quoted by https://cloudburn.io/blog/amazon-ecr-pricing in March 2026 (read 2026-11-28)';
 const LAMBDA = `https://aws.amazon.com/lambda/pricing/, quoted by ${CALCULATOR}`;
 const LAMBDA_ARM =
   'https://aws.amazon.com/lambda/pricing/, quoted by https://cloudchipr.com/blog/aws-lambda-pricing (2026-11-24)';
@@ -40,6 +42,7 @@ export const PRICES = {
   interfaceEndpointGb: { usd: 0.01, per: 'GB', what: 'interface endpoint, traffic', source: PRIVATE_LINK },
   dnsFirewallNameMonth: { usd: 0.0005, per: 'month', what: 'DNS Firewall, per domain in a list', source: ROUTE53 },
   dnsFirewallMillionQueries: { usd: 0.6, per: 'million queries', what: 'DNS Firewall, queries', source: ROUTE53 },
+  imageGbMonth: { usd: 0.1, per: 'GB and month', what: 'ECR, stored images', source: ECR },
   logGb: { usd: 0.5, per: 'GB', what: 'CloudWatch Logs, ingestion', source: CLOUDWATCH },
   alarmMonth: { usd: 0.1, per: 'month', what: 'alarm', source: CLOUDWATCH },
   secretMonth: { usd: 0.4, per: 'month', what: 'secret', source: SECRETS_MANAGER },

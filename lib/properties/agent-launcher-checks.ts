@@ -135,6 +135,7 @@ const ENCRYPTION: Table<EncryptionOptions> = {
   ephemeralStorageKey: { ...KEY, setting: 'ephemeralStorageKeyArn' },
   queueKey: { ...KEY, setting: 'queueKeyArn' },
   topicKey: { ...KEY, setting: 'topicKeyArn' },
+  imagesKey: { ...KEY, setting: 'imagesKeyArn' },
 };
 const ROLES: Table<RoleOptions> = { namePrefix: SAME, path: SAME, permissionsBoundary: SAME };
 const LAUNCHER: Table<AgentLauncherProps> = {

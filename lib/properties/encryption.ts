@@ -47,6 +47,13 @@ export interface EncryptionOptions {
    * @default - `key`
    */
   readonly topicKey?: IKey | undefined;
+  /**
+   * Key of the repository with the copies of images (`AgentImage.copyOf`, or `copy` of a built image). A change replaces the repository,
+   * and the deployment copies the images again.
+   *
+   * @default - `key`
+   */
+  readonly imagesKey?: IKey | undefined;
 }
 
 /** The key of each use; `undefined` for a key of AWS. */
@@ -57,6 +64,7 @@ export interface EncryptionKeys {
   readonly ephemeralStorage: IKey | undefined;
   readonly queue: IKey | undefined;
   readonly topic: IKey | undefined;
+  readonly images: IKey | undefined;
 }
 
 export function encryptionKeys(options: EncryptionOptions = {}): EncryptionKeys {
@@ -68,5 +76,6 @@ export function encryptionKeys(options: EncryptionOptions = {}): EncryptionKeys 
     ephemeralStorage: options.ephemeralStorageKey ?? key,
     queue: options.queueKey ?? key,
     topic: options.topicKey ?? key,
+    images: options.imagesKey ?? key,
   };
 }

@@ -54,10 +54,11 @@ export const agentImage = z.strictObject({
   }),
   copy: setting(z.boolean().optional(), {
     description:
-      'Whether the deployment copies registry images (including `pools[].image`) into an ECR repository of the stack. Agents then pull from ECR only.',
-    allowed: 'true or false; only if the registry image is not in ECR',
-    absent: 'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries',
-    remedy: 'remove it: an image that the deployment builds is already in ECR',
+      'Whether the deployment copies the images into an ECR repository of the stack, with immutable tags, a scan on push and the key of `encryption`: registry images (including `pools[].image`) and the image that it builds. Agents then pull from this repository only.',
+    allowed: 'true or false; true only if an image is not an existing one in ECR',
+    absent:
+      'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries and for the image that is built',
+    remedy: 'remove it: tasks pull images that are already in ECR directly',
   }),
   credentialsSecret: setting(SECRET_OR_ARN_KEY.refine(isUnambiguous).optional(), {
     description:

@@ -66,6 +66,11 @@ export const encryptionSettings = z.strictObject({
     ...KEY_DOC,
     absent: NO_KEY,
   }),
+  imagesKeyArn: setting(KEY.optional(), {
+    description: `Key of the ECR repository with the copies of images, with \`agentImage.copy\`. ${SAME_ACCOUNT} A change replaces the repository, and the deployment copies the images again.`,
+    ...KEY_DOC,
+    absent: NO_KEY,
+  }),
   gatewayVolumesKeyArn: setting(KEY.optional(), {
     description: `Key of the volumes of the gateways, with \`network.egress\` on-demand. The role of the launcher gets the permissions that EC2 needs to use it. If the account encrypts volumes with a customer managed key by default, set that key. ${SAME_ACCOUNT}`,
     ...KEY_DOC,

@@ -8,6 +8,7 @@
 import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
 import { ALLOW_PLACEHOLDER, credentialFaults, placeholderFaults, variableFaults } from './checks/credentials.ts';
+import { imagesKeyFaults } from './checks/encryption.ts';
 import { boundaryFaults } from './checks/roles.ts';
 import { type DeployTarget, targetFaults } from './checks/target.ts';
 import { crossFaults } from './checks.ts';
@@ -47,6 +48,7 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
     ...variableFaults(given),
     ...targetFaults(value, target),
     ...placeholderFaults(value, context[ALLOW_PLACEHOLDER]),
+    ...imagesKeyFaults(value),
     ...boundaryFaults(context, value.roles?.permissionsBoundary),
     ...issues.flatMap((issue) => faultsOf(issue, given)),
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),

@@ -19,6 +19,13 @@ export function imagesOf({ agentImage, pools }: ImageSettings): (string | undefi
   return [...new Set(pools.map(({ image }) => pulled(image ?? agentImage.registry)))];
 }
 
+/** Whether the deployment copies an image of a pool into the stack's repository. The image that is built is copied only on request. */
+export function copiesImages({ agentImage, pools }: ImageSettings): boolean {
+  return pools.some(({ image = agentImage.registry }) =>
+    image === undefined ? agentImage.copy === true : isCopied(image, agentImage.copy),
+  );
+}
+
 /** Version of the image that is built if no registry image is set. */
 export function builtVersion({ version = DEFAULT_AGENT_VERSION }: { readonly version?: string | undefined }): string {
   return version;

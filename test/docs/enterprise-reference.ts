@@ -118,7 +118,7 @@ export const GROUPS: readonly (readonly [string, readonly (Row | Missing)[]])[] 
     'Keys, secrets and roles',
     [
       {
-        item: 'Customer managed keys for log groups, environments, disks, the queue and the topic of the alarms',
+        item: 'Customer managed keys for log groups, environments, disks, the queue, the topic of the alarms and the copies of images',
         byDefault: "AWS's keys",
         settings: [
           'encryption.keyArn',
@@ -127,6 +127,7 @@ export const GROUPS: readonly (readonly [string, readonly (Row | Missing)[]])[] 
           'encryption.ephemeralStorageKeyArn',
           'encryption.queueKeyArn',
           'encryption.topicKeyArn',
+          'encryption.imagesKeyArn',
         ],
         test: 'test/lib/encryption.test.ts',
         docs: 'docs/encryption.md#what-it-costs',
@@ -232,8 +233,12 @@ export const GROUPS: readonly (readonly [string, readonly (Row | Missing)[]])[] 
       },
       {
         item: 'The image in a repository of the stack',
-        missing: true,
-        instead: "copies of registry images (`agentImage.copy`); a built image is in the CDK's repository",
+        byDefault: "copies of registry images on the internet; a built image is in the CDK's repository",
+        settings: ['agentImage.copy', 'encryption.imagesKeyArn'],
+        test: 'test/functions/image-copy/built-image.test.ts',
+        proof: 'under a tag with that digest',
+        docs: 'docs/security.md#the-repository-of-the-images',
+        price: `${dollars(PRICES.imageGbMonth.usd)} per GB; ${dollars(PRICES.kmsKeyMonth.usd)} per key`,
       },
       {
         item: 'Images by digest by default',

@@ -27,6 +27,7 @@ const OPTIONS: readonly (readonly [words: string, settings: object])[] = [
     'with `agentImage.credentialsSecret`',
     { agentImage: { ...REGISTRY_IMAGE.agentImage, credentialsSecret: 'acme/login' } },
   ],
+  ['with `agentImage.copy` and a built image', { agentImage: { copy: true } }],
   ['with `encryption.secretsKeyArn`', { encryption: { secretsKeyArn } }],
   ['with `encryption.queueKeyArn`', { ...nudge, encryption: { queueKeyArn: secretsKeyArn } }],
 ];

@@ -31,6 +31,7 @@ const KEYS = {
   ephemeralStorageKeyArn: key('4'),
   queueKeyArn: key('5'),
   topicKeyArn: key('6'),
+  imagesKeyArn: key('7'),
 };
 
 /** Settings with every resource that can have a key. */
@@ -85,6 +86,7 @@ function keysIn(template: Template): Record<string, unknown[]> {
     ),
     queue: all('AWS::SQS::Queue', ({ KmsMasterKeyId }) => KmsMasterKeyId),
     topic: all('AWS::SNS::Topic', ({ KmsMasterKeyId }) => KmsMasterKeyId),
+    images: all('AWS::ECR::Repository', ({ EncryptionConfiguration }) => EncryptionConfiguration?.KmsKey),
   };
 }
 
@@ -107,6 +109,7 @@ describe('the settings of customer managed keys', () => {
       ephemeralStorage: [undefined],
       queue: [undefined],
       topic: [undefined],
+      images: [undefined],
     });
     expect(kmsStatements(template)).toEqual([]);
     expect(Object.keys(template.findOutputs('KeyPolicy'))).toEqual([]);
@@ -119,6 +122,7 @@ describe('the settings of customer managed keys', () => {
       ephemeralStorage: [KEYS.ephemeralStorageKeyArn.split('/')[1]],
       queue: [KEYS.queueKeyArn],
       topic: [KEYS.topicKeyArn],
+      images: [KEYS.imagesKeyArn],
     });
   });
 
@@ -129,6 +133,7 @@ describe('the settings of customer managed keys', () => {
       environment: [key('1')],
       queue: [key('1')],
       topic: [key('1')],
+      images: [key('1')],
     });
   });
 
@@ -236,6 +241,7 @@ describe('the settings of customer managed keys', () => {
       'AgentLauncherStorageCluster',
       'AgentLauncherQueue',
       'AgentLauncherTopic',
+      'AgentLauncherImages',
     ]);
   });
 
@@ -269,6 +275,7 @@ describe('the settings of customer managed keys', () => {
     [{ secretsKeyArn: key('1', '210987654321', 'us-east-1') }, 'secretsKeyArn', 'use a key of eu-central-1'],
     [{ queueKeyArn: key('1') }, 'queueKeyArn', 'set nudge or idlePollSeconds'],
     [{ topicKeyArn: key('1') }, 'topicKeyArn', 'set alarmEmail'],
+    [{ imagesKeyArn: key('1') }, 'imagesKeyArn', 'set agentImage.copy to true'],
     [{ gatewayVolumesKeyArn: key('1') }, 'gatewayVolumesKeyArn', 'set network.egress to on-demand'],
     [
       { keyArn: 'arn:aws:kms:eu-central-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef' },

@@ -7,6 +7,7 @@ const ACCOUNTS_BOUNDARY = ['arn:', '{AWS::Partition}:iam::', '{AWS::AccountId}:p
 const taskRoleArn = 'arn:aws:iam::123456789012:role/terraform/agents';
 const elasticIpAllocationIds = ['eipalloc-0123456789abcdef0', 'eipalloc-0123456789abcdef1'];
 const hostname = 'tfe.acme.example:8443';
+const logins = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/logins-AbCdEf';
 const keyArn = 'arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef';
 
 /** Settings in addition to the minimal ones. */
@@ -107,6 +108,21 @@ export const VALIDATED: readonly {
       exportTo: 'arn:aws:kinesis:eu-central-1:123456789012:stream/logs',
       exportRoleArn: 'arn:aws:iam::123456789012:role/log-export',
     },
+  },
+  {
+    agentImage: { copy: true, source: 'release' },
+    encryption: { imagesKeyArn: keyArn },
+    agentTokenRotation: { days: 30, apiTokenSecret: 'acme/rotation:token' },
+    launcher: { httpsProxy: 'http://proxy.corp.example:3128', httpsProxyCredentialsSecret: `${logins}:proxy` },
+    pools: [
+      { name: 'default', agentTokenSecret: 'acme/agent-token' },
+      { name: 'arm', agentTokenSecret: 'acme/arm-token', architecture: 'arm64' },
+      { name: 'copied', agentTokenSecret: 'acme/copied-token', image: 'ghcr.io/acme/agent:1' },
+    ],
+  },
+  {
+    agentImage: { registry: 'registry.acme.example/agent:1.33.0', copy: true, credentialsSecret: `${logins}:registry` },
+    encryption: { keyArn },
   },
   { network: { egress: 'network-firewall' } },
   { network: { egress: 'on-demand' } },

@@ -1,10 +1,12 @@
 import {
   BatchCheckLayerAvailabilityCommand,
+  BatchDeleteImageCommand,
   CompleteLayerUploadCommand,
   type ECRClient,
   ImageAlreadyExistsException,
   InitiateLayerUploadCommand,
   LayerAlreadyExistsException,
+  ListImagesCommand,
   PutImageCommand,
   UploadLayerPartCommand,
 } from '@aws-sdk/client-ecr';
@@ -79,7 +81,43 @@ export class EcrRepository implements Target {
       .catch(this.#inTime('PutImage'))
       .catch(except(ImageAlreadyExistsException));
   }
+
+  async tags(): Promise<string[]> {
+    const all: string[] = [];
+    let nextToken: string | undefined;
+    do {
+      const page = await this.#client
+        .send(
+          new ListImagesCommand({
+            repositoryName: this.#repositoryName,
+            filter: { tagStatus: 'TAGGED' },
+            ...(nextToken !== undefined && { nextToken }),
+          }),
+          this.#until,
+        )
+        .catch(this.#inTime('ListImages'));
+      for (const { imageTag } of page.imageIds ?? []) if (imageTag !== undefined) all.push(imageTag);
+      nextToken = page.nextToken;
+    } while (nextToken !== undefined);
+    return all;
+  }
+
+  async removeTags(tags: readonly string[]): Promise<void> {
+    for (let first = 0; first < tags.length; first += MOST_IMAGES) {
+      const imageIds = tags.slice(first, first + MOST_IMAGES).map((imageTag) => ({ imageTag }));
+      const { failures = [] } = await this.#client
+        .send(new BatchDeleteImageCommand({ repositoryName: this.#repositoryName, imageIds }), this.#until)
+        .catch(this.#inTime('BatchDeleteImage'));
+      const [failure] = failures;
+      if (failure !== undefined) {
+        throw new ImageCopyError(`ECR did not delete ${failure.imageId?.imageTag}: ${failure.failureReason}.`);
+      }
+    }
+  }
 }
+
+/** Maximum number of images in a request. */
+const MOST_IMAGES = 100;
 
 /** Ignores one class of errors: ECR already has what was sent. */
 function except(known: typeof ImageAlreadyExistsException | typeof LayerAlreadyExistsException) {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { IMAGE_TYPES, INDEX_TYPES } from '../core/manifests.ts';
 import { ImageCopyError } from '../errors.ts';
 import type { Manifest, Source } from '../ports.ts';
+import { layerBody, messageOf } from './layer-body.ts';
 
 /** A login for a registry, as the secret contains it. ECS calls the second part `password`, so that one secret can serve copies and direct pulls. */
 const registryCredentials = z.union([
@@ -73,18 +74,9 @@ export class Registry implements Source {
   async blob(digest: string): Promise<AsyncIterable<Uint8Array>> {
     const { body, url } = await this.#get(`blobs/${digest}`, '*/*');
     if (body === null) throw this.#error(`sent an empty response for ${digest}. Deploy again`);
-    return this.#whole(body, digest, url);
-  }
-
-  /** Reads the bytes of a layer. If the connection breaks, the error of `fetch` says only "terminated", so it is replaced here. */
-  async *#whole(body: AsyncIterable<Uint8Array>, digest: string, url: string): AsyncGenerator<Uint8Array> {
-    try {
-      yield* body;
-    } catch (error) {
-      const from = url === '' ? '' : ` from ${new URL(url).host}`;
-      const what = this.#options.signal.aborted ? 'did not arrive in time' : `was interrupted: ${messageOf(error)}`;
-      throw this.#error(`sent layer ${digest}${from}, which ${what}. Deploy again`);
-    }
+    const from = url === '' ? '' : ` from ${new URL(url).host}`;
+    const error = (what: string) => this.#error(`sent layer ${digest}${from}, which ${what}. Deploy again`);
+    return layerBody(body, { signal: this.#options.signal, error });
   }
 
   async #get(path: string, accept: string): Promise<Response> {
@@ -166,10 +158,4 @@ export class Registry implements Source {
     const { host, repository } = this.#options;
     return new ImageCopyError(`The image ${repository} can't be copied into ECR: ${host} ${what}.`);
   }
-}
-
-/** The innermost message: `fetch` itself says only "fetch failed" or "terminated". */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return `${error}`;
-  return error.cause instanceof Error ? error.cause.message : error.message;
 }

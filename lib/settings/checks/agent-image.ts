@@ -4,7 +4,7 @@ import { registryOf } from '../../network/allowed-domains.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
 import { secretReference } from '../secret-reference.ts';
-import { isCopied } from '../task-images.ts';
+import { copiesImages, isCopied } from '../task-images.ts';
 
 type Image = NonNullable<ReadableSettings['agentImage']>;
 
@@ -60,12 +60,12 @@ export function* copyFaults(
   { registry, copy, credentialsSecret }: Image,
   pools: readonly ReadablePool[],
 ): Iterable<SettingsFault> {
-  const copied = (reference: string | undefined): boolean => reference !== undefined && isCopied(reference, copy);
-  if (copy === true && ![registry, ...pools.map((pool) => pool.image)].some(copied)) {
+  const isPossible = registry !== undefined && isCopied(registry, copy);
+  if (copy === true && pools.length > 0 && !isPossible && !copiesImages({ agentImage: { copy, registry }, pools })) {
     yield {
       path: 'agentImage.copy',
-      given: 'true, but there is no image to copy: every image is already in ECR',
-      allowed: 'true or false, only with a registry image that is not in ECR',
+      given: 'true, but there is no image to copy: every image is an existing one in ECR',
+      allowed: 'true or false; true only with an image that is built, or with a registry image that is not in ECR',
       remedy: 'remove it, or set agentImage.registry to the image to copy',
     };
   }

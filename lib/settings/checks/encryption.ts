@@ -5,6 +5,7 @@ import { hasWakeUps } from '../../network/launcher-apis.ts';
 import type { SettingsFault } from '../errors.ts';
 import { exportKind } from '../logs.ts';
 import type { ReadableSettings } from '../read.ts';
+import { copiesImages } from '../task-images.ts';
 
 /** Faults of keys that a use can't have, and of keys without a use. */
 export function* encryptionFaults(settings: ReadableSettings): Iterable<SettingsFault> {
@@ -45,6 +46,23 @@ export function* encryptionFaults(settings: ReadableSettings): Iterable<Settings
       remedy: 'remove it, or set network.egress to on-demand',
     };
   }
+}
+
+/** The fault of a key for a repository that the stack doesn't have. The construct can't know it: its images are objects. */
+export function* imagesKeyFaults({
+  encryption,
+  agentImage = {},
+  pools = [],
+}: ReadableSettings): Iterable<SettingsFault> {
+  const key = encryption?.imagesKeyArn;
+  const readable = pools.flatMap((pool) => pool ?? []);
+  if (key === undefined || readable.length === 0 || copiesImages({ agentImage, pools: readable })) return;
+  yield {
+    path: 'encryption.imagesKeyArn',
+    given: `${shown(key)}, but the deployment copies no image`,
+    allowed: 'a key only if the deployment copies an image into a repository of the stack',
+    remedy: 'remove it, or set agentImage.copy to true',
+  };
 }
 
 /** Faults of a role that the receiver of the logs needs or doesn't allow. */

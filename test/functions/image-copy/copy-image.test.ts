@@ -112,7 +112,11 @@ function ecr({ known = [] as string[] } = {}) {
   return { target: new EcrRepository(client, 'copies', new AbortController().signal), stored, images, sizes };
 }
 
-const wanted = { reference: '1.33.0', architecture: 'amd64', targetTag: 'amd64-1' };
+const wanted = {
+  reference: '1.33.0',
+  architecture: 'amd64',
+  owner: { prefix: 'amd64-1', resource: '01234567' },
+};
 
 describe('copying an image from a registry into ECR', () => {
   it('copies the image for the architecture with its digest, in parts of a size that ECR accepts', async () => {
@@ -127,7 +131,7 @@ describe('copying an image from a registry into ECR', () => {
         imageManifest: image,
         imageManifestMediaType: OCI,
         imageDigest: digestOf(image),
-        imageTag: 'amd64-1',
+        imageTag: `amd64-1-01234567-${digestOf(image).slice(7, 19)}`,
       },
     ]);
   });

@@ -85,6 +85,8 @@ beforeAll(async () => {
   vi.stubGlobal('fetch', (input: string, init?: RequestInit) =>
     real(input.replace('https://registry.acme.example', base), init),
   );
+  // Another test file may have loaded the module, whose clients keep the address of its server.
+  vi.resetModules();
   ({ handler } = await import('../../../functions/image-copy/handler.ts'));
 });
 
@@ -154,25 +156,45 @@ async function answerTo(given: CloudFormationCustomResourceEvent, remainingMs = 
 }
 
 const ids = { StackId: 'stack', RequestId: 'request', LogicalResourceId: 'Copy', PhysicalResourceId: 'Copy' };
+const copied = { ...ids, PhysicalResourceId: 'copies/amd64-1' };
 const failed = (reason: RegExp) => ({ ...ids, Status: 'FAILED', Reason: expect.stringMatching(reason) });
 
 describe('the function that copies images', () => {
   it('answers SUCCESS with the digest once the image is in ECR', async () => {
-    expect(await answerTo(event())).toEqual({ ...ids, Status: 'SUCCESS', Data: { Digest: digestOf(image) } });
+    expect(await answerTo(event())).toEqual({ ...copied, Status: 'SUCCESS', Data: { Digest: digestOf(image) } });
     expect(answers).toHaveLength(1);
     expect(answers[0]).toMatchObject({ method: 'PUT' });
     expect(answers[0]?.type ?? '').toBe('');
     expect(operations.at(-1)).toBe('PutImage');
   });
 
-  it('keeps the physical id on an update, so that CloudFormation deletes nothing', async () => {
-    expect(await answerTo(laterEvent('Update'))).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
-  });
-
-  it('answers SUCCESS to Delete without calling ECR or the registry', async () => {
+  it('answers SUCCESS to the deletion of a copy from before copies had an ID, without calling ECR', async () => {
     replies = {};
     expect(await answerTo(laterEvent('Delete'))).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
     expect(operations).toEqual([]);
+  });
+
+  it('keeps the ID if an update fails, so that CloudFormation deletes nothing', async () => {
+    replies[MANIFEST] = { status: 503 };
+    expect(await answerTo(laterEvent('Update'))).toMatchObject({ Status: 'FAILED', PhysicalResourceId: 'earlier' });
+  });
+
+  it.each([
+    ['ECR refuses to list the images', { ListImages: refusal('AccessDenied', 'not authorized') }, /not authorized/],
+    ['the repository is gone', { ListImages: refusal('RepositoryNotFound', 'no such repository') }, /no such repo/],
+    [
+      'ECR does not delete an image',
+      { BatchDeleteImage: { body: '{"failures":[{"failureReason":"still used","imageId":{"imageTag":"t"}}]}' } },
+      /did not delete t: still used/,
+    ],
+  ])('answers SUCCESS to a deletion, and logs the reason, when %s', async (_, broken, reason) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const owned = 'amd64-1-e21f935f-0123456789ab';
+    replies['ListImages'] = { body: JSON.stringify({ imageIds: [{ imageTag: owned }] }) };
+    Object.assign(replies, broken);
+    const event = { ...laterEvent('Delete'), PhysicalResourceId: 'copies/amd64-1' };
+    expect(await answerTo(event)).toMatchObject({ Status: 'SUCCESS' });
+    expect(warn.mock.calls.join()).toMatch(reason);
   });
 
   it.each<[string, Record<string, Reply>, object, RegExp]>([
@@ -221,7 +243,11 @@ describe('the function that copies images', () => {
           Readable.from([Buffer.from(digest === digestOf(layer) ? layer : config)]) as AsyncIterable<Uint8Array>,
       };
       await expect(
-        copyImage({ reference: '1', architecture: 'amd64', targetTag: '1' }, source, target),
+        copyImage(
+          { reference: '1', architecture: 'amd64', owner: { prefix: '1', resource: '01234567' } },
+          source,
+          target,
+        ),
       ).rejects.toThrow(`ECR did not answer ${operation} in time. Deploy again.`);
     },
   );

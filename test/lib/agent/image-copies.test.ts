@@ -1,4 +1,5 @@
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture, CodeSigningConfig } from 'aws-cdk-lib/aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { AgentImage } from '../../../lib/agent/image.ts';
@@ -6,7 +7,7 @@ import { upstreamOf } from '../../../lib/agent/image-copies.ts';
 import { launcherIn, secretIn } from '../constructs.ts';
 import { dnsRulesIn } from '../network/reachability/dns-rules.ts';
 import { faultsOf, pathsOf } from '../settings-faults.ts';
-import { emptyStack, LEAST, onePool, propertiesOf, resourcesOf, statementsOf, templateOf } from '../synthesis.ts';
+import { emptyStack, LEAST, onePool, propertiesOf, resourcesOf, statementsOf, templateOf, text } from '../synthesis.ts';
 
 const hub = 'hashicorp/tfc-agent:1.33.0';
 
@@ -92,6 +93,124 @@ describe('a registry image', () => {
   });
 });
 
+describe('the repository of the copies', () => {
+  const keyArn = 'arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef';
+  const repositoryOf = (settings: object) => propertiesOf(templateOf(settings), 'AWS::ECR::Repository');
+
+  it('has immutable tags, a scan on push, and a rule that deletes only images without a tag', () => {
+    const [repository] = repositoryOf({ agentImage: { copy: true } });
+    expect(repository).toMatchObject({
+      ImageTagMutability: 'IMMUTABLE',
+      ImageScanningConfiguration: { ScanOnPush: true },
+      EmptyOnDelete: true,
+    });
+    expect(repository).not.toHaveProperty('EncryptionConfiguration');
+    const { rules } = JSON.parse(text(repository.LifecyclePolicy.LifecyclePolicyText));
+    expect(rules).toMatchObject([
+      {
+        selection: { tagStatus: 'untagged', countType: 'sinceImagePushed', countUnit: 'days', countNumber: 7 },
+        action: { type: 'expire' },
+      },
+    ]);
+  });
+
+  it.each([
+    [{ imagesKeyArn: keyArn }],
+    [{ keyArn }],
+    [{ keyArn: keyArn.replace('key/0', 'key/1'), imagesKeyArn: keyArn }],
+  ])('has the key of %o', (encryption) => {
+    const [repository] = repositoryOf({ agentImage: { copy: true }, encryption });
+    expect(repository.EncryptionConfiguration).toEqual({ EncryptionType: 'KMS', KmsKey: keyArn });
+  });
+
+  it('gets a statement in the output KeyPolicy only if there is one', () => {
+    const policyOf = (agentImage: object) =>
+      text(templateOf({ agentImage, encryption: { keyArn } }).toJSON()['Outputs'].KeyPolicy.Value);
+    expect(policyOf({ copy: true })).toContain('AgentLauncherImages');
+    expect(policyOf({})).not.toContain('AgentLauncherImages');
+  });
+
+  it.each([
+    [{}, ['encryption.imagesKeyArn']],
+    [{ agentImage: { copy: true } }, []],
+    [{ agentImage: { registry: hub } }, []],
+    [{ agentImage: { registry: hub, copy: false } }, ['encryption.imagesKeyArn']],
+    [onePool({ image: hub }), []],
+    [{ pools: [] }, ['pools']],
+  ])('has a key in the settings only if there is one: %j', (settings, paths) => {
+    expect(pathsOf(faultsOf({ ...settings, encryption: { imagesKeyArn: keyArn } }))).toEqual(paths);
+  });
+
+  it('has one key, also if two launchers use it', () => {
+    const stack = emptyStack();
+    const agentImage = AgentImage.fromVersion('1.33.0', { copy: true });
+    const key = (id: string) => Key.fromKeyArn(stack, id, keyArn.replace('key/0', `key/${id}`)) as IKey;
+    launcherIn(stack, { agentImage, encryption: { imagesKey: key('1') } }, 'First');
+    expect(() => launcherIn(stack, { agentImage, encryption: { imagesKey: key('2') } }, 'Second')).toThrow(
+      'set `encryption.imagesKey` of both launchers to the same key',
+    );
+  });
+});
+
+describe('a built image with copy: true', () => {
+  const pools = [
+    ...LEAST.pools,
+    { name: 'b', agentTokenSecret: 'b' },
+    { name: 'c', agentTokenSecret: 'c', architecture: 'arm64' },
+    { name: 'd', agentTokenSecret: 'd', image: 'registry.acme.example/agent:1' },
+  ];
+  const template = templateOf({ agentImage: { copy: true }, pools });
+  const built = propertiesOf(template, 'Custom::ImageCopy').filter(({ Registry }) => Registry === undefined);
+
+  it('is copied once for each architecture, from the tag with its hash', () => {
+    expect(built).toHaveLength(2);
+    for (const { Repository, Reference, TargetTag, Architecture } of built) {
+      expect(Repository).toEqual({ 'Fn::Sub': expect.stringMatching(/^cdk-hnb659fds-container-assets-/) });
+      expect(Reference).toMatch(/^[0-9a-f]{64}$/);
+      expect(TargetTag).toBe(`${Architecture}-${Reference.slice(0, 16)}`);
+    }
+    // With copy: true, registry images are copied too.
+    expect(propertiesOf(template, 'Custom::ImageCopy')).toHaveLength(3);
+  });
+
+  it('runs in tasks by the digest of its copy, and keeps the entry point that hides the agent token', () => {
+    const [task] = propertiesOf(template, 'AWS::ECS::TaskDefinition');
+    const [agent] = task.ContainerDefinitions.filter(({ Name }: { Name: string }) => Name === 'agent');
+    expect(JSON.stringify(agent.Image)).toMatch(/"Fn::GetAtt":\["ImageCopiesamd64\w+","Digest"\]/);
+    expect(agent.EntryPoint[0]).toBe('/opt/agent-launcher/sh');
+    expect(JSON.stringify(task)).not.toContain('container-assets');
+  });
+
+  it('is readable for the function, in the repository of the CDK only, and tasks pull from the repository of the stack only', () => {
+    const statements = statementsOf(template);
+    const readers = statements.filter(({ Resource }) => JSON.stringify(Resource).includes('container-assets'));
+    expect(readers.map(({ role, Sid, Action }) => [role.replace(/[0-9A-F]{8}$/, ''), Sid, Action])).toEqual([
+      ['ImageCopiesRole', 'ReadBuiltImages', ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']],
+    ]);
+    expect(JSON.stringify(readers[0]?.Resource)).toMatch(
+      /:repository\/",\{"Fn::Sub":"cdk-hnb659fds-container-assets-[^*]+"\}\]\]\}$/,
+    );
+    expect(JSON.stringify(statements.filter(({ role }) => /^ImageCopies/.test(role)))).not.toContain('*');
+  });
+
+  it('is not copied by default', () => {
+    const plain = templateOf({});
+    plain.resourceCountIs('Custom::ImageCopy', 0);
+    plain.resourceCountIs('AWS::ECR::Repository', 0);
+  });
+
+  it('is copied in the construct from both sources', () => {
+    for (const agentImage of [
+      AgentImage.fromVersion('1.33.0', { copy: true }),
+      AgentImage.fromRelease('1.33.0', { copy: true }),
+    ]) {
+      const stack = emptyStack();
+      launcherIn(stack, { agentImage });
+      Template.fromStack(stack).resourceCountIs('Custom::ImageCopy', 1);
+    }
+  });
+});
+
 describe('a login for an image that tasks pull directly', () => {
   const arn = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/login-AbCdEf';
   const definitionsOf = (template: Template) =>
@@ -129,7 +248,10 @@ describe('a login for an image that tasks pull directly', () => {
 });
 
 it.each([
-  [{ copy: true }, ['agentImage.copy']],
+  [{ copy: true }, []],
+  [{ copy: true, version: '1.33.0' }, []],
+  [{ copy: true, source: 'release' }, []],
+  [{ copy: false }, []],
   [{ registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7', copy: true }, ['agentImage.copy']],
   [{ credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
   [{ registry: hub, copy: false, credentialsSecret: 'docker-hub' }, []],
@@ -150,7 +272,7 @@ it('the function that copies images is what any launcher of the stack requires',
   launcherIn(stack, { agentImage }, 'First');
   launcherIn(stack, { agentImage, launcher: { architecture: Architecture.X86_64, codeSigningConfig } }, 'Second');
   const [copies, ...others] = propertiesOf(Template.fromStack(stack), 'AWS::Lambda::Function').filter(
-    ({ Description }) => /^Copies registry images/.test(Description),
+    ({ Description }) => /^Copies images/.test(Description),
   );
   expect(others).toEqual([]);
   expect(copies).toMatchObject({ Architectures: ['x86_64'], CodeSigningConfigArn: arn });
