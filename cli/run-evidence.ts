@@ -5,6 +5,8 @@ import { agentLog } from './aws/agent-log.ts';
 import type { Deployment } from './aws/deployment.ts';
 import { readLauncherLog } from './aws/launcher-log.ts';
 import { readSwitch } from './aws/launcher-state.ts';
+import { agentTokenSecretOf } from './aws/pool-tasks.ts';
+import { secretFacts } from './aws/secrets.ts';
 import { describeTasks, tasksStartedBy } from './aws/task-facts.ts';
 import type { Context } from './context.ts';
 import type { AgentLogReading, At, Evidence, LauncherFacts, PoolFacts, RunReading } from './core/why/evidence.ts';
@@ -56,13 +58,27 @@ export async function gatherEvidence(context: Context, runId: string): Promise<E
   const tasks = await attempt(describeTasks(aws, deployment.name, [...taskIdsOf(known), ...started]), []);
   const { taskId, pool, ended } = situationOf({ ...known, tasks });
   const group = deployment.agentLogGroups.get(pool?.name ?? ended?.pool ?? '');
+  const agentLog =
+    taskId === undefined || group === undefined ? undefined : await attempt(logOf(context, group, taskId), undefined);
+  const isRejected = situationOf({ ...known, tasks, agentLog }).agent.failure?.cause === 'token-rejected';
   return {
     ...known,
     tasks,
     slots: isFull(first) ? await attempt(slotsOf(context, deployment, first.pool), []) : undefined,
-    agentLog:
-      taskId === undefined || group === undefined ? undefined : await attempt(logOf(context, group, taskId), undefined),
+    agentLog,
+    agentTokenChangedAtMs: isRejected ? await attempt(tokenChangedAt(context, deployment, pool), undefined) : undefined,
   };
+}
+
+async function tokenChangedAt(
+  { aws }: Context,
+  { pools }: Deployment,
+  of: Pick<PoolFacts, 'name'> | undefined,
+): Promise<number | undefined> {
+  const pool = pools.find(({ name }) => name === of?.name);
+  if (pool === undefined) return undefined;
+  const { id } = await agentTokenSecretOf(aws, pool);
+  return (await secretFacts(aws, id)).changedAtMs;
 }
 
 function isFull({ decision }: Situation): boolean {

@@ -154,9 +154,19 @@ async function factsOf(
     url: workspace && runUrl(client.hostname, workspace.facts, runId),
     workspace: workspace?.facts,
     pool: poolId === undefined ? undefined : await scopeOf(client, poolId),
-    ahead: workspace?.currentRun?.id === runId ? undefined : workspace?.currentRun,
+    ahead: workspace && earlierRunIn(client.hostname, workspace, runId),
     checks,
   };
+}
+
+/** The current run of the workspace, with its page, if it is another run. */
+function earlierRunIn(
+  hostname: string,
+  { facts, currentRun }: WorkspaceReading,
+  runId: string,
+): EarlierRun | undefined {
+  if (currentRun === undefined || currentRun.id === runId) return undefined;
+  return { ...currentRun, url: runUrl(hostname, facts, currentRun.id) };
 }
 
 /** The page of a run. */

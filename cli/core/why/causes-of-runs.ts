@@ -3,14 +3,11 @@ import { duration } from '../durations.ts';
 import { sentence } from '../sentences.ts';
 import { blocked, type Cause, done, type Finding, person, running, waiting } from './cause.ts';
 import type { EarlierRun, RunFacts, ScopeFacts, WorkspaceFacts } from './evidence.ts';
-import { meaningOfStatus } from './run-statuses.ts';
+import { meaningOfStatus, OVERRIDES, statusInWords } from './run-statuses.ts';
 import { isTaskId, type Situation } from './situation.ts';
 
 /** HCP Terraform shows an agent as unknown after it didn't answer for a while, and as errored after five more minutes. */
 const LOST = new Set(['unknown', 'errored', 'exited']);
-
-/** A failed policy or run task keeps the run in these statuses until a person overrides it. */
-const OVERRIDES = new Set(['policy_override', 'tf_policy_override', 'post_plan_awaiting_decision']);
 
 const OPEN_RUN = 'Open the run in HCP Terraform';
 
@@ -199,8 +196,9 @@ export const RUN_CAUSES: readonly Cause[] = [
     const { status, ahead } = run;
     if (status !== 'pending' || ahead === undefined || !needsPerson(ahead)) return undefined;
     return person(
-      `The run waits for ${earlierRun(run, ahead)} until somebody confirms or discards it. Runs of a workspace execute one at a time.`,
-      `Open ${ahead.id} in HCP Terraform, and confirm it or discard it. \`agent-launcher why ${ahead.id}\` says what it waits for.`,
+      `The run waits for ${earlierRun(run, ahead)}. Until somebody decides about that run, no other run of the workspace starts.`,
+      `Open ${ahead.url ?? `${ahead.id} in HCP Terraform`} and confirm or override it, or discard it.`,
+      `Run \`agent-launcher why ${ahead.id}\`: it says what that run waits for.`,
     );
   }),
   inStatus('earlier-run', (run) => {
@@ -209,7 +207,7 @@ export const RUN_CAUSES: readonly Cause[] = [
       return undefined;
     return waiting(
       `The run waits for ${earlierRun(run, ahead)}. Runs of a workspace execute one at a time.`,
-      `Run \`agent-launcher why ${ahead.id}\`.`,
+      `Run \`agent-launcher why ${ahead.id}\`.${ahead.url === undefined ? '' : ` Its page: ${ahead.url}`}`,
     );
   }),
   inStatus('run-limit', (run, { nowMs }) =>
@@ -338,8 +336,8 @@ function needsPerson({ status, isAutoApply }: EarlierRun): boolean {
   return meaningOfStatus(status)?.waitsFor === 'person' && (!isAutoApply || OVERRIDES.has(status));
 }
 
-function earlierRun({ workspace }: RunFacts, { id, status }: EarlierRun): string {
-  return `${id} of the same workspace${workspace === undefined ? '' : ` (${workspace.name})`}, which is in ${status}`;
+function earlierRun({ workspace }: RunFacts, ahead: EarlierRun): string {
+  return `${ahead.id} of the same workspace${workspace === undefined ? '' : ` (${workspace.name})`}, which ${statusInWords(ahead)}`;
 }
 
 function lockerOf({ lockedBy }: WorkspaceFacts): string {

@@ -1,6 +1,6 @@
 /** Causes in the task that the launcher started for the job: it starts, its agent can't register, or it ended. */
 import { startCauseOf } from '../../../functions/launcher/core/start-causes.ts';
-import { duration } from '../durations.ts';
+import { ago, clock, duration } from '../durations.ts';
 import { sentence } from '../sentences.ts';
 import { blocked, type Cause, type Finding, quoted, waiting } from './cause.ts';
 import { endOf } from './causes-of-runs.ts';
@@ -28,6 +28,23 @@ const withLiveTask = (id: string, find: (task: TaskFacts, situation: Situation) 
 });
 
 export const LIVE_TASK_CAUSES: readonly Cause[] = [
+  {
+    id: 'agent-token-replaced',
+    find: (situation) => {
+      const { agent, evidence, nowMs, pool, taskId } = situation;
+      const { agentTokenChangedAtMs: changedAtMs } = evidence;
+      if (!isQueued(situation) || taskId === undefined || changedAtMs === undefined || isRetried(situation))
+        return undefined;
+      if (agent.hasRegistered || agent.failure?.cause !== 'token-rejected') return undefined;
+      const createdAtMs = startOf(situation);
+      if (createdAtMs === undefined || createdAtMs >= changedAtMs) return undefined;
+      return waiting(
+        `HCP Terraform rejected the agent token of task ${short(taskId)}, which started at ${clock(createdAtMs, nowMs)}. The secret of pool ${pool?.name ?? ''} was changed after that, at ${ago(changedAtMs, nowMs)}, and no task has tried its value yet.`,
+        `Wait, and don't rotate again. ${NEXT_TRIAL}`,
+        'If the next task is rejected too, this command says so.',
+      );
+    },
+  },
   withLiveTask('agent-token-rejected', (task, { agent, pool, evidence }) =>
     agent.failure?.cause === 'token-rejected' && !agent.hasRegistered
       ? tokenRejected(task.id, agent.failure.line, pool?.name, evidence.runId)
@@ -273,6 +290,17 @@ function isStopping({ lastStatus }: TaskFacts): boolean {
 function hasEnded({ task, ended, decision }: Situation): boolean {
   const isLast = decision === undefined || decision.kind === 'launched' || isBackOff(decision);
   return isLast && (task === undefined ? ended !== undefined : isStopping(task));
+}
+
+/** When the job's task was created. */
+function startOf({ task, ended }: Situation): number | undefined {
+  return task?.createdAtMs ?? (ended?.createdAt === undefined ? undefined : Date.parse(ended.createdAt));
+}
+
+/** Whether the launcher has decided about the job again, other than to wait because tasks fail to start. */
+function isRetried(situation: Situation): boolean {
+  const { decision } = situation;
+  return decision !== undefined && decision.kind !== 'launched' && !isBackOff(decision);
 }
 
 function isBackOff(decision: NonNullable<Situation['decision']>): boolean {

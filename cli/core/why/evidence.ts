@@ -12,6 +12,8 @@ export interface Evidence {
   readonly tasks: readonly TaskFacts[];
   /** Live tasks of the run's pool, oldest first; read only if the pool is full. */
   readonly slots?: readonly SlotFacts[] | undefined;
+  /** When the secret of the pool's agent token was last changed; read only if HCP Terraform rejected the token. */
+  readonly agentTokenChangedAtMs?: number | undefined;
   /** The last lines of the log of the agent that matters, oldest first. */
   readonly agentLog?: AgentLogReading | undefined;
 }
@@ -73,6 +75,8 @@ export interface EarlierRun {
   readonly id: string;
   readonly status: string;
   readonly isAutoApply: boolean;
+  /** Its page. */
+  readonly url?: string | undefined;
 }
 
 export interface RunFacts {

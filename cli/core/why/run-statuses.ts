@@ -63,6 +63,45 @@ export const RUN_STATUSES: Readonly<Record<string, StatusMeaning>> = {
   force_canceled: final,
 };
 
+/** A failed policy or run task keeps the run in these statuses until a person overrides it. */
+export const OVERRIDES: ReadonlySet<string> = new Set([
+  'policy_override',
+  'tf_policy_override',
+  'post_plan_awaiting_decision',
+]);
+
+/** What a run in this status does: the predicate of a sentence about it, with the status. */
+export function statusInWords({
+  status,
+  isAutoApply,
+}: {
+  readonly status: string;
+  readonly isAutoApply: boolean;
+}): string {
+  const meaning = meaningOfStatus(status);
+  if (meaning === undefined) return `is in ${status}`;
+  const { waitsFor, phase = 'job' } = meaning;
+  const words: Readonly<Record<WaitsFor, string>> = {
+    agent: `waits for an agent for its ${phase}`,
+    running: `executes its ${phase}`,
+    platform: 'HCP Terraform is moving on',
+    policies: 'waits for the result of its policies',
+    'run-tasks': 'waits for its run tasks',
+    person: OVERRIDES.has(status)
+      ? 'waits until somebody overrides a failed check'
+      : status === 'planned_and_saved'
+        ? 'waits until somebody applies its saved plan'
+        : status === 'pre_plan_awaiting_decision'
+          ? 'waits until somebody decides about a failed check'
+          : isAutoApply
+            ? 'HCP Terraform is about to confirm'
+            : 'waits for its confirmation',
+    earlier: 'waits for an earlier run',
+    final: 'has ended',
+  };
+  return `${words[waitsFor]} (${status})`;
+}
+
 /** `undefined` if this version doesn't know the status. */
 export function meaningOfStatus(status: string): StatusMeaning | undefined {
   return Object.hasOwn(RUN_STATUSES, status) ? RUN_STATUSES[status] : undefined;

@@ -84,5 +84,11 @@ test('why says that the agent token is rejected, and logs shows the agent’s li
   const { tasks } = logsJson.parse(JSON.parse(stdout));
   expect(tasks[0]).toMatchObject({ pool: POOL, launchedFor: `${run}/plan`, logGroup: `/AgentLauncher/agents/${POOL}` });
   expect(tasks[0]?.lines.some(({ message }) => message.includes('rejected the agent token (401)'))).toBe(true);
+
+  // Somebody rotates the token. The launcher waits before its next trial.
+  system.ecs.putSecret(`agent-launcher/${POOL}/agent-token`, 'xxxxxxxxxxxxxx.atlasv1.other');
+  const replaced = await becomes(run, 'agent-token-replaced');
+  expect(replaced).toMatchObject({ code: 0, state: 'waiting' });
+  expect(replaced.verdict).toContain(`The secret of pool ${POOL} was changed after that`);
   await end(run);
 });

@@ -121,14 +121,15 @@ const CASES: readonly Case[] = [
     name: 'an earlier run of the workspace',
     cause: 'earlier-run',
     state: 'waiting',
-    verdict: /waits for run-\w+ of the same workspace \(scene-\d+\), which is in plan_queued/,
+    verdict:
+      /waits for run-\w+ of the same workspace \(scene-\d+\), which waits for an agent for its plan \(plan_queued\)/,
     arrange: (scene) => stage.system.queueRun({ workspace: scene.workspace }),
   },
   {
     name: 'an earlier run of the workspace that nobody has confirmed',
     cause: 'earlier-run-undecided',
     state: 'person',
-    verdict: /waits for run-\w+ of the same workspace \(scene-\d+\), which is in planned until somebody confirms/,
+    verdict: /waits for run-\w+ of the same workspace \(scene-\d+\), which waits for its confirmation \(planned\)/,
     arrange: (scene) => {
       const later = stage.system.queueRun({ workspace: scene.workspace });
       scene.status('planned');
@@ -775,6 +776,17 @@ describe('why', () => {
       }
     },
   );
+
+  test('shows the page of the earlier run that a person must confirm', async () => {
+    const scene = await stage.scene();
+    const later = await stage.system.queueRun({ workspace: scene.workspace });
+    scene.status('planned');
+    const { stdout } = await scene.run(['why', later, '--json']);
+    const { todo } = whyJson.parse(JSON.parse(stdout));
+    expect(todo[0]).toMatch(
+      new RegExp(`^Open https://\\S+/workspaces/${scene.workspace}/runs/${scene.runId} and confirm`),
+    );
+  });
 
   test('is tried for at least 40 causes over HTTP', () => {
     const tried = new Set(CASES.map(({ cause }) => cause));

@@ -176,25 +176,25 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
   [
     'earlier-run-undecided',
     'person',
-    /waits for run-Earlier of the same workspace \(network\), which is in planned until somebody confirms or discards it/,
+    /waits for run-Earlier of the same workspace \(network\), which waits for its confirmation \(planned\)\. Until somebody decides/,
     evidence({ run: { status: 'pending', ahead: ahead('planned', false) } }),
   ],
   [
     'earlier-run-undecided',
     'person',
-    /which is in policy_override/,
+    /which waits until somebody overrides a failed check \(policy_override\)/,
     evidence({ run: { status: 'pending', ahead: ahead('policy_override', true) } }),
   ],
   [
     'earlier-run',
     'waiting',
-    /waits for run-Earlier of the same workspace \(network\), which is in planned/,
+    /waits for run-Earlier of the same workspace \(network\), which HCP Terraform is about to confirm \(planned\)/,
     evidence({ run: { status: 'pending', ahead: ahead('planned', true) } }),
   ],
   [
     'earlier-run',
     'waiting',
-    /which is in applying/,
+    /which executes its apply \(applying\)/,
     evidence({ run: { status: 'pending', ahead: ahead('applying', false) } }),
   ],
   [
@@ -718,6 +718,28 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
       agentLog: agentLog(
         '2026-11-29T11:59:58.000Z [ERROR] core: Unexpected HTTP response code: method=POST url=https://app.terraform.io/api/agent/register status=401',
       ),
+    }),
+  ],
+  [
+    'agent-token-replaced',
+    'waiting',
+    /rejected the agent token of task 01234567…, which started at 11:59:30Z\. The secret of pool default was changed after that, at 11:59:50Z \(10 s ago\)/,
+    evidence({
+      log: logOf([launched(30)]),
+      tasks: [task({ lastStatus: 'STOPPED', createdAtMs: secondsBefore(30), exitCode: 1 })],
+      agentTokenChangedAtMs: secondsBefore(10),
+      agentLog: agentLog('[ERROR] core: https://localhost rejected the agent token (401): it is wrong or was revoked.'),
+    }),
+  ],
+  [
+    'agent-token-rejected',
+    'blocked',
+    /rejects the agent token of pool default/,
+    evidence({
+      log: logOf([launched(30)]),
+      tasks: [task({ lastStatus: 'STOPPED', createdAtMs: secondsBefore(30), exitCode: 1 })],
+      agentTokenChangedAtMs: secondsBefore(3600),
+      agentLog: agentLog('[ERROR] core: https://localhost rejected the agent token (401): it is wrong or was revoked.'),
     }),
   ],
   [
