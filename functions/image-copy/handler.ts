@@ -113,8 +113,17 @@ async function sourceOf(wanted: Properties, signal: AbortSignal): Promise<Source
 const signalOf = (context: Context): AbortSignal =>
   AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - ANSWER_MS));
 
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Longest beginning of a tag: the digest and the resource follow. */
+const MOST_PREFIX = 100;
+
 function ownerOf({ LogicalResourceId }: CloudFormationCustomResourceEvent, { TargetTag }: Properties): CopyOwner {
-  return { prefix: TargetTag, resource: createHash('sha256').update(LogicalResourceId).digest('hex').slice(0, 8) };
+  return {
+    // A tag of the release template's image can have 128 characters, which is as long as a whole tag.
+    prefix: TargetTag.length > MOST_PREFIX ? sha256(TargetTag) : TargetTag,
+    resource: sha256(LogicalResourceId).slice(0, 8),
+  };
 }
 
 async function credentialsIn(

@@ -40,6 +40,7 @@ const OFFERED: readonly (readonly [offer: string, usageType: string, name: strin
   ['AmazonECS', 'USE1-Fargate-EphemeralStorage-GB-Hours', 'fargateDiskGbHour'],
   ['AmazonCloudWatch', 'CW:MetricMonitorUsage', 'customMetricMonth'],
   ['AmazonCloudWatch', 'CW:AlarmMonitorUsage', 'alarmMonth'],
+  ['AmazonECR', 'TimedStorage-ByteHrs', 'imageGbMonth'],
 ];
 
 export interface PublishedOptions {

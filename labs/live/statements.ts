@@ -146,6 +146,8 @@ export const STATEMENTS: readonly Statement[] = [
     where: [
       at('lib/aws/prices.ts', 'cloudwatch/pricing/ (unverified)'),
       at('docs/costs.md', 'cloudwatch/pricing/ (unverified)'),
+      at('lib/aws/prices.ts', 'amazon-ecr-pricing in March 2026 (unverified)'),
+      at('docs/costs.md', 'amazon-ecr-pricing in March 2026 (unverified)'),
       at('docs/costs.md', 'Three dashboards per account are free'),
     ],
     check: 'prices',

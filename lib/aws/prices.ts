@@ -18,7 +18,7 @@ const EC2 =
 const EBS =
   'https://aws.amazon.com/ebs/pricing/, quoted by https://github.com/patrickdk77/fck-nat as $0.64 for 8 GB (2026-11-30)';
 const ECR =
-  'https://aws.amazon.com/ecr/pricing/, quoted by https://cloudburn.io/blog/amazon-ecr-pricing in March 2026 (read 2026-11-28)';
+  'https://aws.amazon.com/ecr/pricing/, quoted by https://cloudburn.io/blog/amazon-ecr-pricing in March 2026 (unverified)';
 const LAMBDA = `https://aws.amazon.com/lambda/pricing/, quoted by ${CALCULATOR}`;
 const LAMBDA_ARM =
   'https://aws.amazon.com/lambda/pricing/, quoted by https://cloudchipr.com/blog/aws-lambda-pricing (2026-11-24)';

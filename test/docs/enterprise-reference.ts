@@ -28,13 +28,6 @@ interface Row {
   readonly price: string;
 }
 
-/** An item that isn't there, with what is there instead. */
-interface Missing {
-  readonly item: string;
-  readonly missing: true;
-  readonly instead?: string;
-}
-
 const FREE = '$0.00';
 const endpoints = idleNetworkCost({ interfaceEndpoints: 2 });
 const oneSecret = `${dollars(PRICES.secretMonth.usd)} per secret`;
@@ -42,7 +35,7 @@ const oneAlarm = dollars(PRICES.alarmMonth.usd);
 const alarmAndMetric = `${oneAlarm} per pool; its metric costs up to ${dollars(PRICES.customMetricMonth.usd)}`;
 const x86 = launcherCost(IDLE_INVOCATIONS, 1, 'x86_64') - launcherCost(IDLE_INVOCATIONS, 1);
 
-export const GROUPS: readonly (readonly [string, readonly (Row | Missing)[]])[] = [
+export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
   [
     'The launcher in your network',
     [
@@ -150,7 +143,7 @@ export const GROUPS: readonly (readonly [string, readonly (Row | Missing)[]])[] 
         price: FREE,
       },
       {
-        item: 'The API token of the rotation, a registry login or a proxy login under a key of a JSON secret',
+        item: "The API token of the rotation, a registry login or the login of the launcher's proxy under a key of a JSON secret",
         byDefault: 'the secret contains only the value. ECS itself knows no key of a registry login: only copies do',
         settings: [
           'agentTokenRotation.apiTokenSecret',
@@ -412,17 +405,7 @@ const HEAD = [
   '|---|---|---|---|---|---|---|',
 ];
 
-function line(row: Row | Missing): string {
-  if ('missing' in row)
-    return cells(
-      row.item,
-      `**not yet**${row.instead === undefined ? '' : `; instead: ${row.instead}`}`,
-      '',
-      '',
-      '',
-      '',
-      '',
-    );
+function line(row: Row): string {
   if (piecesOf(row).some(({ exists }) => !exists)) return cells(row.item, '**not yet**', '', '', '', '', '');
   const settings = (row.settings ?? []).map((setting) => `\`${setting}\``).join(', ');
   const [file = '', anchor = ''] = row.docs.split('#');

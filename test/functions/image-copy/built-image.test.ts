@@ -292,6 +292,17 @@ describe('the repository of the stack', () => {
     expect(lines.join()).toContain('The copy was not removed');
   });
 
+  it('has tags of at most 128 characters, and removes only those of the same reference', async () => {
+    const [first, second] = [ecr.push(ASSETS, 'a1', 'first'), ecr.push(ASSETS, 'a2', 'second')];
+    const long = (hash: string) => propertiesOf(hash, { TargetTag: `amd64-${'x'.repeat(126)}${hash}` });
+    const stack = new StackOfCopies();
+    await stack.deploy({ Copy: long('a1') });
+    expect(stored()).toEqual([first]);
+    await stack.deploy({ Copy: long('a2') });
+    expect([stored(), stack.missing()]).toEqual([[second], []]);
+    expect(Math.max(...tags().map((tag) => tag.length))).toBeLessThanOrEqual(128);
+  });
+
   it('has every image of the current resources after any series of deployments', async () => {
     let seed = 7;
     const random = (below: number) => {
