@@ -119,9 +119,13 @@ export class TickGateways {
       const marked = await Promise.all(acts.map(({ mark }) => mark));
       return marked.every(Boolean) ? ALLOWED : UNMARKED;
     }
-    await Promise.all(acts.map(({ change }) => change));
+    const started = await Promise.all(acts.map(({ change }) => change));
     const [refusal] = this.#problems.filter(({ cause }) => cause.startsWith('refused-'));
-    if (refusal === undefined) return permission;
+    if (refusal === undefined) {
+      if (permission.untilStarted === undefined || !started.every(Boolean)) return permission;
+      const marked = await Promise.all(acts.map(({ mark }) => mark));
+      return marked.every(Boolean) ? ALLOWED : UNMARKED;
+    }
     return {
       kind: 'held',
       hold: 'refused',
@@ -150,7 +154,7 @@ export class TickGateways {
 
   /**
    * Carries out the actions for one gateway: first the mark, then the others. None of the promises rejects.
-   * `mark`: whether the mark was made, if one was due. `change`: the creation or the start.
+   * `mark`: whether the mark was made, if one was due. `change`: whether EC2 accepted the creation or the start, if one was due.
    */
   #actOn({ gateway, actions }: GatewayView, wanted: boolean) {
     const byKind = <K extends GatewayAction['kind']>(kind: K) =>
@@ -177,14 +181,14 @@ export class TickGateways {
     create: Extract<GatewayAction, { kind: 'create' }> | undefined,
     start: Extract<GatewayAction, { kind: 'start' }> | undefined,
     mark: Promise<boolean> | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { gateways, nowMs, signal } = this.#deps;
     if (create !== undefined)
-      await this.#answered(name, create, () => gateways.create(create.gateway, create.failures, nowMs, signal));
-    if (start === undefined) return;
+      return this.#answered(name, create, () => gateways.create(create.gateway, create.failures, nowMs, signal));
+    if (start === undefined) return true;
     // A gateway with an old mark stops again, but not before it was idle for a while.
     await mark;
-    await this.#answered(name, start, () => gateways.start(start.instance.id, signal), start.reason);
+    return this.#answered(name, start, () => gateways.start(start.instance.id, signal), start.reason);
   }
 
   async #retire(name: string, action: Retirement, wanted: boolean): Promise<void> {
@@ -204,12 +208,13 @@ export class TickGateways {
     return answer === true;
   }
 
+  /** @returns whether EC2 did it. */
   async #answered(
     name: string,
     action: GatewayAction,
     act: () => Promise<GatewayAnswer | RetireAnswer>,
     reason?: string,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const answer = await this.#guarded(act);
     if (answer === undefined) this.#note(name, action, 'failed', reason);
     else if (answer.kind === 'refused') {
@@ -217,6 +222,7 @@ export class TickGateways {
       this.#problems.push({ gateway: name, cause: `refused-${cause}`, detail, remedy });
       this.#note(name, action, answer.kind, detail);
     } else this.#note(name, action, answer.kind, 'detail' in answer ? answer.detail : reason);
+    return answer?.kind === 'done';
   }
 
   #note(gateway: string, action: GatewayAction, outcome: GatewayOutcome['outcome'], reason?: string): void {

@@ -133,7 +133,13 @@ export type LaunchPermission =
       /** The launches also need the tick's marks: without them, the gateway could be stopped before ECS shows the tasks. */
       readonly needsMarks: boolean;
     }
-  | { readonly kind: 'held'; readonly hold: GatewayHold; readonly reason: string };
+  | {
+      readonly kind: 'held';
+      readonly hold: GatewayHold;
+      readonly reason: string;
+      /** The tick may launch as soon as EC2 has accepted its mark and its start. */
+      readonly untilStarted?: true;
+    };
 
 /** Something that a person may have to repair. */
 export interface GatewayProblem {

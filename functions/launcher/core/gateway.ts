@@ -10,6 +10,7 @@
  * - A tick launches only if the mark that it read is younger than the idle time by {@link SAFETY_MS}. It renews an older mark, and the launches wait:
  *   another tick may have decided to stop the gateway because of the old mark. After {@link SETTLED_MS}, EC2 shows whether it did.
  *   `used-since` says since when no tick can have had an old mark.
+ * - With `gatewayStart: with-tasks`, the tick that starts a gateway also launches, as soon as EC2 has accepted the mark and the start.
  * - ECS can take minutes to show a new task. Until then, only the mark protects the task. So a launch needs a mark that protects it for that long.
  * - If the number of live tasks is unknown, nothing is stopped or replaced, except a gateway that is proven dead.
  * - Before the launcher stops or replaces a gateway, `gateway-retire.ts` reads everything again and decides again.
@@ -81,7 +82,10 @@ export function decideGateways(input: GatewayInput): GatewayView[] {
 export function permissionOf(views: readonly Pick<GatewayView, 'launch'>[]): LaunchPermission {
   const held = views.flatMap(({ launch }) => (launch.kind === 'held' ? launch : []));
   const [worst] = held.toSorted((a, b) => HOLDS.indexOf(a.hold) - HOLDS.indexOf(b.hold));
-  if (worst !== undefined) return worst;
+  if (worst !== undefined) {
+    const { untilStarted: _, ...waits } = worst;
+    return held.every(({ untilStarted }) => untilStarted) ? worst : waits;
+  }
   return { kind: 'allowed', needsMarks: views.some(({ launch }) => launch.kind === 'allowed' && launch.needsMarks) };
 }
 
@@ -221,13 +225,17 @@ function permissionFor(
 ): LaunchPermission {
   const { state, launchedAtMs } = instance;
   const { gateway, rules, nowMs } = context;
-  const held = (hold: GatewayHold, what: string): LaunchPermission => ({
-    kind: 'held',
+  const held = (hold: GatewayHold, what: string) => ({
+    kind: 'held' as const,
     hold,
     reason: `gateway ${gateway.name} ${what}`,
   });
   if (replacement !== undefined) return held('unhealthy', `is replaced: ${cause && describeCause(cause, instance)}`);
-  if (state === 'stopped') return held('asleep', 'was asleep and is being started');
+  if (state === 'stopped') {
+    const asleep = held('asleep', 'was asleep and is being started');
+    const isUsable = cause === undefined || isOutdated(cause);
+    return rules.start === 'with-tasks' && isUsable ? { ...asleep, untilStarted: true } : asleep;
+  }
   if (state === 'stopping') return held('asleep', 'is stopping, and is started again when it has stopped');
   if (cause !== undefined && !isOutdated(cause))
     return held('unhealthy', `can’t be used: ${describeCause(cause, instance)}`);

@@ -68,6 +68,46 @@ describe('a tick with queued jobs', () => {
     });
   });
 
+  describe('with the start of the gateway', () => {
+    const together = { ...SETTINGS, gateways: { all: [GATEWAY], rules: { ...RULES, start: 'with-tasks' as const } } };
+    const tickTogether = () =>
+      tick([pool('one')], together, { hcpTerraform: platform, tasks, gateways, now: () => nowMs }, endless());
+
+    it('launches as soon as EC2 has accepted the start', async () => {
+      queue();
+      shows(ASLEEP);
+      const ticked = await tickTogether();
+      expect(gateways.calls).toEqual(['read', 'mark i-1', 'start i-1']);
+      expect(launched()).toEqual(['one run-1/plan']);
+      expect(waitsForGateways(ticked)).toBe(false);
+      expect(ticked.gateways).not.toHaveProperty('hold');
+    });
+
+    it('waits if EC2 refused the start, if another tick was faster, or if the start failed', async () => {
+      queue();
+      const refusal = { cause: 'capacity', detail: 'none', remedy: 'wait' } as const;
+      for (const answer of [
+        { kind: 'refused', refusal },
+        { kind: 'overtaken', detail: 'it stops' },
+        trouble,
+      ] as const) {
+        shows(ASLEEP);
+        gateways.answers.set('start', answer);
+        expect(waitsForGateways(await tickTogether())).toBe(true);
+      }
+      expect(launched()).toEqual([]);
+    });
+
+    it('waits if the mark could not be made, because another tick could stop the gateway', async () => {
+      queue();
+      shows(ASLEEP);
+      gateways.answers.set('mark', trouble);
+      expect(waitsForGateways(await tickTogether())).toBe(true);
+      expect(gateways.calls).toContain('start i-1');
+      expect(launched()).toEqual([]);
+    });
+  });
+
   it('launches through a gateway that is ready', async () => {
     queue();
     shows({});

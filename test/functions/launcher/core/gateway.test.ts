@@ -68,6 +68,35 @@ describe('a launch', () => {
       usedSinceMs: NOW - ago,
     });
 
+    it('is allowed as soon as the start of a gateway that sleeps is accepted, if it can be used', () => {
+      const asleep = { state: 'stopped', publicAddress: undefined } as const;
+      expect(decideOne([asleep], together).launch).toMatchObject({ hold: 'asleep', untilStarted: true });
+      expect(decideOne([{ ...asleep, config: 'old' }], together).launch).toMatchObject({ untilStarted: true });
+      const cannot = [
+        decideOne([{ ...asleep, problem: 'disk-full' }], { ...together, liveTasks: 1 }),
+        decideOne([asleep], { wanted: true }),
+        decideOne([{ ...asleep, state: 'stopping' }], together),
+      ];
+      for (const { launch } of cannot) expect(launch).not.toHaveProperty('untilStarted');
+    });
+
+    it('waits if one of two gateways sleeps, and the other one can’t be used', () => {
+      const second = { ...GATEWAY, name: 'launcher/gateway-2', networkInterfaceId: 'eni-2' };
+      const asleep = gatewayInstance({ state: 'stopped', publicAddress: undefined });
+      const permissionWith = (other: Partial<GatewayInstance>) => {
+        const two = { id: 'i-2', gateway: second.name, networkInterfaceId: 'eni-2', ...other };
+        const input = gatewayInput([asleep, gatewayInstance(two)], together);
+        return permissionOf(decideGateways({ ...input, gateways: [GATEWAY, second] }));
+      };
+      expect(permissionWith({})).toMatchObject({ hold: 'asleep', untilStarted: true });
+      expect(permissionWith({ state: 'stopped' })).toMatchObject({ hold: 'asleep', untilStarted: true });
+      expect(permissionWith({ state: 'stopping' })).toEqual({
+        kind: 'held',
+        hold: 'asleep',
+        reason: expect.any(String),
+      });
+    });
+
     it.each(['pending', 'running'] as const)('is allowed while the gateway is %s and not ready', (state) => {
       const allowed = { kind: 'allowed', needsMarks: false };
       expect(decideOne([{ ...started(seconds(3)), state, publicAddress: undefined }], together).launch).toEqual(
