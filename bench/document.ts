@@ -7,6 +7,7 @@ import { OTHERS, OURS } from './peers/launchers.ts';
 import { MAX_AGENTS as PEERS_MAX_AGENTS } from './peers/world.ts';
 import { percentile } from './statistics.ts';
 import { type Burst, MAX_AGENTS } from './wire/bursts.ts';
+import type { GatewayStarts } from './wire/gateway-start.ts';
 import type { IdleRequests } from './wire/idle-requests.ts';
 import type { Reaction } from './wire/reaction.ts';
 
@@ -16,6 +17,7 @@ export interface Measurements {
   readonly machine: string;
   readonly bursts: readonly Burst[];
   readonly reactions: readonly Reaction[];
+  readonly gateway: GatewayStarts;
   readonly idle: IdleRequests;
   readonly emptyFunctionMiB: number;
   readonly coldStart: ColdStart;
@@ -31,6 +33,7 @@ export function documentOf(measured: Measurements): string {
     costs(),
     burstSection(measured),
     reactionSection(measured),
+    gatewaySection(measured.gateway),
     requestSection(measured),
     sizeSection(measured),
     coldStartSection(measured),
@@ -77,13 +80,13 @@ function daySummary(comparisons: readonly Comparison[]): string[] {
   ];
 }
 
+const REQUESTS = '## How many requests does the launcher make?';
 const WORKING_DAY = 'On a working day';
 const IDLE_MONTH = 'A month without any run';
 
 /** Replaces everything about the simulated days in a page that exists. They don't depend on the machine. */
 export function withSimulatedDays(page: string, comparisons: readonly Comparison[]): string {
-  const sections = page.split(/\n(?=## )/);
-  const heading = (text: string) => text.split('\n')[0];
+  const sections = sectionsOf(page);
   const replaced = [waits({ comparisons }), costs()].reduce(
     (all, section) => all.map((old) => (heading(old) === heading(section) ? `${section}\n` : old)),
     sections,
@@ -93,6 +96,17 @@ export function withSimulatedDays(page: string, comparisons: readonly Comparison
     return text.replace(new RegExp(`^- ${beginning}.*$`, 'm'), `- ${sentence.replaceAll('$', '$$$$')}`);
   }, replaced.join('\n'));
 }
+
+/** Replaces the section about gateways in a page that exists, or adds it. */
+export function withGatewayStarts(page: string, starts: GatewayStarts): string {
+  const section = `${gatewaySection(starts)}\n`;
+  const others = sectionsOf(page).filter((old) => heading(old) !== heading(section));
+  const before = others.findIndex((old) => old.startsWith(REQUESTS));
+  return others.toSpliced(before === -1 ? others.length : before, 0, section).join('\n');
+}
+
+const sectionsOf = (page: string): string[] => page.split(/\n(?=## )/);
+const heading = (text: string) => text.split('\n')[0];
 
 function burstSentence({ jobs, launched, wanted, lastSeconds, firstSeconds, idealSeconds }: Burst): string {
   if (launched < wanted) {
@@ -257,6 +271,44 @@ From a queued job to its RunTask call, with the deployed bundle over HTTP. The s
 ${reactionTable(reactions)}`;
 }
 
+/** Seconds that can be negative, because they are a difference. */
+const difference = (value: number | undefined): string =>
+  value === undefined ? '–' : `${(Math.abs(value) < 0.05 ? 0 : value).toFixed(1)} s`;
+
+export function gatewayTable({ variants }: GatewayStarts): string {
+  const rows = variants.map(({ name, runTask, running, extraTasks }) => [
+    name,
+    difference(percentile(runTask, 0.5)),
+    difference(percentile(runTask, 0.95)),
+    difference(percentile(running, 0.5)),
+    difference(percentile(running, 0.95)),
+    number(extraTasks),
+  ]);
+  const header = [
+    'gateway when a job is queued',
+    'until RunTask: p50',
+    'p95',
+    'until RUNNING: p50',
+    'p95',
+    'tasks that failed to start',
+  ];
+  return markdownTable(header, rows);
+}
+
+function gatewaySection(starts: GatewayStarts): string {
+  const { date, commit, phases, jobs, readySeconds } = starts;
+  const { provision, pull, boot } = phases;
+  return `## What does a gateway add to the wait?
+
+Seconds that the egress mode [\`on-demand\`](network.md#on-demand) adds to the time from a queued job to its RunTask call, and to a running task. The deployed bundle runs over HTTP, in an idle pool with the schedule of one minute. Each variant has ${number(jobs)} jobs, each compared with a job that is queued at the same time of the minute and needs no gateway. Measured on ${date}, at commit ${commit}.
+
+The emulated gateway is ready ${readySeconds} s after its start, as [others measured](https://nat-zero.machine.dev/performance) with another filter. A task gets its network interface after ${provision} s, pulls for ${pull} s and starts in ${boot} s. None of this was measured on a live account.
+
+${gatewayTable(starts)}
+
+In the last row, a task gets its interface before the gateway is ready, and its pull fails at once instead of waiting. The launcher then starts another task, after a pause. AWS doesn't document how long Fargate's pull waits.`;
+}
+
 function requestSection({ idle, comparisons }: Measurements): string {
   const rows = comparisons.map(({ workload, ours: { day } }) => [
     workload.name,
@@ -264,7 +316,7 @@ function requestSection({ idle, comparisons }: Measurements): string {
     number(day.requests.hcpTerraform / day.waitsMs.length),
     number(day.requests.aws / day.waitsMs.length),
   ]);
-  return `## How many requests does the launcher make?
+  return `${REQUESTS}
 
 In an hour in which nothing is queued, a warm function makes ${number(idle.runLists + idle.otherHcp)} requests to HCP Terraform (${number(idle.runLists)} of them lists of runs, of which HCP Terraform allows 1,800), and ${number(idle.aws)} to AWS. This is measured over HTTP.
 

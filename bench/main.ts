@@ -4,6 +4,7 @@
  *   npm run bench                       everything
  *   npm run bench -- --only bursts      only bursts of 100 jobs and more; prints the tables, and writes no file
  *   npm run bench -- --only reaction    only the reaction; the same
+ *   npm run bench -- --only gateway     only what a gateway adds; writes its section
  *   npm run bench -- --only days        only the simulated days, which don't depend on the machine; writes their sections and pictures
  */
 import { execFile } from 'node:child_process';
@@ -15,9 +16,18 @@ import { PACKAGE_ROOT } from '../lib/package-root.ts';
 import type { Deployment } from '../test/journey/deployment.ts';
 import { measureColdStart } from './cold-start.ts';
 import { compare } from './comparison.ts';
-import { burstTable, documentOf, reactionTable, sizeTable, withSimulatedDays } from './document.ts';
+import {
+  burstTable,
+  documentOf,
+  gatewayTable,
+  reactionTable,
+  sizeTable,
+  withGatewayStarts,
+  withSimulatedDays,
+} from './document.ts';
 import { burstPicture, costPicture, waitPicture } from './pictures.ts';
 import { type Burst, MAX_AGENTS, measureBurst } from './wire/bursts.ts';
+import { measureGatewayStarts } from './wire/gateway-start.ts';
 import { measureIdleHour } from './wire/idle-requests.ts';
 import { measureReactions } from './wire/reaction.ts';
 import { deploy, emptyFunctionMiB } from './wire/system.ts';
@@ -81,11 +91,29 @@ async function writeDays(): Promise<void> {
   await writeFile(join(values.out, 'performance-cost.svg'), costPicture(comparisons));
 }
 
+const today = (): string => new Date().toISOString().slice(0, 10);
+
+async function writeGatewayStarts(): Promise<void> {
+  const commit = await commitOf();
+  const deployment = await measured('synthesis', () => deploy(MAX_AGENTS));
+  try {
+    const starts = await measured('gateway', () => measureGatewayStarts(deployment, { date: today(), commit }));
+    process.stdout.write(`${gatewayTable(starts)}\n`);
+    const path = join(values.out, 'performance.md');
+    await writeFile(path, withGatewayStarts(await readFile(path, 'utf8'), starts));
+  } finally {
+    await deployment.remove();
+  }
+}
+
 async function measurePart(name: string): Promise<void> {
   if (name === 'days') return writeDays();
+  if (name === 'gateway') return writeGatewayStarts();
   const part = PARTS.get(name);
   if (part === undefined) {
-    throw new Error(`--only was ${JSON.stringify(name)}. Allowed are ${[...PARTS.keys(), 'days'].join(', ')}.`);
+    throw new Error(
+      `--only was ${JSON.stringify(name)}. Allowed are ${[...PARTS.keys(), 'gateway', 'days'].join(', ')}.`,
+    );
   }
   const deployment = await measured('synthesis', () => deploy(MAX_AGENTS));
   try {
@@ -111,15 +139,16 @@ async function measureAll(): Promise<void> {
         ...SMALL_BURSTS.map(({ jobs, limitSeconds }) => measureBurst(deployment, jobs, limitSeconds)),
       ]),
     );
+    const gateway = await measured('gateway', () => measureGatewayStarts(deployment, { date: today(), commit }));
     const bursts = [...small, ...(await largeBursts(deployment))];
     const machine = `${availableParallelism()} cores (${process.arch}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, Node ${process.version}`;
-    const date = new Date().toISOString().slice(0, 10);
     const document = documentOf({
-      date,
+      date: today(),
       commit,
       machine,
       bursts,
       reactions,
+      gateway,
       idle,
       emptyFunctionMiB: emptyMiB,
       coldStart,

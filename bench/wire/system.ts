@@ -9,12 +9,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENV } from '../../functions/launcher/contract.ts';
+import { ENV, type GatewayStart } from '../../functions/launcher/contract.ts';
 import { VENDOR_RATES } from '../../local/ecs/core/ecs.ts';
 import type { Phases } from '../../local/ecs/core/lifecycle.ts';
 import type { ContainerEvents, ContainerLaunch, RunningContainer } from '../../local/ecs/core/runner.ts';
 import type { MachineRunner } from '../../local/ecs/machine-runner.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
+import { LocalGateway } from '../../local/gateway/local-gateway.ts';
 import type { Platform } from '../../local/hcp-terraform/platform.ts';
 import { createRun } from '../../local/hcp-terraform/queue.ts';
 import { queuePlan, runRequest } from '../../local/hcp-terraform/runs.ts';
@@ -24,6 +25,7 @@ import { type Invocation, type LocalFunction, startEnvironment, startFunction } 
 import { type Deployment, synthesize } from '../../test/journey/deployment.ts';
 import { Platform as Client } from '../../test/local/hcp-terraform/client.ts';
 import { failedTick } from './tick-line.ts';
+import { waited } from './wait.ts';
 
 const API_TOKEN_SECRET = 'acme/api-token';
 export const HMAC_KEY_SECRET = 'acme/nudge-key';
@@ -31,11 +33,14 @@ const POOL = 'default';
 const ORGANIZATION = 'acme';
 
 /** A Fargate task's start. The launcher waits for it like for a real one. */
-const PHASES: Phases = { provisionMs: 10_000, pullMs: 20_000, bootMs: 1_000, deprovisionMs: 1_000 };
+export const PHASES: Phases = { provisionMs: 10_000, pullMs: 20_000, bootMs: 1_000, deprovisionMs: 1_000 };
 
 /** Node's channels for every HTTP server of this process: https://nodejs.org/docs/latest-v24.x/api/diagnostics_channel.html#http */
 const REQUEST_STARTS = 'http.server.request.start';
 const RESPONSE_ENDS = 'http.server.response.finish';
+
+/** A gateway is awake within this time. */
+const WAKE_MS = 30_000;
 
 /** Lambda's schedule, time limit, and limit of concurrent invocations by messages, as deployed. */
 const EVERY_MS = 60_000;
@@ -60,6 +65,8 @@ export interface SystemOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly everyMs?: number;
   readonly phases?: Phases;
+  /** The gateway of the egress mode `on-demand`, which sleeps at first. Absent: tasks need none. */
+  readonly gateway?: GatewayStart;
   /** Runs the tasks. Default: they do nothing until they are stopped. */
   readonly runner?: (client: Client) => MachineRunner;
 }
@@ -79,6 +86,8 @@ export interface Use {
 
 export class System {
   readonly launched: Launched[] = [];
+  /** Tasks that became RUNNING. */
+  readonly running: Launched[] = [];
   readonly invocations: (Invocation & { readonly endedAtMs: number })[] = [];
   /** One entry per tick, with what the process had used by its end. */
   readonly ticks: ({ readonly atMs: number; readonly failed: boolean } & Use)[] = [];
@@ -95,6 +104,7 @@ export class System {
   readonly #aws: EcsServer;
   readonly #launcher: LocalFunction;
   readonly #mapping: EventSourceMapping;
+  readonly #gateway: LocalGateway | undefined;
   #hasEnded = false;
   #lastUse: Use = { cpuSeconds: 0, peakMiB: 0 };
 
@@ -122,10 +132,14 @@ export class System {
     this.#platform = platform;
     this.#aws = aws;
     const known = new Set<string>();
-    aws.onTaskChange(({ id, startedBy = '' }) => {
-      if (known.has(id)) return;
+    const running = new Set<string>();
+    if (options.gateway !== undefined) this.#gateway = new LocalGateway(aws, { stack: 'bench' });
+    aws.onTaskChange(({ id, startedBy = '', lastStatus }) => {
+      const change = { job: startedBy, atMs: Date.now() };
+      if (lastStatus === 'RUNNING' && !running.has(id)) this.running.push(change);
+      if (lastStatus === 'RUNNING') running.add(id);
+      if (!known.has(id)) this.launched.push(change);
       known.add(id);
-      this.launched.push({ job: startedBy, atMs: Date.now() });
     });
     subscribe(REQUEST_STARTS, this.#counted);
     subscribe(RESPONSE_ENDS, this.#answered);
@@ -141,6 +155,7 @@ export class System {
         [ENV.securityGroups]: aws.securityGroups.join(','),
         [ENV.wakeUpsQueueUrl]: wakeUps.url,
         ...this.environment,
+        ...this.#gateway?.variables(options.gateway),
         ...options.environment,
       },
       everyMs: options.everyMs ?? EVERY_MS,
@@ -211,6 +226,14 @@ export class System {
     return run.id;
   }
 
+  /** Starts the gateway, as an earlier job would have. Resolves when it is awake. */
+  async wakeGateway(): Promise<void> {
+    const gateway = this.#gateway;
+    if (gateway?.instanceId === undefined) throw new Error('There is no gateway');
+    gateway.wake();
+    if (!(await waited(WAKE_MS, () => gateway.phase === 'awake'))) throw new Error(`The gateway is ${gateway.phase}`);
+  }
+
   /** When the run entered a status, such as `planned-at`, in milliseconds since the epoch; `undefined` if it didn't. */
   timestampOf(run: string, name: string): number | undefined {
     return this.#platform.world.runs.get(run)?.timestamps.get(name);
@@ -244,6 +267,7 @@ export class System {
   async close(): Promise<void> {
     unsubscribe(REQUEST_STARTS, this.#counted);
     unsubscribe(RESPONSE_ENDS, this.#answered);
+    this.#gateway?.close();
     this.#mapping.stop();
     await this.#launcher.stop();
     // The client's close ends the platform, too.

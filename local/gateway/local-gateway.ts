@@ -9,9 +9,13 @@
  *
  * Nothing is forwarded: the processes of tasks use this machine's network. `labs/gateway` runs the real filter.
  */
-import { GATEWAY_TAGS } from '../../functions/launcher/contract.ts';
+import { ENV, GATEWAY_TAGS, type GatewayStart } from '../../functions/launcher/contract.ts';
 import type { GatewayEnvironment } from '../../functions/launcher/gateway-environment.ts';
-import { DEFAULT_GATEWAY_INSTANCE_TYPE } from '../../lib/defaults.ts';
+import {
+  DEFAULT_GATEWAY_IDLE_MINUTES,
+  DEFAULT_GATEWAY_INSTANCE_TYPE,
+  DEFAULT_GATEWAY_MAX_AGE_DAYS,
+} from '../../lib/defaults.ts';
 import type { Instance } from '../aws/core/ec2/instance.ts';
 import type { Instances } from '../aws/core/ec2/instances.ts';
 import type { Scheduler } from '../aws/core/scheduler.ts';
@@ -61,7 +65,7 @@ export interface LocalGatewayOptions {
 }
 
 export class LocalGateway {
-  /** Value of the function's variable for it, without the list. */
+  /** Its entry in the function's variable. */
   readonly environment: GatewayEnvironment;
   readonly instanceType = DEFAULT_GATEWAY_INSTANCE_TYPE;
   /** Every change since the beginning, oldest first. */
@@ -104,6 +108,16 @@ export class LocalGateway {
     return this.phases.at(-1)?.phase ?? 'absent';
   }
 
+  /** The function's variables of a deployment with this gateway. */
+  variables(start: GatewayStart = 'before-tasks'): Readonly<Record<string, string>> {
+    return {
+      [ENV.gateways]: JSON.stringify([this.environment]),
+      [ENV.gatewayIdleMinutes]: String(DEFAULT_GATEWAY_IDLE_MINUTES),
+      [ENV.gatewayStart]: start,
+      [ENV.gatewayMaxAgeDays]: String(DEFAULT_GATEWAY_MAX_AGE_DAYS),
+    };
+  }
+
   /** Id of its instance; absent while the launcher replaces it. */
   get instanceId(): string | undefined {
     return this.#instance?.id;
@@ -120,6 +134,15 @@ export class LocalGateway {
   /** Cancels what its instance would do later. */
   close(): void {
     this.#cancelFilter();
+  }
+
+  /** Starts its instance, as the launcher does for a task. */
+  wake(): void {
+    const id = this.instanceId;
+    if (id === undefined) return;
+    const now = new Date(this.#scheduler.now()).toISOString();
+    this.#instances.tag([id], { [GATEWAY_TAGS.lastUsed]: now, [GATEWAY_TAGS.usedSince]: now });
+    this.#instances.start([id]);
   }
 
   get #instance(): Instance | undefined {

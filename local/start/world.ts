@@ -3,8 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { ENV } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import {
-  DEFAULT_GATEWAY_IDLE_MINUTES,
-  DEFAULT_GATEWAY_MAX_AGE_DAYS,
   DEFAULT_IDLE_POLL_SECONDS,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
@@ -158,12 +156,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     [ENV.scheduleSeconds]: String(DEFAULT_SCHEDULE_MINUTES * 60),
     [ENV.version]: packageVersion(),
     [ENV.wakeUpsQueueUrl]: wakeUps.url,
-    ...(gateway !== undefined && {
-      [ENV.gateways]: JSON.stringify([gateway.environment]),
-      [ENV.gatewayIdleMinutes]: String(DEFAULT_GATEWAY_IDLE_MINUTES),
-      [ENV.gatewayStart]: 'before-tasks',
-      [ENV.gatewayMaxAgeDays]: String(DEFAULT_GATEWAY_MAX_AGE_DAYS),
-    }),
+    ...gateway?.variables(),
     POWERTOOLS_SERVICE_NAME: LAUNCHER,
   };
   deploy(ecs, {

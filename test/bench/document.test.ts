@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { betterThanOurs, type Comparison, judged } from '../../bench/comparison.ts';
-import { documentOf, type Measurements, withSimulatedDays } from '../../bench/document.ts';
+import { documentOf, type Measurements, withGatewayStarts, withSimulatedDays } from '../../bench/document.ts';
 import { duration, kilobytes, money, number } from '../../bench/format.ts';
 import { OTHERS, OURS } from '../../bench/peers/launchers.ts';
 import { WORKLOADS } from '../../bench/peers/workloads.ts';
@@ -60,6 +60,17 @@ const MEASURED: Measurements = {
     { mode: 'idle pool', seconds: [1, 30, 59] },
     { mode: 'nudge', seconds: [0.4, 0.6, 0.9] },
   ],
+  gateway: {
+    date: '2026-11-30',
+    commit: 'def',
+    phases: { provision: 10, pull: 20, boot: 1 },
+    readySeconds: 8.5,
+    jobs: 3,
+    variants: [
+      { name: 'awake', runTask: [0.02, -0.3, 0.1], running: [0.01, -0.2, 0.2], extraTasks: 0 },
+      { name: 'asleep', runTask: [9, 10, 11], running: [9, 10, 11.26], extraTasks: 2 },
+    ],
+  },
   idle: { runLists: 60, otherHcp: 0, aws: 60 },
   emptyFunctionMiB: 80,
   coldStart: {
@@ -156,6 +167,23 @@ it.each([
   [201, 300],
 ])('an axis for values up to %d ends at %d', (value, end) => {
   expect(niceEnd(value)).toBe(end);
+});
+
+it('the table about gateways shows differences, which can be negative, and the tasks that failed', () => {
+  const text = documentOf(MEASURED);
+  expect(text).toContain('| awake | 0.0 s | 0.1 s | 0.0 s | 0.2 s | 0 |');
+  expect(text).toContain('| asleep | 10.0 s | 11.0 s | 10.0 s | 11.3 s | 2 |');
+  expect(text).toContain('ready 8.5 s after its start');
+});
+
+it('a page gets a new section about gateways, and keeps everything else', () => {
+  const page = documentOf(MEASURED);
+  expect(withGatewayStarts(page, MEASURED.gateway)).toBe(page);
+  const later = { ...MEASURED, gateway: { ...MEASURED.gateway, commit: 'abcdef', variants: [] } };
+  expect(withGatewayStarts(page, later.gateway)).toBe(documentOf(later));
+  const without = page.replace(/## What does a gateway add[\s\S]*?(?=## How many requests)/, '');
+  expect(without).not.toContain('8.5 s');
+  expect(withGatewayStarts(without, MEASURED.gateway)).toBe(page);
 });
 
 it('a page gets new simulated days, and keeps what was measured on a machine', () => {
