@@ -17,6 +17,7 @@ export const SLOW_TESTS = [
   'test/lib/service-trust.test.ts',
   'test/lib/network/reachability.test.ts',
   'test/bin/deploy-policy.test.ts',
+  'test/live/gateway.test.ts',
   'test/live/local.test.ts',
   'test/functions/token-rotation/model.test.ts',
   'test/functions/token-rotation/whole-path.test.ts',

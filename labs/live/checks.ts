@@ -8,19 +8,10 @@ import {
 } from '../../functions/launcher/core/vendor-timing.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
 import type { Evidence, ObservedTask } from './evidence.ts';
-
-export interface Finding {
-  readonly result: 'confirmed' | 'refuted' | 'not settled';
-  /** What was seen. */
-  readonly facts: readonly string[];
-}
+import { confirmed, type Finding, notSettled, refuted, secondsBetween, settled } from './finding.ts';
+import { GATEWAY_CHECKS } from './gateway-checks.ts';
 
 export type CheckId = keyof typeof CHECKS;
-
-const confirmed = (...facts: string[]): Finding => ({ result: 'confirmed', facts });
-const refuted = (...facts: string[]): Finding => ({ result: 'refuted', facts });
-const notSettled = (...facts: string[]): Finding => ({ result: 'not settled', facts });
-const settled = (isTrue: boolean, ...facts: string[]): Finding => (isTrue ? confirmed(...facts) : refuted(...facts));
 
 /** ECS's statuses of tasks: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const TASK_STATUSES = [
@@ -43,11 +34,6 @@ export const START_PHASES = [
   ['boot', 'pullStoppedAt', 'startedAt'],
   ['total', 'createdAt', 'startedAt'],
 ] as const satisfies readonly (readonly [string, keyof ObservedTask, keyof ObservedTask])[];
-
-/** Seconds between two times; `undefined` if one is absent. */
-export function secondsBetween(from: string | undefined, to: string | undefined): number | undefined {
-  return from === undefined || to === undefined ? undefined : (Date.parse(to) - Date.parse(from)) / 1000;
-}
 
 /** The seconds of this phase, one for each task that has both times, shortest first. */
 export function phaseSeconds(
@@ -80,8 +66,11 @@ const range = (seconds: readonly number[]): string =>
     : `${seconds[0]?.toFixed(1)} to ${seconds.at(-1)?.toFixed(1)} s, ${seconds.length} tasks`;
 
 export const CHECKS = {
+  ...GATEWAY_CHECKS,
+
   deployment: ({ deployment, left, removed, mode }: Evidence): Finding => {
     if (mode === 'local') return notSettled('a local system is not deployed');
+    if (mode === 'deployed') return notSettled('the stack was deployed before');
     if (deployment === undefined) return refuted('the deployment failed');
     const facts = [
       `deployed ${deployment.resources ?? 'an unknown number of'} resources in ${Math.round(deployment.seconds)} s`,

@@ -33,7 +33,7 @@ const run = z.object({
   id: z.string(),
   workspace: z.string(),
   /** What the lab asked for. */
-  wanted: z.enum(['plan and apply', 'failing apply', 'plan only', 'interrupted apply']),
+  wanted: z.enum(['plan and apply', 'failing apply', 'plan only', 'interrupted apply', 'refused connection']),
   status: z.string(),
   createdAt: time,
   /** Each status that was seen, in order. */
@@ -47,11 +47,44 @@ const run = z.object({
   endedAt: time.optional(),
 });
 
+/** What EC2 showed of a gateway's instance. */
+const gatewaySighting = z.object({
+  /** When the lab saw it, by this machine's clock. */
+  at: time,
+  instance: z.string(),
+  state: z.string(),
+  /** EC2's time of the last start. */
+  launchedAt: time.optional(),
+  /** The instance's own tags: when the launcher created it, and when its filter last began to work. */
+  createdAt: time.optional(),
+  readyAt: time.optional(),
+  /** Whether it has a public address. */
+  hasAddress: z.boolean(),
+});
+
+const gateway = z.object({
+  name: z.string(),
+  /** The settings `gatewayStart` and `gatewayIdleMinutes`, as the function has them. */
+  start: z.string(),
+  idleMinutes: z.number(),
+  fixedAddress: z.boolean(),
+  /** Each change that was seen, in order. */
+  sightings: z.array(gatewaySighting),
+  /** When the last task stopped. */
+  lastTaskAt: time.optional(),
+  /** Number of connections by server name, from the gateway's log. */
+  allowed: z.record(z.string(), z.number()),
+  refused: z.record(z.string(), z.number()),
+  /** The first lines of the gateway's log. */
+  lines: z.array(z.string()),
+});
+
 export const evidence = z.object({
   version: z.string(),
   startedAt: time,
   endedAt: time.optional(),
-  mode: z.enum(['live', 'local']),
+  /** `deployed`: a stack that existed before, and stays. */
+  mode: z.enum(['live', 'deployed', 'local']),
   hostname: z.string(),
   organization: z.string(),
   region: z.string().optional(),
@@ -66,6 +99,8 @@ export const evidence = z.object({
   logs: z.record(z.string(), z.array(z.string())).default({}),
   /** Task that the lab interrupted, and when. */
   interrupted: z.object({ task: z.string(), run: z.string(), at: time }).optional(),
+  /** Absent if the lab looked at no gateway. */
+  gateway: gateway.optional(),
   /** What a team may do that has only these organization permissions: the status of each request. */
   permissions: z.array(z.object({ team: z.string(), requests: z.record(z.string(), z.number()) })).default([]),
   /** What public services answered. A member is absent if the service could not be asked. */
@@ -94,3 +129,5 @@ export const evidence = z.object({
 export type Evidence = z.infer<typeof evidence>;
 export type ObservedTask = z.infer<typeof task>;
 export type ObservedRun = z.infer<typeof run>;
+export type GatewayEvidence = z.infer<typeof gateway>;
+export type GatewaySighting = z.infer<typeof gatewaySighting>;

@@ -2,6 +2,7 @@
 import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { HcpTerraform, HcpTerraformError } from '../../cli/hcp-terraform/client.ts';
+import { poolIdOf } from '../../cli/hcp-terraform/pools.ts';
 import { archiveOf } from '../../local/start/configurations.ts';
 
 const created = z.object({ data: z.object({ id: z.string() }) });
@@ -67,6 +68,10 @@ export class LabHcpTerraform {
   /** Rejects if the token can't read the organization. */
   async check(): Promise<void> {
     await this.#api.get(this.#organization, z.object({ data: z.object({ id: z.string() }) }));
+  }
+
+  poolIdOf(name: string): Promise<string> {
+    return poolIdOf(this.#api, this.#platform.organization, name);
   }
 
   createPool(name: string): Promise<string> {

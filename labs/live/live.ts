@@ -25,7 +25,8 @@ const FINAL = [
   'policy_soft_failed',
 ];
 
-const SMALL = 'resource "terraform_data" "proof" {\n  input = "live"\n}\n';
+/** A configuration that needs no provider. */
+export const SMALL = 'resource "terraform_data" "proof" {\n  input = "live"\n}\n';
 const withCommand = (command: string): string =>
   `resource "terraform_data" "proof" {\n  input = "live"\n  provisioner "local-exec" {\n    command = "${command}"\n  }\n}\n`;
 
@@ -59,6 +60,8 @@ export interface LabDeps {
   readonly signal: AbortSignal;
 }
 
+const PLAN_ONLY: readonly ObservedRun['wanted'][] = ['plan only', 'refused connection'];
+
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Observes runs and tasks until all of them have ended. It adds to the evidence, so that an interrupted lab can report what it saw. */
@@ -67,13 +70,22 @@ export class Observation {
   readonly #evidence: Evidence;
   readonly #deployment: Deployment;
   readonly #poolId: string;
+  readonly #alsoLook: () => Promise<void>;
   readonly #before = new Set<string>();
 
-  constructor(deps: LabDeps, evidence: Evidence, deployment: Deployment, poolId: string) {
+  /** @param alsoLook called with every look */
+  constructor(
+    deps: LabDeps,
+    evidence: Evidence,
+    deployment: Deployment,
+    poolId: string,
+    alsoLook: () => Promise<void> = async () => {},
+  ) {
     this.#deps = deps;
     this.#evidence = evidence;
     this.#deployment = deployment;
     this.#poolId = poolId;
+    this.#alsoLook = alsoLook;
   }
 
   /** Ignores the tasks that exist already. */
@@ -90,7 +102,7 @@ export class Observation {
       id: workspaceId,
       byHand: `the settings of the workspace ${name} in HCP Terraform, "Destruction and Deletion"`,
     });
-    const runId = await hcpTerraform.queueRun(workspaceId, configuration, wanted === 'plan only');
+    const runId = await hcpTerraform.queueRun(workspaceId, configuration, PLAN_ONLY.includes(wanted));
     note(`${name}: ${wanted}, ${runId}`);
     const run: ObservedRun = {
       id: runId,
@@ -123,6 +135,7 @@ export class Observation {
     const [tasks, agents] = await Promise.all([
       aws.tasks(this.#deployment.name),
       hcpTerraform.agents(this.#poolId),
+      this.#alsoLook(),
       ...this.#evidence.runs.map((run) => this.#lookAt(run)),
     ]);
     for (const task of tasks) if (!this.#before.has(idOf(task))) this.#saw(task);

@@ -7,12 +7,28 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { CommandError } from '../../cli/io.ts';
-import { COST, LabError, type LiveOptions, runClean, runLive, runLocal, type SessionDeps } from './session.ts';
+import { GATEWAY_STARTS } from '../../functions/launcher/contract.ts';
+import { LIVE_TIMING } from './live.ts';
+import {
+  COST,
+  EVERYTHING,
+  gatewayProof,
+  LabError,
+  type LiveOptions,
+  runClean,
+  runDeployed,
+  runLive,
+  runLocal,
+  type SessionDeps,
+} from './session.ts';
 
-const HELP = `Usage: npm run live -- --organization NAME [OPTIONS]
+const HELP = `Usage: npm run live -- [gateway] --organization NAME [OPTIONS]
 
 Deploys the stack into a sandbox account, runs plan and apply in three workspaces, measures, removes everything,
 and writes a report that settles the statements that are marked as unverified. ${COST}
+
+With the word gateway, it only shows what AWS does with the gateway of network.egress on-demand: its first start, its
+start from stopped, what its log says, a refused host, and its stop when idle. With --stack, that takes five minutes.
 
 It needs AWS credentials that may deploy (bootstrap the account and region first: npx cdk bootstrap), and a token
 for HCP Terraform that may manage agent pools, workspaces and teams: from \`terraform login\` or TFE_TOKEN.
@@ -22,6 +38,10 @@ Options:
   --hostname HOST        default: app.terraform.io
   --region, --profile    as in the AWS CLI
   --agent-version X.Y.Z  default: 1.33.0
+  --stack NAME           with gateway: use this stack, which has network.egress on-demand, and leave it as it was.
+                         If no task is alive, its gateway is stopped once, so that its start can be measured
+  --until-stopped        with gateway and --stack: also wait until the launcher stops the idle gateway
+  --gateway-start MODE   with gateway and without --stack: before-tasks (default) or with-tasks
   --out FOLDER           folder of the reports (default: out/live)
   --yes                  don't ask
   --local FILE           try the lab without accounts: FILE has the output of \`npm start --silent -- --keep --json\`.
@@ -57,7 +77,12 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { organization, local, clean } = values;
+  const { organization, local, clean, stack } = values;
+  const fault = faultOf(values);
+  if (fault !== undefined) {
+    process.stderr.write(`${fault}\n(add --help for the options)\n`);
+    return 2;
+  }
   if (organization === undefined && local === undefined) {
     process.stderr.write(
       '--organization is missing. Pass the name of the organization in HCP Terraform, or --local FILE.\n',
@@ -78,7 +103,16 @@ async function main(): Promise<number> {
       for (const what of left) process.stderr.write(`left: ${what}\n`);
       return left.length === 0 ? 0 : 1;
     }
-    const result = local === undefined ? await runLive(given, deps) : await runLocal(localSystem(local), deps);
+    const isShort = stack !== undefined || local !== undefined;
+    const proof = values.gateway
+      ? gatewayProof({ untilStopped: !isShort || values['until-stopped'] === true }, values['gateway-start'])
+      : EVERYTHING;
+    const result =
+      local !== undefined
+        ? await runLocal(localSystem(local), deps, undefined, proof)
+        : stack !== undefined
+          ? await runDeployed({ ...given, stack }, deps, LIVE_TIMING, proof)
+          : await runLive(given, deps, undefined, proof);
     if (result === undefined) return 0;
     process.stdout.write(result.report);
     process.stderr.write(`The report is in ${deps.folder}: report.md, report.json\n`);
@@ -91,8 +125,12 @@ async function main(): Promise<number> {
 }
 
 function options() {
-  return parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
+      stack: { type: 'string' },
+      'until-stopped': { type: 'boolean' },
+      'gateway-start': { type: 'string', default: 'before-tasks' },
       organization: { type: 'string' },
       hostname: { type: 'string', default: 'app.terraform.io' },
       region: { type: 'string' },
@@ -104,7 +142,22 @@ function options() {
       clean: { type: 'string' },
       help: { type: 'boolean' },
     },
-  }).values;
+  });
+  const start = GATEWAY_STARTS.find((one) => one === values['gateway-start']);
+  const [unknown] = positionals.filter((word) => word !== 'gateway');
+  if (unknown !== undefined) throw new Error(`Unknown word ${JSON.stringify(unknown)}; allowed: gateway.`);
+  if (start === undefined) {
+    const given = JSON.stringify(values['gateway-start']);
+    throw new Error(`--gateway-start is ${given}; allowed: ${GATEWAY_STARTS.join(', ')}.`);
+  }
+  return { ...values, gateway: positionals.length > 0, 'gateway-start': start };
+}
+
+function faultOf({ gateway, stack, 'until-stopped': untilStopped }: ReturnType<typeof options>): string | undefined {
+  if (!gateway && (stack !== undefined || untilStopped === true)) {
+    return '--stack and --until-stopped have no effect without the word gateway; add it: npm run live -- gateway';
+  }
+  return undefined;
 }
 
 /** Reads the line of the running system, and sets the variables of its AWS for the SDK. */

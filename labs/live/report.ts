@@ -1,8 +1,10 @@
 /** The report of one run of the lab: Markdown for people, JSON for programs. Pure. */
 import { PRICES } from '../../lib/aws/prices.ts';
 import { markdownTable } from '../markdown-table.ts';
-import { CHECKS, type Finding, phaseSeconds, START_PHASES, secondsBetween } from './checks.ts';
+import { CHECKS, phaseSeconds, START_PHASES } from './checks.ts';
 import type { Evidence } from './evidence.ts';
+import { type Finding, secondsBetween } from './finding.ts';
+import { GATEWAY_CHECKS, gatewayTimes } from './gateway-checks.ts';
 import { STATEMENTS, type Statement } from './statements.ts';
 
 export interface SettledStatement {
@@ -28,10 +30,19 @@ export function fargateDollars({ tasks }: Pick<Evidence, 'tasks'>): number {
   }, 0);
 }
 
+/** If the lab only looked at a gateway, most other statements are left open, and say nothing. */
+function shownFindings(evidence: Evidence): SettledStatement[] {
+  const all = findingsOf(evidence);
+  if (evidence.gateway === undefined) return all;
+  const isShown = ({ statement: { check }, finding }: SettledStatement): boolean =>
+    finding.result !== 'not settled' || (check !== undefined && check in GATEWAY_CHECKS);
+  return all.filter(isShown);
+}
+
 export function reportOf(evidence: Evidence): string {
   const { mode, hostname, organization, region, account, startedAt, endedAt, failure, runs, tasks, removed, left } =
     evidence;
-  const settled = findingsOf(evidence);
+  const settled = shownFindings(evidence);
   const count = (result: Finding['result']): number =>
     settled.filter(({ finding }) => finding.result === result).length;
   const minutes = Math.round((secondsBetween(startedAt, endedAt) ?? 0) / 60);
@@ -58,6 +69,7 @@ export function reportOf(evidence: Evidence): string {
     `# ${mode === 'local' ? 'Trial of the live proof with emulators' : 'Live proof'}`,
     ...(failure === undefined ? [] : [`**Not complete: ${failure}**`]),
     markdownTable(['', ''], facts),
+    ...gatewaySection(evidence),
     '## Statements',
     `${count('confirmed')} confirmed, ${count('refuted')} refuted, ${count('not settled')} not settled.${mode === 'local' ? ' Emulators prove nothing about the vendors.' : ''}`,
     markdownTable(
@@ -85,6 +97,46 @@ export function reportOf(evidence: Evidence): string {
     ...(mode === 'local' ? [] : ['## Tomorrow', costCommand(startedAt.slice(0, 10))]),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+const GATEWAY_TIMES: readonly (readonly [string, keyof ReturnType<typeof gatewayTimes>])[] = [
+  ['first start, from its creation until it is ready', 'firstStart'],
+  ['from the queued job to the start of the gateway', 'queuedToStart'],
+  ['from the start until EC2 shows it as running', 'startToRunning'],
+  ['from the start until it is ready', 'startToReady'],
+  ['from the queued job to RunTask', 'queuedToRunTask'],
+  ['from the queued job to the running task', 'queuedToTaskRunning'],
+  ['from ready to RunTask; negative if both started together', 'readyToRunTask'],
+  ['from the end of the last task until the launcher stops it', 'idleToStop'],
+];
+
+function gatewaySection(evidence: Evidence): string[] {
+  const { gateway } = evidence;
+  if (gateway === undefined) return [];
+  const times = gatewayTimes(evidence);
+  const sightings = gateway.sightings.map(({ at, instance, state, readyAt = '–', hasAddress }) => [
+    at,
+    instance,
+    state,
+    readyAt,
+    hasAddress ? 'yes' : 'no',
+  ]);
+  const verdicts = (['allowed', 'refused'] as const).flatMap((verdict) =>
+    Object.entries(gateway[verdict]).map(([name, connections]) => [name, verdict, String(connections)]),
+  );
+  return [
+    `## The gateway ${gateway.name}`,
+    `gatewayStart ${gateway.start}, gatewayIdleMinutes ${gateway.idleMinutes}. The times of EC2, the instance and this machine have different clocks.`,
+    markdownTable(
+      ['time', 'seconds'],
+      GATEWAY_TIMES.map(([what, name]) => [what, times[name]?.toFixed(1) ?? '–']),
+    ),
+    markdownTable(['seen at', 'instance', 'state', 'last ready at', 'public address'], sightings),
+    verdicts.length === 0
+      ? 'The log of the gateway has no connection.'
+      : markdownTable(['server name', 'verdict', 'connections'], verdicts),
+    ...(gateway.lines.length === 0 ? [] : ['```', gateway.lines.join('\n'), '```']),
+  ];
 }
 
 /** AWS shows costs by tag about a day later, and only for tags that the account has activated as cost allocation tags. */

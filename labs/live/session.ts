@@ -2,12 +2,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent, type Dispatcher } from 'undici';
+import { readDeployment } from '../../cli/aws/deployment.ts';
 import { usersToken } from '../../cli/hcp-terraform/token.ts';
+import type { GatewayStart } from '../../functions/launcher/contract.ts';
 import { LabAws } from './aws.ts';
 import { cdk, writeApp } from './cdk.ts';
 import { Cleanup, type CreatedThing } from './cleanup.ts';
 import type { Evidence } from './evidence.ts';
 import { evidence as evidenceSchema } from './evidence.ts';
+import { type GatewayLab, proveGateway } from './gateway.ts';
 import { LabHcpTerraform } from './hcp-terraform.ts';
 import { type LabDeps, type LabTarget, LIVE_TIMING, prove, type Timing, tryPermissions } from './live.ts';
 import { publishedFacts } from './published.ts';
@@ -66,29 +69,88 @@ export class LabError extends Error {
   override readonly name = 'LabError';
 }
 
-/** Deploys into an AWS account, and removes everything again. */
-export async function runLive(
-  options: LiveOptions,
-  deps: SessionDeps,
-  timing = LIVE_TIMING,
-): Promise<SessionResult | undefined> {
-  const { hostname, organization, region, profile, agentVersion } = options;
-  const { id, env, note, confirm, now } = deps;
+/** What a session shows: everything, or only a gateway. */
+export interface Proof {
+  /** Time and price of a session that deploys a stack. */
+  readonly cost: string;
+  /** The setting `network` of that stack. */
+  readonly network: object;
+  readonly prove: (target: LabTarget, evidence: Evidence, lab: LabDeps) => Promise<void>;
+}
+
+export const EVERYTHING: Proof = { cost: COST, network: { egress: 'public-ip' }, prove };
+
+/** The smallest value of the setting `gatewayIdleMinutes`. The launcher waits for 7 minutes anyway. */
+const LEAST_GATEWAY_IDLE_MINUTES = 5;
+
+export const GATEWAY_COST =
+  'The lab takes about 25 minutes and costs about 5 US cents: the stack and its gateway exist for this time, and the launcher waits some minutes before it stops the gateway.';
+
+/** @param start the setting `gatewayStart` of a stack that the lab deploys */
+export function gatewayProof(lab: GatewayLab, start: GatewayStart): Proof {
+  return {
+    cost: GATEWAY_COST,
+    network: { egress: 'on-demand', gatewayIdleMinutes: LEAST_GATEWAY_IDLE_MINUTES, gatewayStart: start },
+    prove: (target, evidence, deps) => proveGateway(target, evidence, deps, lab),
+  };
+}
+
+/** The connections of a session to AWS and HCP Terraform. */
+function connect({ hostname, organization, region, profile }: LiveOptions, { env, dispatcher }: SessionDeps) {
   const found = usersToken(hostname, env);
   if (found === undefined) {
     throw new LabError(`There is no token for ${hostname}. Run \`terraform login ${hostname}\`, or set TFE_TOKEN.`);
   }
   const aws = new LabAws({ region, profile });
-  const { dispatcher } = deps;
   const hcpTerraform = new LabHcpTerraform({
     hostname,
     organization,
     token: found.token,
     ...(dispatcher !== undefined && { dispatcher }),
   });
+  return { aws, hcpTerraform, found };
+}
+
+/** Uses a stack that exists, and leaves it as it was. It only adds workspaces, which it removes again. */
+export async function runDeployed(
+  options: LiveOptions & { readonly stack: string },
+  deps: SessionDeps,
+  timing: Timing,
+  proof: Pick<Proof, 'prove'>,
+): Promise<SessionResult | undefined> {
+  const { stack, organization, region } = options;
+  const { aws, hcpTerraform, found } = connect(options, deps);
+  try {
+    const account = await aws.account();
+    await hcpTerraform.check();
+    const { pools } = await readDeployment(aws.aws, { stack });
+    const poolName = pools[0]?.name ?? '';
+    const poolId = pools[0]?.id ?? (await hcpTerraform.poolIdOf(poolName));
+    const question = `This uses the stack ${stack} in the AWS account ${account}, and creates workspaces in the organization ${organization} for its pool ${poolName}, with the token from ${found.source}.\nIf no task is alive, it stops the gateway once, so that its start can be measured. Continue?`;
+    if (!(await deps.confirm(question))) return undefined;
+    const cleanup = newCleanup(deps, (thing) => removeOther(thing, aws, hcpTerraform));
+    const evidence = newEvidence('deployed', options, deps, { region, account });
+    return await finish(evidence, cleanup, deps, () =>
+      proof.prove({ poolId, poolName, stackName: stack }, evidence, { ...deps, aws, hcpTerraform, cleanup, timing }),
+    );
+  } finally {
+    await hcpTerraform.close();
+  }
+}
+
+/** Deploys into an AWS account, and removes everything again. */
+export async function runLive(
+  options: LiveOptions,
+  deps: SessionDeps,
+  timing = LIVE_TIMING,
+  proof: Proof = EVERYTHING,
+): Promise<SessionResult | undefined> {
+  const { hostname, organization, region, profile, agentVersion } = options;
+  const { id, note, confirm, now } = deps;
+  const { aws, hcpTerraform, found } = connect(options, deps);
   const account = await aws.account();
   await hcpTerraform.check();
-  const question = `This creates a stack in the AWS account ${account}, and a pool and workspaces in the organization ${organization}, with the token from ${found.source}.\n${COST}\nIt removes everything in the end, also after Ctrl-C. Continue?`;
+  const question = `This creates a stack in the AWS account ${account}, and a pool and workspaces in the organization ${organization}, with the token from ${found.source}.\n${proof.cost}\nIt removes everything in the end, also after Ctrl-C. Continue?`;
   if (!(await confirm(question))) return undefined;
 
   const name = `agent-launcher-live-${id}`;
@@ -127,7 +189,7 @@ export async function runLive(
       apiTokenSecret: `${name}/api-token`,
       idleWindowSeconds: 60,
       agentImage: { registry: `hashicorp/tfc-agent:${agentVersion}` },
-      network: { egress: 'public-ip' },
+      network: proof.network,
       pools: [{ name, id: poolId, agentTokenSecret: `${name}/agent-token`, maxAgents: 5, phases: {} }],
     });
     cleanup.add({ kind: 'stack', id: name, byHand: `aws cloudformation delete-stack --stack-name ${name}` });
@@ -135,13 +197,18 @@ export async function runLive(
     await cdk(['deploy', '--require-approval', 'never', '--progress', 'events'], cli);
     const seconds = (now() - beganMs) / 1000;
     evidence.deployment = { seconds, resources: await aws.countResources(name) };
-    await prove(target, evidence, lab);
+    await proof.prove(target, evidence, lab);
     evidence.published = await facts;
   }).finally(() => hcpTerraform.close());
 }
 
 /** Runs against a system of emulators that is already up. It deploys nothing. */
-export async function runLocal(system: LocalSystem, deps: SessionDeps, timing = LOCAL_TIMING): Promise<SessionResult> {
+export async function runLocal(
+  system: LocalSystem,
+  deps: SessionDeps,
+  timing = LOCAL_TIMING,
+  proof: Pick<Proof, 'prove'> = EVERYTHING,
+): Promise<SessionResult> {
   const { hostname, organization, apiToken: token, ca, agentPool, stackName } = system;
   const aws = new LabAws({});
   const dispatcher = new Agent({ connect: { ca, timeout: 5_000 } });
@@ -151,7 +218,7 @@ export async function runLocal(system: LocalSystem, deps: SessionDeps, timing = 
   const target: LabTarget = { poolId: agentPool.id, poolName: agentPool.name, stackName };
   return await finish(evidence, cleanup, deps, async () => {
     await hcpTerraform.check();
-    await prove(target, evidence, { ...deps, aws, hcpTerraform, cleanup, timing });
+    await proof.prove(target, evidence, { ...deps, aws, hcpTerraform, cleanup, timing });
   }).finally(() => hcpTerraform.close());
 }
 

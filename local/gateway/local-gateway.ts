@@ -18,6 +18,7 @@ import {
 } from '../../lib/defaults.ts';
 import type { Instance } from '../aws/core/ec2/instance.ts';
 import type { Instances } from '../aws/core/ec2/instances.ts';
+import { MEASURED_TIMES } from '../aws/core/ec2/times.ts';
 import type { Scheduler } from '../aws/core/scheduler.ts';
 import { LOCAL_VPC } from '../aws/services/ec2.ts';
 import type { EcsServer } from '../ecs/server.ts';
@@ -170,7 +171,8 @@ export class LocalGateway {
       tags: { Name: name, [GATEWAY_TAGS.gateway]: name, [GATEWAY_TAGS.config]: CONFIG },
       disableApiTermination: true,
     });
-    const now = new Date(this.#scheduler.now()).toISOString();
+    const nowMs = this.#scheduler.now();
+    const now = new Date(nowMs).toISOString();
     const { id } = this.#instances.runAsleep({
       templateId: TEMPLATE,
       version: '1',
@@ -180,7 +182,7 @@ export class LocalGateway {
         [GATEWAY_TAGS.failures]: '0',
         [GATEWAY_TAGS.lastUsed]: now,
         [GATEWAY_TAGS.usedSince]: now,
-        [GATEWAY_TAGS.ready]: now,
+        [GATEWAY_TAGS.ready]: new Date(nowMs + MEASURED_TIMES.createMs + this.#filterMs).toISOString(),
       },
     });
     // It was created yesterday.

@@ -41,6 +41,8 @@ export interface SystemOptions {
   readonly invokedEveryMs?: number;
   /** HCP Terraform's rate limits. Default: those of the vendor, which a test with many requests per second exceeds. */
   readonly rateLimits?: WorldSettings['rateLimits'];
+  /** The gateway of the egress mode `on-demand`. Default: none. */
+  readonly gateway?: WorldSettings['gateway'];
   /** Options of the local AWS. Default: a task starts and ends at once. */
   readonly aws?: WorldSettings['aws'];
 }
@@ -119,6 +121,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<TestSyst
     pools,
     activePollSeconds: 0,
     ...(options.rateLimits !== undefined && { rateLimits: options.rateLimits }),
+    gateway: options.gateway,
     aws: { phases: FAST_PHASES, ...options.aws },
   });
   const folder = newFolder('system');

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalSystem, runLocal, type SessionDeps } from '../../labs/live/session.ts';
+import { gatewayProof, type LocalSystem, runLocal, type SessionDeps } from '../../labs/live/session.ts';
 import { startSystem, type TestSystem } from '../cli/system.ts';
 import { newFolder } from '../temporary-folder.ts';
 
@@ -86,6 +86,13 @@ describe('the live proof against the local system', () => {
     expect(ok).toBe(false);
     expect(evidence.failure).toContain('401');
     expect([evidence.removed, evidence.left]).toEqual([[], []]);
+  });
+
+  it('says what to do if it looks for a gateway, and the stack has none', async () => {
+    const { deps } = depsWith();
+    const proof = gatewayProof({ untilStopped: false }, 'before-tasks');
+    const { evidence } = await runLocal(local, deps, TIMING, proof);
+    expect(evidence.failure).toContain('AgentLauncher has no gateway. Use a stack with network.egress on-demand');
   });
 
   it('reports a failure if there is no such stack', async () => {
