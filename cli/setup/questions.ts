@@ -1,6 +1,6 @@
 /** The questions of `setup`, for a person at a terminal. They only ask: what the answers mean is decided elsewhere. */
 import { TOKEN } from '../../functions/token-rotation/core/agent-tokens.ts';
-import type { EgressMode } from '../../lib/network/egress.ts';
+import { type EgressMode, PREVIEW_MODES } from '../../lib/network/egress.ts';
 import { harmless, harmlessLines } from '../core/harmless.ts';
 import { type Io, StoppedError } from '../io.ts';
 
@@ -136,6 +136,10 @@ export function tokenFault(text: string): string | undefined {
   return TOKEN.test(text.trim()) ? undefined : 'A token has no spaces and no quotes.';
 }
 
+function previewOf(mode: EgressMode, text: string): string[] {
+  return PREVIEW_MODES.includes(mode) ? [text] : [];
+}
+
 /** The egress modes, for a list. The list shows the hint of the highlighted one only, so what everyone must know is in the label. */
 export function modeOptions(prices: ReadonlyMap<EgressMode, string>): readonly Option<EgressMode>[] {
   const what: Readonly<Record<EgressMode, readonly [label: string, hint: string]>> = {
@@ -147,7 +151,7 @@ export function modeOptions(prices: ReadonlyMap<EgressMode, string>): readonly O
   };
   return (Object.keys(what) as EgressMode[]).map((value) => ({
     value,
-    label: `${value} (${prices.get(value) ?? 'price unknown'}): ${what[value][0]}`,
-    hint: what[value][1],
+    label: `${value} (${[...previewOf(value, 'preview'), prices.get(value) ?? 'price unknown'].join(', ')}): ${what[value][0]}`,
+    hint: [...previewOf(value, 'not tried in a live account'), what[value][1]].join('; '),
   }));
 }

@@ -5,6 +5,9 @@ import type { AllowedDomainOptions } from './allowed-domains.ts';
 export const EGRESS_MODES = ['nat-gateway', 'on-demand', 'network-firewall', 'existing-vpc', 'public-ip'] as const;
 export type EgressMode = (typeof EGRESS_MODES)[number];
 
+/** Modes that are complete, but that nobody has tried in a live account, although they rely on what AWS doesn't document. */
+export const PREVIEW_MODES: readonly EgressMode[] = ['on-demand'];
+
 /** Options that all modes with a new VPC share. */
 export interface OwnVpcOptions extends AllowedDomainOptions {
   /**

@@ -42,7 +42,7 @@ const AVAILABILITY_ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
 
 const EGRESS_DOC: SettingDoc = {
   description:
-    'Egress mode: how traffic of the agents leaves. `nat-gateway`: private subnets with a NAT gateway. `on-demand`: private subnets with a filtering gateway that sleeps while nothing runs. `network-firewall`: also a firewall that checks server names. `existing-vpc`: your VPC. `public-ip`: public subnets. docs/network.md compares the modes.',
+    'Egress mode: how traffic of the agents leaves. `nat-gateway`: private subnets with a NAT gateway. `on-demand` (preview): private subnets with a filtering gateway that sleeps while nothing runs. `network-firewall`: also a firewall that checks server names. `existing-vpc`: your VPC. `public-ip`: public subnets. docs/network.md compares the modes.',
   allowed: 'nat-gateway, on-demand, network-firewall, existing-vpc or public-ip',
 };
 const EGRESS = setting(z.enum(EGRESS_MODES).default('nat-gateway'), EGRESS_DOC);

@@ -19,7 +19,7 @@ import { PRICES } from '../../lib/aws/prices.ts';
 import { DEFAULT_GATEWAY_INSTANCE_TYPE, DEFAULT_NUDGE_CONCURRENCY } from '../../lib/defaults.ts';
 import { gatewayOwnNames } from '../../lib/gateway/own-names.ts';
 import { defaultNames, GITHUB_RELEASES, PRESETS, TASK_START_ENDPOINTS } from '../../lib/network/allowed-domains.ts';
-import { EGRESS_MODES, type EgressMode } from '../../lib/network/egress.ts';
+import { EGRESS_MODES, type EgressMode, PREVIEW_MODES } from '../../lib/network/egress.ts';
 import { launcherApis } from '../../lib/network/launcher-apis.ts';
 import {
   activeMinuteCost,
@@ -106,10 +106,15 @@ function idleOf(mode: EgressMode, dnsNames: number, more: IdleNetwork = {}): Cos
   });
 }
 
+/** The mode, with a mark if it is a preview. @param page - page that says what a preview is, relative to the document. */
+function modeWithMark(mode: EgressMode, page: string): string {
+  return PREVIEW_MODES.includes(mode) ? `\`${mode}\` ([preview](${page}#${mode}))` : `\`${mode}\``;
+}
+
 function claimsTable(dnsNames: number): string {
   const stops = Object.keys(CLAIMS['nat-gateway'].stops) as (keyof (typeof CLAIMS)['nat-gateway']['stops'])[];
   return [
-    `| | ${EGRESS_MODES.map((mode) => `\`${mode}\``).join(' | ')} |`,
+    `| | ${EGRESS_MODES.map((mode) => modeWithMark(mode, '')).join(' | ')} |`,
     `|---|${EGRESS_MODES.map(() => '---').join('|')}|`,
     `| **idle, per month** | ${EGRESS_MODES.map((mode) => `**${dollars(total(idleOf(mode, dnsNames)))}**`).join(' | ')} |`,
     `| **claim** | ${EGRESS_MODES.map((mode) => CLAIMS[mode].claim).join(' | ')} |`,
@@ -141,7 +146,8 @@ function readmeModes(dnsNames: number): string {
     '| `network.egress` | idle, per month | what can leave |',
     '|---|---|---|',
     ...EGRESS_MODES.map(
-      (mode) => `| \`${mode}\` | ${dollars(total(idleOf(mode, dnsNames)))} | ${CLAIMS[mode].claim} |`,
+      (mode) =>
+        `| ${modeWithMark(mode, 'docs/network.md')} | ${dollars(total(idleOf(mode, dnsNames)))} | ${CLAIMS[mode].claim} |`,
     ),
   ].join('\n');
 }

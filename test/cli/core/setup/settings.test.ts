@@ -236,7 +236,7 @@ test.each(['[]', '{"context":[]}', '{"context":{"agentLauncher":"{}"}}'])(
 
 test('the price of each egress mode is that of docs/network.md', () => {
   const documented = new Map(
-    [...readFileSync('README.md', 'utf8').matchAll(/^\| `([a-z-]+)` \| (\$[\d.]+) \|/gm)].map(
+    [...readFileSync('README.md', 'utf8').matchAll(/^\| `([a-z-]+)`(?: \(\[preview\]\S+\))? \| (\$[\d.]+) \|/gm)].map(
       ([, mode = '', price = '']) => [mode, price],
     ),
   );
