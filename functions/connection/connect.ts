@@ -61,7 +61,7 @@ function throughProxy(
       id,
       jsonKey,
     });
-  const login = secret === undefined ? undefined : { secret, read: () => read(secret) };
+  const login = secret === undefined ? undefined : { secret, jsonKey, read: () => read(secret) };
   const proxy = new HttpsProxy({ url, noProxy, login, ...clock });
   const httpsAgent = proxiedAgent(proxy, direct.requestHandler.connectionTimeout);
   const awsClient = { ...direct, requestHandler: { ...direct.requestHandler, httpsAgent } };

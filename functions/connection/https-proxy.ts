@@ -19,8 +19,10 @@ export interface HttpsProxyParts {
   /** URL of the proxy, without a login: `http://proxy.example.com:3128`. */
   readonly url: string;
   readonly noProxy: readonly string[];
-  /** The login and the name of its secret; absent: the proxy asks for none. */
-  readonly login?: { readonly secret: string; readonly read: () => Promise<string> } | undefined;
+  /** The login, with the name of its secret and its key there; absent: the proxy asks for none. */
+  readonly login?:
+    | { readonly secret: string; readonly jsonKey?: string | undefined; readonly read: () => Promise<string> }
+    | undefined;
   readonly now: () => number;
   /** Returns a signal that aborts after the given time. */
   readonly timeout: (ms: number) => AbortSignal;
@@ -143,12 +145,14 @@ export class HttpsProxy {
   }
 
   #refused(status: number, { host, port }: Destination): ProxyError {
-    const secret = this.#parts.login?.secret;
+    const { secret, jsonKey } = this.#parts.login ?? {};
     if (isLoginRejection(status)) {
       const what =
         secret === undefined
           ? `${this.#name} demands a login (${status}); store user:password in a secret, and set its name in launcher.httpsProxyCredentialsSecret`
-          : `${this.#name} rejected the login in secret ${secret} (${status}); store the valid user:password in this secret, which launcher.httpsProxyCredentialsSecret sets`;
+          : jsonKey === undefined
+            ? `${this.#name} rejected the login in secret ${secret} (${status}); store the valid user:password in this secret, which launcher.httpsProxyCredentialsSecret sets`
+            : `${this.#name} rejected the login under the key ${jsonKey} of secret ${secret} (${status}); store the valid user:password under this key, and keep the other keys`;
       return new ProxyError(what, { code: 'PROXY_LOGIN', isRejection: true });
     }
     if (status >= 500) {

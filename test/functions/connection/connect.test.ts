@@ -95,6 +95,12 @@ describe('the login of the proxy under a key of a JSON secret', () => {
     await expect(refused).rejects.toThrow(/refuses connections to tfe\.acme\.example:443/);
   });
 
+  it('that the proxy rejects is an error with the key, and without advice that would delete the other keys', async () => {
+    await expect(refusedWith('{"proxy":"launcher:wrong"}', 'proxy')).rejects.toThrow(
+      /rejected the login under the key proxy of secret acme\/logins \(407\); store the valid user:password under this key, and keep the other keys/,
+    );
+  });
+
   it.each([
     ['another key', '{"other":"launcher:pass word"}'],
     ['an object', '{"proxy":{"user":"launcher"}}'],
