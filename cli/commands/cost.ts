@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import { costOf, withNames } from '../core/cost.ts';
+import { type CostInput, costOf, withNames } from '../core/cost.ts';
 import { costHtml } from '../core/cost-html.ts';
 import { type Cost, GROUPINGS, type Grouping } from '../core/cost-json.ts';
 import { csv } from '../core/csv.ts';
@@ -46,7 +46,8 @@ export function registerCost(program: Command, run: RunCommand): void {
 
 async function showCost(context: Context, options: CostOptions): Promise<ExitCode> {
   const { readCost } = await import('../observe/cost.ts');
-  const cost = await named(context, costOf(await readCost(context, options.days, options.by)), options);
+  const input = await readCost(context, options.days, options.by);
+  const cost = await named(context, costOf(await withJobs(context, input)), options);
   if (options.html !== undefined) writePage(context, options.html, cost);
   if (context.options.json) context.printJson(cost);
   else if (options.csv === true) context.io.stdout.write(costCsv(cost));
@@ -56,6 +57,14 @@ async function showCost(context: Context, options: CostOptions): Promise<ExitCod
     }
   }
   return EXIT.fine;
+}
+
+/** The tasks with the jobs that they executed, if the groups depend on them. */
+async function withJobs(context: Context, input: CostInput): Promise<CostInput> {
+  if (input.by !== 'workspace' && input.by !== 'phase') return input;
+  const { withExecutedJobs } = await import('../run-names.ts');
+  const lines = await withExecutedJobs(context, input.ended);
+  return { ...input, ended: lines, assumed: lines.filter(({ execution }) => execution === 'assumed').length };
 }
 
 /** Adds the names of the workspaces that the output shows. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { dateTime, duration } from '../core/durations.ts';
-import { idTableOf, newestTasks, type RunRow, type RunsJson, rowOf, tableOf } from '../core/run-list.ts';
+import { idTableOf, legendOf, newestTasks, type RunRow, type RunsJson, rowOf, tableOf } from '../core/run-list.ts';
 import { sinceMs } from '../core/since.ts';
 import { EXIT, UsageError } from '../io.ts';
 import { excludes, integerOption, jsonOption } from '../options.ts';
@@ -36,9 +36,14 @@ export function registerRuns(program: Command, run: RunCommand): void {
     .addHelpText(
       'after',
       `
-One line is one task of ECS. A run with a plan and an apply has two. WAIT is the
-time from queued to started by the clock of HCP Terraform. COST is Fargate's
-list price in us-east-1 for the task.
+One line is one task of ECS that ended, with the job that its agent executed. A
+run with a plan and an apply has two. WAIT is the time from queued to started by
+the clock of HCP Terraform. COST is Fargate's list price in us-east-1 for the
+task.
+
+The launcher starts a task for one job, but HCP Terraform gives a job to any
+agent of the pool. "plan?" means that nothing shows which job the agent took, so
+the line shows the one that the task was started for.
 
 Examples:
   agent-launcher runs
@@ -60,9 +65,9 @@ Examples:
           import('../run-names.ts'),
         ]);
         const all = await endedTasks(context.aws, { group: deployment.launcherLogGroup, fromMs, toMs: nowMs });
-        const { lines, hasMore } = newestTasks(all, { limit: options.limit, pool: options.pool });
-        const names = await namesOf(context, lines);
-        const rows = lines.map((line) =>
+        const { lines: ended, hasMore } = newestTasks(all, { limit: options.limit, pool: options.pool });
+        const names = await namesOf(context, ended);
+        const rows = names.lines.map((line) =>
           rowOf(line, {
             workspace: names.workspaces.get(line.workspace ?? ''),
             runNow: names.runs.get(line.run ?? ''),
@@ -85,7 +90,11 @@ Examples:
         context.note(
           context.style(
             'dim',
-            [summaryOf(rows, hasMore), ...(ids ? [] : ['Add --ids for the ids of runs and tasks'])].join('. '),
+            [
+              summaryOf(rows, hasMore),
+              ...legendOf(rows),
+              ...(ids ? [] : ['Add --ids for the ids of runs and tasks']),
+            ].join('. '),
           ),
         );
         return EXIT.fine;

@@ -4,6 +4,7 @@ import { HOURS, idleLauncherCost, type JobSize, jobCost, total } from '../../lib
 import { PRICES } from '../../lib/aws/prices.ts';
 import type { Cost, Grouping } from './cost-json.ts';
 import { dateTime } from './durations.ts';
+import { counted } from './sentences.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -25,6 +26,8 @@ export interface CostInput {
   readonly by: Grouping;
   /** Each task once. */
   readonly ended: readonly TaskEndedLine[];
+  /** Tasks whose job isn't known for certain. They count for the job that they were started for. */
+  readonly assumed?: number;
   readonly pools: readonly CostPool[];
   /** The stack's outputs `EgressIdleCost`, `IdlePollCost` and `NudgeCost`; `undefined` if the stack doesn't have the output. */
   readonly outputs: {
@@ -166,7 +169,7 @@ export function peakOf(ended: readonly TaskEndedLine[]): number {
 }
 
 function* remarksOf(
-  { outputs, alarms, pools, fromMs, toMs, ended, by }: CostInput,
+  { outputs, alarms, pools, fromMs, toMs, ended, by, assumed = 0 }: CostInput,
   firstTaskAt: string | null,
 ): Iterable<string> {
   yield 'Everything is estimated at On-Demand list prices of us-east-1, without free tiers, taxes and discounts. Compare it with your bill.';
@@ -176,6 +179,9 @@ function* remarksOf(
   }
   if (by === 'day' && (fromMs % DAY_MS !== 0 || toMs % DAY_MS !== 0)) {
     yield 'The first and the last day are partial, because the period ends now and days are in UTC.';
+  }
+  if (assumed > 0) {
+    yield `The job of ${counted(assumed, 'task')} isn’t known for certain. ${assumed === 1 ? 'It counts' : 'They count'} for the job that ${assumed === 1 ? 'it was' : 'they were'} started for, but agents take any queued job of their pool.`;
   }
   if (outputs.network === undefined) {
     yield 'The stack has no output EgressIdleCost, so the price of the network isn’t included.';

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { TaskEndedLine } from '../../functions/launcher/log-lines.ts';
 import { duration } from './durations.ts';
+import { EXECUTIONS, type ExecutedLine } from './executed-jobs.ts';
 import { harmless } from './harmless.ts';
 import { cut } from './wrap.ts';
 
@@ -11,7 +12,13 @@ const iso = z.iso.datetime({ offset: true });
 const runRow = z.strictObject({
   task: z.string(),
   pool: z.string(),
-  /** Absent for a warm agent or a sweep that got no known job. */
+  /**
+   * What is known about the job. `known`: run, workspace and phase are those of the job that the agent executed. `assumed`: those of the job that the
+   * task was started for; its agent may have taken another one. `another`: another agent took that job, or it still waits, and nothing shows what this
+   * agent did. `none`: it took no job.
+   */
+  execution: z.enum(EXECUTIONS),
+  /** Absent if `execution` is `another`, and for a warm agent or a sweep that got no known job. */
   run: z.string().optional(),
   workspaceId: z.string().optional(),
   /** Absent if the token may not see the workspace. */
@@ -76,7 +83,7 @@ export interface Names {
     | undefined;
 }
 
-export function rowOf(line: TaskEndedLine, { workspace, runNow }: Names): RunRow {
+export function rowOf(line: ExecutedLine, { workspace, runNow }: Names): RunRow {
   const { startedAt, stoppedAt, seconds } = line;
   const ranSeconds =
     startedAt === undefined || stoppedAt === undefined
@@ -100,6 +107,7 @@ export function rowOf(line: TaskEndedLine, { workspace, runNow }: Names): RunRow
   return {
     task: line.task,
     pool: line.pool,
+    execution: line.execution,
     launchedFor: line.launchedFor,
     outcome: line.outcome,
     billedSeconds: seconds.billed,
@@ -116,7 +124,7 @@ export function rowOf(line: TaskEndedLine, { workspace, runNow }: Names): RunRow
 export function tableOf(rows: readonly RunRow[], nowMs: number, columns: number): string[] {
   const cells = rows.map((row) => [
     workspaceCell(row),
-    row.phase ?? kindOf(row),
+    phaseCell(row),
     startCell(row, nowMs),
     secondsCell(row.queuedSeconds),
     secondsCell(row.ranSeconds),
@@ -130,7 +138,7 @@ export function tableOf(rows: readonly RunRow[], nowMs: number, columns: number)
 
 /** The ids of runs and tasks, for other commands. @returns lines; the first is the header */
 export function idTableOf(rows: readonly RunRow[], columns: number): string[] {
-  const cells = rows.map((row) => [row.run ?? '–', row.task, row.phase ?? kindOf(row), workspaceCell(row)]);
+  const cells = rows.map((row) => [row.run ?? '–', row.task, phaseCell(row), workspaceCell(row)]);
   return aligned([['RUN', 'TASK', 'PHASE', 'WORKSPACE'], ...cells], { columns, shortened: 3, right: new Set() });
 }
 
@@ -163,8 +171,24 @@ const MOST_NARROW = 9;
 /** WAIT, DURATION and COST. */
 const RIGHT = new Set([3, 4, 7]);
 
-function workspaceCell({ workspace, workspaceId, launchedFor }: RunRow): string {
-  return harmless(workspace ?? workspaceId ?? launchedFor);
+function workspaceCell({ workspace, workspaceId, launchedFor, execution }: RunRow): string {
+  return harmless(workspace ?? workspaceId ?? (execution === 'another' ? '–' : launchedFor));
+}
+
+/** `plan?` if the agent may have taken another job, and `other` if another agent has it. */
+function phaseCell(row: RunRow): string {
+  const { phase, execution } = row;
+  if (execution === 'another') return 'other';
+  return phase === undefined ? kindOf(row) : `${phase}${execution === 'assumed' ? '?' : ''}`;
+}
+
+/** Explains the marks in the column PHASE; empty if there are none. */
+export function legendOf(rows: readonly RunRow[]): string[] {
+  const has = (execution: RunRow['execution']): boolean => rows.some((row) => row.execution === execution);
+  return [
+    ...(has('assumed') ? ['"?": the task was started for this job, but its agent may have taken another one'] : []),
+    ...(has('another') ? ['"other": the job that the task was started for waits, or another agent took it'] : []),
+  ];
 }
 
 /** `warm` or `sweep`. */

@@ -19,6 +19,9 @@ const INTRO = `# The command line
 It finds AWS credentials, the region and endpoints as the AWS CLI does. \`--stack\`, \`--region\` and \`--profile\` choose another stack, and \`--launcher\` one of several launchers in a stack.
 Without \`--stack\`, it uses \`stackName\` in the \`cdk.json\` of the current folder, or else \`AgentLauncher\`.
 
+The launcher starts a task for one job, but HCP Terraform gives a job to any free agent of the pool, so agents that start together often swap their jobs.
+Commands show a task under the run that its agent executed, if the launcher, HCP Terraform or the agent's log shows it; otherwise they say what the task was started for.
+
 No command takes a token as an argument, because other users of the machine can read arguments. Commands look for a token of HCP Terraform in this order:
 
 1. the variable of the host, such as \`TF_TOKEN_app_terraform_io\`, or \`TFE_TOKEN\`, which is only for the host in \`TFE_HOSTNAME\` if that is set;

@@ -6,6 +6,8 @@
  * `[ERROR] core: Unexpected HTTP response code: method=POST url=https://…/api/agent/register status=404`. The launcher's entrypoint
  * writes lines that begin with `entrypoint:`.
  */
+import { PHASES, type Phase } from '../../../functions/launcher/core/types.ts';
+
 export interface AgentLogSummary {
   readonly hasRegistered: boolean;
   /** The last message about jobs says that the agent waits for one. */
@@ -52,6 +54,15 @@ export function summaryOf(lines: readonly string[]): AgentLogSummary {
     else failure = worse(failure, failureIn(line));
   }
   return { hasRegistered, isWaiting, jobId, hasFinished, failure };
+}
+
+/** The job of a run in a line `Job received`; `undefined` for another line, or for a job of another kind. */
+export function receivedJob(line: string): { readonly run: string; readonly phase: Phase } | undefined {
+  if (!/Job received/.test(line)) return undefined;
+  const type = /job[._]type(?:=|":\s?")"?(\w+)/.exec(line)?.[1];
+  const run = /job[._]id(?:=|":\s?")"?(run-\w+)/.exec(line)?.[1];
+  const phase = PHASES.find((one) => one === type);
+  return run === undefined || phase === undefined ? undefined : { run, phase };
 }
 
 function failureIn(line: string): AgentFailure | undefined {

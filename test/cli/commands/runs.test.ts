@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { costJson } from '../../../cli/core/cost-json.ts';
 import { runsJson } from '../../../cli/core/run-list.ts';
 import { type Scene, Stage } from './scene.ts';
 
@@ -7,7 +8,8 @@ let scene: Scene;
 beforeAll(async () => {
   stage = await Stage.open();
   scene = await stage.scene();
-  const iso = (secondsAgo: number): string => new Date(Date.now() - secondsAgo * 1000).toISOString();
+  const startedAtMs = Date.now();
+  const iso = (secondsAgo: number): string => new Date(startedAtMs - secondsAgo * 1000).toISOString();
   const [first, second, warm] = ['1'.repeat(32), '2'.repeat(32), '3'.repeat(32)];
   scene.ended(first, { startedAt: iso(400), stoppedAt: iso(300), queuedSeconds: 38, exitCode: 0 });
   // The same task twice, as after a cold start of the launcher.
@@ -102,5 +104,48 @@ describe('runs', () => {
   ])('refuses %j with exit code 2', async (argv, message) => {
     const { code, stderr } = await scene.run(['runs', ...argv]);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  test('shows a task under the run that its agent executed, by HCP Terraform or by the agent’s log', async () => {
+    const iso = (secondsAgo: number): string => new Date(Date.now() - secondsAgo * 1000).toISOString();
+    const ids = ['4', '5', '6', '7', '8'].map((digit) => digit.repeat(32));
+    const [taker = '', logged = '', waits = '', silent = '', idle = ''] = ids;
+    const other = await stage.scene();
+    const { runId } = await stage.scene();
+    const last = await stage.scene();
+    other.takePlan(taker);
+    const unseen = { job: undefined, startedAt: iso(60), stoppedAt: iso(10) };
+    const own = (id: string) => ({ ...unseen, run: id, launchedFor: `${id}/plan` });
+    // Its plan still waits: the task that was started for it took the plan of the other scene.
+    last.ended(taker, own(runId));
+    last.ended(logged, own(runId));
+    last.agentSays(logged, `2026-11-30T07:47:18.883Z [INFO]  core: Job received: job_type=plan job_id=${last.runId}`);
+    last.ended(waits, own(runId));
+    last.ended(idle, { ...own(other.runId), exitCode: 75 });
+    last.ended(silent, own('run-Unknown2'));
+    const { stdout } = await last.run(['runs', '--json']);
+    const { tasks } = runsJson.parse(JSON.parse(stdout));
+    const by = new Map(tasks.map((row) => [row.task, row]));
+    expect(by.get(taker)).toMatchObject({ execution: 'known', run: other.runId, workspace: other.workspace });
+    expect(by.get(logged)).toMatchObject({ execution: 'known', run: last.runId, workspace: last.workspace });
+    expect(by.get(waits)).toMatchObject({ execution: 'another', launchedFor: `${runId}/plan` });
+    expect(by.get(waits)).not.toHaveProperty('run');
+    expect(by.get(idle)).toMatchObject({ execution: 'none', run: other.runId });
+    expect(by.get(silent)).toMatchObject({ execution: 'assumed', run: 'run-Unknown2' });
+    const text = await last.run(['runs']);
+    expect(text.stdout).toMatch(/^– +other /m);
+    expect(text.stdout).toMatch(/ plan\? /);
+    expect(text.stderr.replaceAll(/\s+/g, ' ')).toContain('"?": the task was started for this job, but its agent may');
+
+    const cost = await last.run(['cost', '--by', 'workspace', '--json']);
+    const { rows, remarks } = costJson.parse(JSON.parse(cost.stdout));
+    expect(rows.map(({ key, tasks: count }) => [key, count]).sort()).toEqual(
+      [
+        ['no known job', 2],
+        [other.workspaceId, 2],
+        [last.workspaceId, 1],
+      ].sort(),
+    );
+    expect(remarks.join(' ')).toContain('The job of 1 task isn’t known for certain.');
   });
 });

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { newestTasks, rowOf, runsJson, tableOf } from '../../../cli/core/run-list.ts';
-import type { TaskEndedLine } from '../../../functions/launcher/log-lines.ts';
+import type { ExecutedLine } from '../../../cli/core/executed-jobs.ts';
+import { idTableOf, legendOf, newestTasks, rowOf, runsJson, tableOf } from '../../../cli/core/run-list.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
 
-function ended(task: string, stoppedAt: string, changes: Partial<TaskEndedLine> = {}): TaskEndedLine {
+function ended(task: string, stoppedAt: string, changes: Partial<ExecutedLine> = {}): ExecutedLine {
   return {
     message: 'task ended',
+    execution: 'known',
     timestamp: stoppedAt,
     task,
     pool: 'default',
@@ -102,6 +103,21 @@ describe('tableOf', () => {
   it('shows more of a long name on a wide terminal', () => {
     expect(tableOf(ROWS, NOW, 100)[1]).toContain('network-production-eu-central-1-a…');
   });
+});
+
+it('a row says whether its task executed the job, and the legend explains the marks', () => {
+  const assumed = rowOf(ended('a', '2026-11-29T11:03:05Z', { execution: 'assumed' }), { workspace: 'dns' });
+  const none = { job: undefined, run: undefined, workspace: undefined, phase: undefined };
+  const another = rowOf(ended('b', '2026-11-29T11:04:05Z', { ...none, execution: 'another' }), {});
+  const [, first, second] = tableOf([assumed, another], NOW, 80);
+  expect(first).toMatch(/^dns +plan\? /);
+  expect(second).toMatch(/^– +other /);
+  expect(idTableOf([another], 80)[1]).toMatch(/^– +b +other +–$/);
+  expect(legendOf([assumed, another])).toEqual([
+    expect.stringMatching(/^"\?": the task was started for this job, but its agent may have taken another one$/),
+    expect.stringMatching(/^"other": the job that the task was started for waits, or another agent took it$/),
+  ]);
+  expect(legendOf(ROWS)).toEqual([]);
 });
 
 it('the rows match the schema of the JSON document', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { summaryOf } from '../../../../cli/core/why/agent-log.ts';
+import { receivedJob, summaryOf } from '../../../../cli/core/why/agent-log.ts';
 
 const AT = '2026-11-29T12:00:00.000Z';
 const REGISTERED = `${AT} [INFO]  core: Agent registered successfully with Terraform Cloud: agent.id=agent-X agent.pool.id=apool-1`;
@@ -80,4 +80,17 @@ it('reads the id of a job that is not a run', () => {
     `${AT} [INFO]  core: Job received: job_type=assessment job_id=asmt-Abc1`,
   ]);
   expect({ jobId, isWaiting }).toEqual({ jobId: 'asmt-Abc1', isWaiting: false });
+});
+
+it.each([
+  [`${AT} [INFO]  core: Job received: job_type=plan job_id=run-Abc1`, { run: 'run-Abc1', phase: 'plan' }],
+  [`${AT} [INFO]  core: Job received: job.type=apply job.id=run-Abc1`, { run: 'run-Abc1', phase: 'apply' }],
+  [
+    `{"@level":"info","@message":"Job received","@timestamp":"${AT}","job_id":"run-Abc1","job_type":"plan"}`,
+    { run: 'run-Abc1', phase: 'plan' },
+  ],
+  [`${AT} [INFO]  core: Job received: job_type=assessment job_id=asmtres-1`, undefined],
+  [`${AT} [INFO]  terraform: Handling run: run.id=run-Abc1 run.operation=plan`, undefined],
+])('receivedJob reads the run and the phase in %s', (line, job) => {
+  expect(receivedJob(line)).toEqual(job);
 });
