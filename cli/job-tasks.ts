@@ -5,6 +5,7 @@ import { readLauncherLog } from './aws/launcher-log.ts';
 import { logEvents } from './aws/log-events.ts';
 import { describeTasks, tasksStartedBy } from './aws/task-facts.ts';
 import type { Context } from './context.ts';
+import { tasksOfJobs } from './core/job-tasks.ts';
 import type { TaskFacts } from './core/why/evidence.ts';
 import { isTaskId, taskIdsOf } from './core/why/situation.ts';
 import { CommandError, UsageError } from './io.ts';
@@ -16,6 +17,8 @@ export interface JobTask {
   readonly pool: string;
   readonly group: string;
   readonly launchedFor?: string | undefined;
+  /** The job that its agent executed or executes; absent if nothing shows it. */
+  readonly job?: string | undefined;
   readonly isLive: boolean;
 }
 
@@ -51,25 +54,36 @@ async function tasksOfRun(context: Context, runId: string, sinceMs: number): Pro
     ...['plan', 'apply'].map((phase) => tasksStartedBy(aws, deployment.name, `${runId}/${phase}`)),
   ]);
   if (log.unreadable !== undefined && started.flat().length === 0) throw new CommandError(log.unreadable);
-  // The last start failure of the pool can be the task of another run.
-  const ofOthers = new Set(log.aboutRun.flatMap(({ line }) => (line.startFailures ?? []).map(({ task }) => task)));
-  const launched = new Set(
-    log.aboutRun.flatMap(({ line }) =>
-      (line.launches ?? []).filter(({ job }) => job.startsWith(`${runId}/`)).map(({ task }) => task),
-    ),
+  const startedFor = ['plan', 'apply'].flatMap((phase, index) =>
+    (started[index] ?? []).map((id) => [id, `${runId}/${phase}`] as const),
   );
-  const elsewhere = new Set(
-    log.ended.filter(({ job }) => job !== undefined && !job.startsWith(`${runId}/`)).map(({ task }) => task),
+  const ids = [...new Set([...taskIdsOf({ run, log, runId }), ...startedFor.map(([id]) => id)])];
+  const lines = log.aboutRun.flatMap(({ line }) =>
+    (line.launches ?? []).map((launch) => ({ ...launch, pool: line.pool })),
   );
-  const ids = [...new Set([...taskIdsOf({ run, log }), ...started.flat()])].filter(
-    (id) => launched.has(id) || started.flat().includes(id) || (!ofOthers.has(id) && !elsewhere.has(id)),
+  const launches = new Map(lines.map((launch) => [launch.task ?? '', launch]));
+  const ended = new Map(log.ended.map((line) => [line.task, line]));
+  const chosen = tasksOfJobs(
+    runId,
+    ids.map((id) => ({
+      id,
+      launchedFor: launches.get(id)?.job ?? ended.get(id)?.launchedFor ?? new Map(startedFor).get(id),
+      job: ended.get(id)?.job,
+    })),
+    run.kind === 'found' ? { plan: run.run.planAgent?.name, apply: run.run.applyAgent?.name } : {},
   );
-  const known = new Map((await describeTasks(aws, deployment.name, ids)).map((task) => [task.id, task]));
-  return ids.flatMap((id) => {
-    const line = log.aboutRun.find((one) => one.line.launches?.some(({ task }) => task === id) === true)?.line;
-    const ended = log.ended.find(({ task }) => task === id);
-    const launchedFor = line?.launches?.find(({ task }) => task === id)?.job ?? ended?.launchedFor;
-    return jobTask(deployment, id, { task: known.get(id), pool: line?.pool ?? ended?.pool, launchedFor }) ?? [];
+  const known = new Map(
+    (
+      await describeTasks(
+        aws,
+        deployment.name,
+        chosen.map(({ id }) => id),
+      )
+    ).map((task) => [task.id, task]),
+  );
+  return chosen.flatMap(({ id, launchedFor, job }) => {
+    const pool = launches.get(id)?.pool ?? ended.get(id)?.pool;
+    return jobTask(deployment, id, { task: known.get(id), pool, launchedFor, job }) ?? [];
   });
 }
 
@@ -89,7 +103,12 @@ async function taskOf(context: Context, taskId: string, sinceMs: number): Promis
       lines.push(event);
   }
   const ended = endedIn(lines).find((line) => line.task === taskId);
-  const found = jobTask(deployment, taskId, { task, pool: ended?.pool, launchedFor: ended?.launchedFor });
+  const found = jobTask(deployment, taskId, {
+    task,
+    pool: ended?.pool,
+    launchedFor: ended?.launchedFor,
+    job: ended?.job,
+  });
   if (found !== undefined) return found;
   const [only, ...others] = deployment.agentLogGroups;
   if (only !== undefined && others.length === 0) {
@@ -107,12 +126,13 @@ function jobTask(
     readonly task: TaskFacts | undefined;
     readonly pool: string | undefined;
     readonly launchedFor: string | undefined;
+    readonly job: string | undefined;
   },
 ): JobTask | undefined {
-  const { task, launchedFor = task?.startedBy } = of;
+  const { task, job, launchedFor = task?.startedBy } = of;
   const ofFamily = pools.find(({ lanes }) => lanes.some(({ taskDefinition }) => taskDefinition === task?.family));
   const pool = of.pool ?? ofFamily?.name;
   const group = agentLogGroups.get(pool ?? '');
   if (pool === undefined || group === undefined) return undefined;
-  return { id, pool, group, launchedFor, isLive: task !== undefined && task.lastStatus !== 'STOPPED' };
+  return { id, pool, group, launchedFor, job, isLive: task !== undefined && task.lastStatus !== 'STOPPED' };
 }

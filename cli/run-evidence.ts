@@ -64,7 +64,7 @@ export async function gatherEvidence(context: Context, runId: string): Promise<E
   return {
     ...known,
     tasks,
-    slots: isFull(first) ? await attempt(slotsOf(context, deployment, first.pool), []) : undefined,
+    slots: isFull(first) ? await attempt(slotsOf(context, deployment, first.pool), undefined) : undefined,
     agentLog,
     agentTokenChangedAtMs: isRejected ? await attempt(tokenChangedAt(context, deployment, pool), undefined) : undefined,
   };

@@ -3,6 +3,7 @@ import { agentLog } from './aws/agent-log.ts';
 import type { LogEvent } from './aws/log-events.ts';
 import { describeTasks } from './aws/task-facts.ts';
 import type { Context } from './context.ts';
+import { jobIn } from './core/executed-jobs.ts';
 import { Follower } from './core/follow.ts';
 import { harmless } from './core/harmless.ts';
 import type { LogsJson } from './core/logs-json.ts';
@@ -48,6 +49,7 @@ async function printLogs(context: Context, subject: Subject, fromMs: number): Pr
       task: task.id,
       pool: task.pool,
       ...(task.launchedFor !== undefined && { launchedFor: task.launchedFor }),
+      ...(task.job !== undefined && { job: task.job }),
       logGroup: task.group,
       isLive: task.isLive,
       lines,
@@ -108,13 +110,14 @@ function merged(known: readonly JobTask[], now: readonly JobTask[]): JobTask[] {
   return [...known, ...now.filter(({ id }) => !known.some((one) => one.id === id))];
 }
 
-function announce(context: Context, { id, pool, launchedFor }: JobTask): void {
-  context.note(
-    context.style(
-      'dim',
-      `— task ${id}, pool ${pool}${launchedFor === undefined ? '' : `, started for ${launchedFor}`}`,
-    ),
-  );
+function announce(context: Context, { id, pool, launchedFor, job }: JobTask): void {
+  const what =
+    job !== undefined
+      ? `, executed ${job}`
+      : launchedFor === undefined
+        ? ''
+        : `, started for ${launchedFor}${jobIn(launchedFor) === undefined ? '' : '; its agent may have taken another job'}`;
+  context.note(context.style('dim', `— task ${id}, pool ${pool}${what}`));
 }
 
 /** A line of the agent begins with its own time, which is almost the event's. Lines of the entrypoint have none. */
@@ -129,7 +132,7 @@ function print(context: Context, { atMs, message }: LogEvent): void {
 function noTask(subject: Subject): CommandError {
   return new CommandError(
     subject.kind === 'run'
-      ? `The launcher has started no task for ${subject.runId}, or the search doesn't go back far enough (--since).\nRun \`agent-launcher why ${subject.runId}\`.`
+      ? `No task belongs to ${subject.runId}: none has executed one of its jobs, and none was started for one that waits. Or the search doesn't go back far enough (--since).\nRun \`agent-launcher why ${subject.runId}\`.`
       : `There is no task ${subject.taskId}.`,
   );
 }

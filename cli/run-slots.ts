@@ -1,53 +1,45 @@
-/** Reads what the live tasks of a pool were started for. */
+/** Reads what the live tasks of a full pool do. */
 import { clusterTasks } from './aws/cluster-tasks.ts';
 import type { Deployment } from './aws/deployment.ts';
 import type { Context } from './context.ts';
-import type { PoolFacts, SlotFacts } from './core/why/evidence.ts';
-import { workspacesOfRuns } from './hcp-terraform/names.ts';
+import type { BusyJob } from './core/slots.ts';
+import type { PoolFacts, SlotsReading } from './core/why/evidence.ts';
+import { busyJobs } from './hcp-terraform/busy-jobs.ts';
 import { CommandError } from './io.ts';
 import { hcpTerraformOf } from './run-evidence.ts';
-
-/** Runs whose workspace is read. */
-const MOST_NAMED = 5;
 
 export async function slotsOf(
   context: Context,
   deployment: Deployment,
   pool: PoolFacts | undefined,
-): Promise<SlotFacts[]> {
-  const families = pool?.lanes.map(({ taskDefinition }) => taskDefinition) ?? [];
-  const { live } = await clusterTasks(context.aws, deployment.name);
-  const tasks = live.filter(({ family, startedBy }) => startedBy !== undefined && families.includes(family));
-  const jobs = tasks.map(({ startedBy = '' }) => startedBy);
-  const names = await namesOf(context, deployment, jobs.slice(0, MOST_NAMED));
-  return tasks.map(({ createdAtMs }, index) => {
-    const job = jobs[index] ?? '';
-    return { job, workspace: names.get(runIn(job) ?? ''), createdAtMs };
-  });
+): Promise<SlotsReading | undefined> {
+  if (pool === undefined) return undefined;
+  const families = pool.lanes.map(({ taskDefinition }) => taskDefinition);
+  const [{ live }, busy] = await Promise.all([
+    clusterTasks(context.aws, deployment.name),
+    busyIn(context, deployment, pool),
+  ]);
+  const tasks = live.flatMap(({ id, family, startedBy, createdAtMs }) =>
+    startedBy !== undefined && families.includes(family) ? [{ taskId: id, startedFor: startedBy, createdAtMs }] : [],
+  );
+  return { tasks, busy };
 }
 
-/** Workspaces are an addition: without a token, the slots show runs only. */
-async function namesOf(
+/** The running jobs are an addition: without a token, the tasks show only what they were started for. */
+async function busyIn(
   context: Context,
-  deployment: Deployment,
-  jobs: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
+  { hostname }: Deployment,
+  { name, organization, apiTokenSecret }: PoolFacts,
+): Promise<BusyJob[] | undefined> {
   try {
-    const { client } = await hcpTerraformOf(context, deployment);
+    const { client } = await hcpTerraformOf(context, { hostname, apiTokenSecret });
     try {
-      return await workspacesOfRuns(
-        client,
-        jobs.flatMap((job) => runIn(job) ?? []),
-      );
+      return await busyJobs(client, organization, name);
     } finally {
       await client.close();
     }
   } catch (error) {
-    if (error instanceof CommandError) return new Map();
+    if (error instanceof CommandError) return undefined;
     throw error;
   }
-}
-
-function runIn(job: string): string | undefined {
-  return /^(run-[A-Za-z0-9]+)\//.exec(job)?.[1];
 }

@@ -5,8 +5,7 @@
  * agents swap them. The launcher's line of an ended task contains the executed job only if a tick saw it run. Otherwise HCP Terraform shows it: a plan
  * and an apply have the name of their agent, which is the task's id. Terraform Enterprise may not show it, but the agent's log does.
  */
-import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/task-outcome.ts';
-import { PHASES, type Phase } from '../../functions/launcher/core/types.ts';
+import { LEFT_IDLE_EXIT_CODE, PHASES, type Phase } from '../../functions/launcher/contract.ts';
 import type { TaskEndedLine } from '../../functions/launcher/log-lines.ts';
 
 /**

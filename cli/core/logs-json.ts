@@ -8,6 +8,8 @@ export const logsJson = z.strictObject({
       pool: z.string(),
       /** The job that the task was launched for: `run-…/plan`, or that of a warm agent or a sweep. */
       launchedFor: z.string().optional(),
+      /** The job that its agent executed or executes. Absent if nothing shows it: the agent may have taken another job than that of `launchedFor`. */
+      job: z.string().optional(),
       logGroup: z.string(),
       /** Whether ECS still runs the task. */
       isLive: z.boolean(),

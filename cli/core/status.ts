@@ -5,6 +5,7 @@ import { gatewayProblemsIn, gatewaysIn } from './gateways.ts';
 import { liveIn, type Trouble, troublesOf } from './pool-trouble.ts';
 import { silentAfterMs } from './schedule.ts';
 import { counted } from './sentences.ts';
+import { type BusyJob, slotsText } from './slots.ts';
 import type { PoolStatus, Status } from './status-json.ts';
 import { invocationOf, type Switches } from './switches.ts';
 import { describeError, remedyOfError, type TickError } from './tick-errors.ts';
@@ -27,6 +28,8 @@ export interface ObservedPool {
   >;
   /** `undefined`: not read on purpose, because the log has the number. */
   readonly queue: Reading<{ readonly count: number; readonly oldestAtMs: number | undefined }> | undefined;
+  /** The jobs that its agents execute; read only if the pool is full. */
+  readonly busy?: Reading<readonly BusyJob[]> | undefined;
 }
 
 export interface ObservedTask {
@@ -258,7 +261,7 @@ function* problemsOf(input: StatusInput, tick: TickLine | undefined): Iterable<P
     };
   }
   yield* gatewayProblemsIn(tick);
-  for (const { trouble } of troublesIn(input, tick)) {
+  for (const { trouble } of troublesIn({ pools: input.pools, region: input.stack.region }, tick)) {
     if (needsRepair(trouble)) yield { what: trouble.what, do: trouble.todo };
   }
 }
@@ -273,13 +276,23 @@ function errorsOf(tick: TickLine): { pool: string; error: TickError }[] {
   return tick.pools.flatMap(({ pool, errors = [] }) => errors.map((error) => ({ pool, error })));
 }
 
+/** Pools that have no free slot, by the last tick. */
+export function fullPools(
+  pools: readonly ConfiguredPool[],
+  tick: TickLine | undefined,
+  region: string,
+): ReadonlySet<string> {
+  const full =
+    tick === undefined ? [] : troublesIn({ pools, region }, tick).filter(({ trouble }) => trouble.kind === 'full');
+  return new Set(full.map(({ pool }) => pool.name));
+}
+
 function troublesIn(
-  input: StatusInput,
+  { pools, region }: { readonly pools: readonly ConfiguredPool[]; readonly region: string },
   tick: TickLine,
 ): { readonly pool: ConfiguredPool; readonly trouble: Trouble }[] {
-  const { region } = input.stack;
   const liveOfAll = tick.pools.reduce((sum, line) => sum + liveIn(line), 0);
-  return input.pools.flatMap((pool) => {
+  return pools.flatMap((pool) => {
     const line = tick.pools.find(({ pool: name }) => name === pool.name);
     if (line === undefined) return [];
     return troublesOf(line, { ...pool, region, liveOfAll }).map((trouble) => ({ pool, trouble }));
@@ -294,26 +307,20 @@ function needsRepair({ kind }: Trouble): boolean {
 function waitingNotes(input: StatusInput): string[] {
   const tick = valueIn(input.tick);
   if (tick === undefined || launcherState(input) === 'silent') return [];
-  return troublesIn(input, tick).flatMap(({ pool, trouble }) =>
+  return troublesIn({ pools: input.pools, region: input.stack.region }, tick).flatMap(({ pool, trouble }) =>
     needsRepair(trouble)
       ? []
       : [[trouble.what, trouble.kind === 'full' ? slotsOf(pool, input) : '', trouble.todo].filter(Boolean).join(' ')],
   );
 }
 
-/** Slots that a note lists. */
-const SLOTS_SHOWN = 3;
-
-/** What the live tasks of the pool were started for. */
-function slotsOf({ families }: ConfiguredPool, { tasks, nowMs }: StatusInput): string {
-  const jobs = (valueIn(tasks)?.live ?? [])
+/** What the live tasks of the pool do. */
+function slotsOf({ name, families }: ConfiguredPool, { tasks, hcpTerraform, nowMs }: StatusInput): string {
+  const slots = (valueIn(tasks)?.live ?? [])
     .filter((task) => families.includes(task.family) && !isEnding(task))
-    .map(({ startedBy = 'an unknown job', createdAtMs }) =>
-      createdAtMs === undefined ? startedBy : `${startedBy} ${duration(nowMs - createdAtMs)} ago`,
-    );
-  if (jobs.length === 0) return '';
-  const more = jobs.length > SLOTS_SHOWN ? ` and ${jobs.length - SLOTS_SHOWN} more` : '';
-  return `Started for ${jobs.slice(0, SLOTS_SHOWN).join(', ')}${more}.`;
+    .map(({ id, startedBy = 'an unknown job', createdAtMs }) => ({ taskId: id, startedFor: startedBy, createdAtMs }));
+  const busy = valueIn(hcpTerraform)?.get(name)?.busy;
+  return slotsText(slots, busy && valueIn(busy), nowMs);
 }
 
 function alarmProblem(name: string): Problem {
@@ -333,8 +340,8 @@ function* missing(input: StatusInput): Iterable<string> {
     yield `${input.hcpTerraform.failure} The queue and the agents are from the launcher's last tick.`;
     return;
   }
-  for (const [name, { agents, queue }] of input.hcpTerraform.value) {
-    for (const reading of [agents, queue]) {
+  for (const [name, { agents, queue, busy }] of input.hcpTerraform.value) {
+    for (const reading of [agents, queue, busy]) {
       if (reading !== undefined && 'failure' in reading) yield `Pool ${name}: ${reading.failure}`;
     }
   }

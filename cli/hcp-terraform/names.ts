@@ -37,17 +37,6 @@ export interface RunNow extends RunAgents {
   readonly queuedSeconds: Readonly<Partial<Record<'plan' | 'apply', number>>>;
 }
 
-const runWithWorkspace = z.looseObject({
-  included: z
-    .array(
-      z.looseObject({
-        type: z.string(),
-        attributes: z.looseObject({ name: z.string().default('') }).default({ name: '' }),
-      }),
-    )
-    .default([]),
-});
-
 /** HCP Terraform allows 30 requests per second: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting */
 const REQUESTS_AT_ONCE = 5;
 
@@ -88,18 +77,6 @@ export async function runsNow(client: HcpTerraform, ids: readonly string[]): Pro
       },
       queuedSeconds: { ...(plan !== undefined && { plan }), ...(apply !== undefined && { apply }) },
     };
-  });
-}
-
-/** Names of the runs' workspaces. */
-export async function workspacesOfRuns(
-  client: HcpTerraform,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  return eachOf(ids, async (id) => {
-    const path = `/api/v2/runs/${encodeURIComponent(id)}?include=workspace`;
-    const { included } = await client.get(path, runWithWorkspace);
-    return included.find(({ type }) => type === 'workspaces')?.attributes.name ?? '';
   });
 }
 

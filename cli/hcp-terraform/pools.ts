@@ -25,7 +25,7 @@ const PINGED_WITHIN_MS = 60 * 60_000;
  * All operations, because the default of this endpoint isn't documented.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization
  */
-const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
+export const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 
 const poolsPage = z.object({
   data: z.array(z.looseObject({ id: z.string(), attributes: z.looseObject({ name: z.string() }) })),

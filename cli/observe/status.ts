@@ -7,10 +7,12 @@ import { endedTasks, latestTick } from '../aws/launcher-lines.ts';
 import { readSwitches } from '../aws/switches.ts';
 import type { Context } from '../context.ts';
 import { silentAfterMs } from '../core/schedule.ts';
-import { dayStartMs, type ObservedPool, type Reading, type StatusInput } from '../core/status.ts';
+import type { BusyJob } from '../core/slots.ts';
+import { dayStartMs, fullPools, type ObservedPool, type Reading, type StatusInput } from '../core/status.ts';
+import { busyJobs } from '../hcp-terraform/busy-jobs.ts';
 import type { HcpTerraform } from '../hcp-terraform/client.ts';
 import { hcpTerraformAt } from '../hcp-terraform/connect.ts';
-import { agentsOf, poolIdOf, queueOf } from '../hcp-terraform/pools.ts';
+import { agentsOf, type PoolQueue, poolIdOf, queueOf } from '../hcp-terraform/pools.ts';
 import { findToken, usersToken } from '../hcp-terraform/token.ts';
 import { CommandError } from '../io.ts';
 
@@ -27,14 +29,20 @@ const QUEUE_AGAIN_MS = 30_000;
 /** A `--watch` shows a deployment that begins or ends meanwhile. */
 const DEPLOYMENT_AGAIN_MS = 30_000;
 
+interface Timed<T> {
+  readonly atMs: number;
+  readonly value: T;
+}
+
 /** Reads the status again and again, and keeps the clients, tokens and ids in between. */
 export class StatusReader {
   readonly #context: Context;
   readonly #watches: boolean;
   readonly #clients = new Map<string, Promise<HcpTerraform>>();
   readonly #poolIds = new Map<string, Promise<string>>();
-  #deployment: { readonly atMs: number; readonly value: Deployment } | undefined;
-  readonly #queues = new Map<string, { readonly atMs: number; readonly reading: ObservedPool['queue'] }>();
+  #deployment: Timed<Deployment> | undefined;
+  readonly #queues = new Map<string, Timed<Reading<PoolQueue>>>();
+  readonly #busy = new Map<string, Timed<Reading<BusyJob[]>>>();
 
   /** @param watches whether the status is read every few seconds */
   constructor(context: Context, watches: boolean) {
@@ -57,6 +65,12 @@ export class StatusReader {
     const tick = await attempt(latestTick(aws, deployment.launcherLogGroup, fromMs));
     const tickAtMs = 'value' in tick && tick.value !== undefined ? Date.parse(tick.value.timestamp) : 0;
     const logIsFresh = nowMs - tickAtMs < FRESH_TICK_MS;
+    const pools = deployment.pools.map(({ name, maxAgents, lanes }) => ({
+      name,
+      maxAgents,
+      families: lanes.map(({ taskDefinition }) => taskDefinition),
+    }));
+    const full = fullPools(pools, 'value' in tick ? tick.value : undefined, deployment.region);
     return {
       nowMs,
       stack: {
@@ -65,16 +79,12 @@ export class StatusReader {
         region: deployment.region,
         account: deployment.account,
       },
-      pools: deployment.pools.map(({ name, maxAgents, lanes }) => ({
-        name,
-        maxAgents,
-        families: lanes.map(({ taskDefinition }) => taskDefinition),
-      })),
+      pools,
       startDeadlineMs: Number(deployment.environment[ENV.startDeadlineSeconds] ?? 300) * 1000,
       switches,
       tick,
       tasks,
-      hcpTerraform: await this.#pools(deployment, nowMs, this.#watches && logIsFresh),
+      hcpTerraform: await this.#pools(deployment, nowMs, { withoutQueue: this.#watches && logIsFresh, full }),
       alarms,
       ended,
     };
@@ -101,7 +111,7 @@ export class StatusReader {
   async #pools(
     deployment: Deployment,
     nowMs: number,
-    withoutQueue: boolean,
+    { withoutQueue, full }: { readonly withoutQueue: boolean; readonly full: ReadonlySet<string> },
   ): Promise<Reading<ReadonlyMap<string, ObservedPool>>> {
     const entries: [string, ObservedPool][] = [];
     for (const pool of deployment.pools) {
@@ -111,8 +121,17 @@ export class StatusReader {
       const agents = await attempt(
         this.#poolId(client.value, organization, pool).then((id) => agentsOf(client.value, id, nowMs)),
       );
-      const queue = withoutQueue ? undefined : await this.#queue(client.value, organization, pool.name, nowMs);
-      entries.push([pool.name, { agents, queue }]);
+      const queue = withoutQueue
+        ? undefined
+        : await this.#limited(this.#queues, `${organization}/${pool.name}`, nowMs, () =>
+            queueOf(client.value, organization, pool.name),
+          );
+      const busy = full.has(pool.name)
+        ? await this.#limited(this.#busy, `${organization}/${pool.name}`, nowMs, () =>
+            busyJobs(client.value, organization, pool.name),
+          )
+        : undefined;
+      entries.push([pool.name, { agents, queue, busy }]);
     }
     return { value: new Map(entries) };
   }
@@ -143,18 +162,18 @@ export class StatusReader {
     return found;
   }
 
-  async #queue(
-    client: HcpTerraform,
-    organization: string,
-    pool: string,
+  /** Reads a list of runs, with `--watch` only twice per minute. */
+  async #limited<T>(
+    known: Map<string, Timed<Reading<T>>>,
+    key: string,
     nowMs: number,
-  ): Promise<ObservedPool['queue']> {
-    const key = `${organization}/${pool}`;
-    const known = this.#queues.get(key);
-    if (this.#watches && known !== undefined && nowMs - known.atMs < QUEUE_AGAIN_MS) return known.reading;
-    const reading = await attempt(queueOf(client, organization, pool));
-    this.#queues.set(key, { atMs: nowMs, reading });
-    return reading;
+    read: () => Promise<T>,
+  ): Promise<Reading<T>> {
+    const before = known.get(key);
+    if (this.#watches && before !== undefined && nowMs - before.atMs < QUEUE_AGAIN_MS) return before.value;
+    const value = await attempt(read());
+    known.set(key, { atMs: nowMs, value });
+    return value;
   }
 }
 

@@ -6,7 +6,7 @@
 import { CONNECTION_ENV } from '../connection/contract.ts';
 
 export { ENGINE_DEAD, GATEWAY_STARTS, type GatewayStart } from './core/gateway-types.ts';
-export { CAPACITIES, type Capacity, DAYS, type Day, PHASES, type Phase } from './core/types.ts';
+export { CAPACITIES, type Capacity, DAYS, type Day, LEFT_IDLE_EXIT_CODE, PHASES, type Phase } from './core/types.ts';
 
 /** Environment variables of the launcher's Lambda function. `lib` sets them, `config.ts` parses them. */
 export const ENV = {

@@ -1,6 +1,6 @@
 /** Settles each statement by the evidence. Pure. */
 import { demandOf } from '../../functions/launcher/core/demand.ts';
-import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/task-outcome.ts';
+import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/types.ts';
 import {
   DEAD_AGENT_SHOWN_MS,
   DEPROVISIONED_AFTER_MS,

@@ -1,4 +1,4 @@
-import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/task-outcome.ts';
+import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/types.ts';
 import type {
   ContainerEvents,
   ContainerLaunch,

@@ -1,6 +1,6 @@
 import { isStandingKey } from '../../functions/launcher/core/standing.ts';
-import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/task-outcome.ts';
 import type { Limits } from '../../functions/launcher/core/types.ts';
+import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/types.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { HcpWorld } from './hcp-world.ts';

@@ -6,7 +6,7 @@
  * `[ERROR] core: Unexpected HTTP response code: method=POST url=https://…/api/agent/register status=404`. The launcher's entrypoint
  * writes lines that begin with `entrypoint:`.
  */
-import { PHASES, type Phase } from '../../../functions/launcher/core/types.ts';
+import { PHASES, type Phase } from '../../../functions/launcher/contract.ts';
 
 export interface AgentLogSummary {
   readonly hasRegistered: boolean;

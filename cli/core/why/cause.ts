@@ -1,5 +1,5 @@
 /** The shape of the table of causes. */
-import { cutMiddle } from '../wrap.ts';
+import { cut } from '../wrap.ts';
 import type { Situation } from './situation.ts';
 
 /**
@@ -33,10 +33,10 @@ export const person = (verdict: string, ...todo: string[]): Finding => ({ state:
 export const blocked = (verdict: string, ...todo: string[]): Finding => ({ state: 'blocked', verdict, todo });
 
 /** Characters of a log line that a verdict quotes. The agent's log shows the whole line. */
-const QUOTED = 160;
+const QUOTED = 220;
 
 /** A line of the agent's log in a verdict: without its time and level. */
 export function quoted(line: string): string {
   const message = line.trim().replace(/^\S+Z\s+(?:\[\w+\]\s+)?/, '');
-  return message.length <= QUOTED ? `${message.replace(/[.;:]+$/, '')}.` : cutMiddle(message, QUOTED);
+  return message.length <= QUOTED ? `${message.replace(/[.;:]+$/, '')}.` : cut(message, QUOTED);
 }

@@ -4,9 +4,10 @@ import { ago, duration } from '../durations.ts';
 import { describeGatewayError, describeGatewayProblem, GATEWAY_ERROR_REMEDY } from '../gateways.ts';
 import { liveIn, quotaRemedies, statesIn } from '../pool-trouble.ts';
 import { counted, sentence } from '../sentences.ts';
+import { slotsText } from '../slots.ts';
 import { describeError, remedyOfError } from '../tick-errors.ts';
 import { blocked, type Cause, type Finding, waiting } from './cause.ts';
-import type { SlotFacts } from './evidence.ts';
+import type { SlotsReading } from './evidence.ts';
 import type { LastDecision, Situation } from './situation.ts';
 
 type Deferred = Extract<LastDecision, { kind: 'deferred' }>;
@@ -169,23 +170,10 @@ function startFailureIn(
   return { detail: found.detail, remedy: found['remedy'] };
 }
 
-/** Slots that a verdict lists. */
-const SLOTS_SHOWN = 3;
-
-/** What the tasks in the pool's slots were started for. */
-function inSlots(slots: readonly SlotFacts[] = [], nowMs: number): string {
-  if (slots.length === 0) return '';
-  const shown = slots.slice(0, SLOTS_SHOWN).map(({ job, workspace, createdAtMs }) => {
-    const [run = job, phase] = job.split('/');
-    const details = [
-      phase === undefined || !run.startsWith('run-') ? undefined : `the ${phase} of ${run}`,
-      workspace === undefined ? undefined : `in workspace ${workspace}`,
-      createdAtMs === undefined ? undefined : `${duration(nowMs - createdAtMs)} ago`,
-    ];
-    return run.startsWith('run-') ? details.filter(Boolean).join(' ') : `${job} ${details[2] ?? ''}`.trim();
-  });
-  const more = slots.length > SLOTS_SHOWN ? `, and ${slots.length - SLOTS_SHOWN} more` : '';
-  return ` ${slots.length === 1 ? 'Its task was' : 'Its tasks were'} started for ${shown.join('; ')}${more}.`;
+/** What the tasks in the pool's slots do. */
+function inSlots(slots: SlotsReading | undefined, nowMs: number): string {
+  const text = slots === undefined ? '' : slotsText(slots.tasks, slots.busy, nowMs);
+  return text === '' ? '' : ` ${text}`;
 }
 
 /** ECS's message in the reason of a deferral: `tasks failed to start 3 times in a row, the last with: …`. */

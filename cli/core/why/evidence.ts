@@ -1,6 +1,7 @@
 /** What `why` reads before it explains. Every time is in epoch milliseconds. Whatever could not be read is absent, and says why. */
 import type { Phase } from '../../../functions/launcher/contract.ts';
 import type { PoolLine, TaskEndedLine, TickLine } from '../../../functions/launcher/log-lines.ts';
+import type { BusyJob, Slot } from '../slots.ts';
 
 export interface Evidence {
   readonly nowMs: number;
@@ -10,21 +11,19 @@ export interface Evidence {
   readonly log: LogReading;
   /** Tasks that ECS shows for the run, oldest first. ECS forgets a task about an hour after it stopped. */
   readonly tasks: readonly TaskFacts[];
-  /** Live tasks of the run's pool, oldest first; read only if the pool is full. */
-  readonly slots?: readonly SlotFacts[] | undefined;
+  /** What uses the slots of the run's pool; read only if the pool is full. */
+  readonly slots?: SlotsReading | undefined;
   /** When the secret of the pool's agent token was last changed; read only if HCP Terraform rejected the token. */
   readonly agentTokenChangedAtMs?: number | undefined;
   /** The last lines of the log of the agent that matters, oldest first. */
   readonly agentLog?: AgentLogReading | undefined;
 }
 
-/** A live task of the pool, which occupies one of its slots. */
-export interface SlotFacts {
-  /** What it was started for: `run-…/plan`, or the key of a warm agent or a sweep. Its agent can have taken another job. */
-  readonly job: string;
-  /** Name of the run's workspace; absent if the token may not see it. */
-  readonly workspace?: string | undefined;
-  readonly createdAtMs?: number | undefined;
+export interface SlotsReading {
+  /** Live tasks of the pool, oldest first. */
+  readonly tasks: readonly Slot[];
+  /** The running jobs of the pool; `undefined` if HCP Terraform could not be read. */
+  readonly busy?: readonly BusyJob[] | undefined;
 }
 
 /** The deployed launcher. */

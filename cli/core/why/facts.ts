@@ -1,5 +1,6 @@
 /** The facts behind an explanation: one line for each thing that HCP Terraform, the launcher's log and ECS show. */
 import { ago, clock, duration } from '../durations.ts';
+import { counted } from '../sentences.ts';
 import { endOf } from './causes-of-runs.ts';
 import type { TaskFacts } from './evidence.ts';
 import type { Situation } from './situation.ts';
@@ -50,6 +51,9 @@ function launcherFacts({
   queuedAtMs,
   meaning,
   run,
+  phase,
+  task,
+  taskId,
 }: Situation): (string | undefined)[] {
   const { log } = evidence;
   if (log.unreadable !== undefined) return [`its log was not read: ${log.unreadable.split('\n')[0]}`];
@@ -66,30 +70,46 @@ function launcherFacts({
   return [
     seenAtMs === undefined
       ? isQueued
-        ? 'its log does not mention the job'
+        ? `its log does not mention the ${phase}`
         : undefined
-      : `saw the job at ${clock(seenAtMs, nowMs)}${delay}`,
-    decisionFact(decision, nowMs),
+      : `saw the ${phase} at ${clock(seenAtMs, nowMs)}${delay}`,
+    decisionFact({ decision, nowMs, phase, task, taskId }),
     isQueued
       ? lastTick === undefined
         ? 'no tick in the log'
-        : `last tick at ${ago(lastTick.atMs, nowMs)}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`
+        : `last tick at ${ago(lastTick.atMs, nowMs)}${isBefore(lastTick.atMs, task) ? ', before the task was started' : ''}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`
       : undefined,
   ];
 }
 
-function decisionFact(decision: Situation['decision'], nowMs: number): string | undefined {
+type Decided = Pick<Situation, 'decision' | 'nowMs' | 'phase' | 'task' | 'taskId'>;
+
+function decisionFact({ decision, nowMs, phase, task, taskId }: Decided): string | undefined {
   if (decision === undefined) return undefined;
   const at = clock(decision.atMs, nowMs);
   if (decision.kind === 'launched') {
     const { launch } = decision;
-    return `started task ${launch.task} at ${at} (${launch.reason}${launch.insteadOfSpot === true ? '; on demand instead of Spot' : ''})`;
+    const started = `started task ${launch.task} for the ${phase} at ${at} (${reasonText(launch.reason)}${launch.insteadOfSpot === true ? '; on demand instead of Spot' : ''})`;
+    if (taskId === undefined || taskId === launch.task) return started;
+    return `${started}; the agent of another task took the ${phase}, because agents take any queued job of their pool`;
   }
   if (decision.kind === 'refused') return `asked ECS for a task at ${at}: refused (${decision.refusal.cause})`;
   if (decision.kind === 'deferred')
     // The reason of a start failure ends with ECS's message, which the verdict contains.
-    return `deferred the launch, last at ${at}: ${decision.deferral.cause}, ${decision.deferral.reason.replace(/, the last with: [\s\S]*$/, '')}`;
+    return `deferred the launch${isBefore(decision.atMs, task) ? ' at first' : ''}, last at ${at}: ${decision.deferral.cause}, ${decision.deferral.reason.replace(/, the last with: [\s\S]*$/, '')}`;
   return `asked ECS for a task at ${at}: ${decision.launch.outcome}`;
+}
+
+/** Whether the task is newer. CloudWatch shows a line of the log later than ECS shows a task. */
+function isBefore(atMs: number, task: TaskFacts | undefined): boolean {
+  return task?.createdAtMs !== undefined && atMs < task.createdAtMs;
+}
+
+/** Why the launcher started a task, in words: its log has `2 queued, 1 unclaimed`. */
+function reasonText(reason: string): string {
+  const [, queued = '', free = ''] = /^(\d+) queued, (\d+) unclaimed$/.exec(reason) ?? [];
+  if (queued === '') return reason;
+  return `${counted(Number(queued), 'job')} queued, ${Number(free) === 0 ? 'no free agent' : counted(Number(free), 'free agent')}`;
 }
 
 function taskFacts(situation: Situation): (string | undefined)[] {

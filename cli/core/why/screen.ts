@@ -23,6 +23,8 @@ const TITLE_OF_CAUSE: Readonly<Record<string, string>> = { 'run-unknown': 'canâ€
 /** About this many lines show one fact. */
 const MOST_LINES = 4;
 const LABEL_COLUMNS = 15;
+/** At most so many lines show one error of the agent. */
+const LINES_OF_ERROR = 3;
 
 export function screenOf(explanation: Explanation, nowMs: number, columns: number, paint: Paint): string[] {
   const { runId, state, verdict, facts, agentLog, todo, cause } = explanation;
@@ -47,12 +49,16 @@ export function screenOf(explanation: Explanation, nowMs: number, columns: numbe
     lines.push(...labelled(source === before ? '' : source, harmless(news), columns));
     before = source;
   }
-  for (const [index, { atMs, line }] of agentLog.entries()) {
-    const message = messageOf(harmless(line));
-    // The end of an error often has its cause. Other lines begin with what happened.
-    const shorten = message.startsWith('[INFO]') ? cut : cutMiddle;
-    const text = shorten(`${clock(atMs, nowMs)} ${message}`, columns - LABEL_COLUMNS - 2);
-    lines.push(`  ${(index === 0 ? "Agent's log" : '').padEnd(LABEL_COLUMNS)}${text}`);
+  for (const [index, { atMs, line: logged }] of agentLog.entries()) {
+    const message = messageOf(harmless(logged));
+    const width = columns - LABEL_COLUMNS - 2;
+    const text = `${clock(atMs, nowMs)} ${message}`;
+    // An error says its cause, often with an address at its end. A verdict often quotes it.
+    const isLong = !message.startsWith('[INFO]') && !verdict.includes(messageOnly(message));
+    const shown = isLong ? wrap(cut(text, LINES_OF_ERROR * width), width) : [cut(text, width)];
+    for (const [part, line] of shown.entries()) {
+      lines.push(`  ${(index + part === 0 ? "Agent's log" : '').padEnd(LABEL_COLUMNS)}${line}`);
+    }
   }
   return lines;
 }
@@ -75,6 +81,11 @@ function newsIn(fact: string, verdict: string): string {
     .split('; ')
     .filter((part) => !isRepeated(part))
     .join('; ');
+}
+
+/** The beginning of a message without its level, which is enough to recognize it. */
+function messageOnly(message: string): string {
+  return message.replace(/^\[\w+\]\s+/, '').slice(0, LEAST_REPEATED);
 }
 
 /** The agent's lines begin with a time, which is almost the event's time. */

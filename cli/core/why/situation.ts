@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { Phase } from '../../../functions/launcher/contract.ts';
 import type { PoolLine, TaskEndedLine, TickLine } from '../../../functions/launcher/log-lines.ts';
+import { jobIn } from '../executed-jobs.ts';
 import { type AgentLogSummary, summaryOf } from './agent-log.ts';
 import type { At, Evidence, LaneFacts, PoolFacts, RunFacts, TaskFacts } from './evidence.ts';
 import { meaningOfStatus, type StatusMeaning } from './run-statuses.ts';
@@ -100,8 +101,11 @@ export function mentions(line: PoolLine, jobKey: string): boolean {
 }
 
 /** Ids of the tasks that the log or HCP Terraform connect with the run, oldest first. */
-export function taskIdsOf({ run, log }: Pick<Evidence, 'run' | 'log'>): string[] {
-  const launched = log.aboutRun.flatMap(({ line }) => (line.launches ?? []).flatMap(({ task }) => task ?? []));
+export function taskIdsOf({ run, log, runId }: Pick<Evidence, 'run' | 'log' | 'runId'>): string[] {
+  // The same tick can have launched tasks for other runs.
+  const launched = log.aboutRun.flatMap(({ line }) =>
+    (line.launches ?? []).flatMap(({ task, job }) => (jobIn(job)?.run === runId ? (task ?? []) : [])),
+  );
   const failed = log.aboutRun.flatMap(({ line }) => line.startFailures?.at(-1)?.task ?? []).slice(-1);
   const agents = run.kind === 'found' ? [run.run.planAgent?.name, run.run.applyAgent?.name] : [];
   return [
@@ -164,6 +168,8 @@ function taskIdOf(
   of: { readonly jobKey: string; readonly agentName: string | undefined; readonly decision: LastDecision | undefined },
 ): string | undefined {
   if (isTaskId(of.agentName)) return of.agentName;
+  const executor = log.ended.findLast(({ job }) => job === of.jobKey)?.task;
+  if (executor !== undefined) return executor;
   if (of.decision?.kind === 'launched') return of.decision.launch.task;
   const launchedFor = ({ startedBy }: TaskFacts): boolean => startedBy === of.jobKey;
   const launched = log.aboutRun

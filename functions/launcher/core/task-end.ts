@@ -1,11 +1,12 @@
 /** What a stopped task was for, how it ended, how long each part took, and what it cost. */
 import { billedSeconds, fargateCost } from './fargate-price.ts';
 import { signOf } from './out-of-memory.ts';
-import { LEFT_IDLE_EXIT_CODE, STOP_CODES } from './task-outcome.ts';
+import { STOP_CODES } from './task-outcome.ts';
 import {
   type Architecture,
   type Capacity,
   type JobKey,
+  LEFT_IDLE_EXIT_CODE,
   PHASES,
   type Phase,
   type RunningJob,

@@ -1,5 +1,5 @@
 import { backOffRounds } from './back-off.ts';
-import type { StartFailure, Task } from './types.ts';
+import { LEFT_IDLE_EXIT_CODE, type StartFailure, type Task } from './types.ts';
 
 /** Prefix of the launcher's stop reasons. It distinguishes the launcher's stops from a person's. */
 export const STOP_REASON_PREFIX = 'agent-launcher: ';
@@ -12,9 +12,6 @@ export const RAN_TOO_LONG = 'its job ran too long';
 
 /** Minimum duration of a job, including the agent's registration and `terraform init`. A container that ended earlier had no job. */
 const SHORTEST_JOB_MS = 10_000;
-
-/** Exit code of agent-image/entrypoint.sh if its agent left because it got no job. */
-export const LEFT_IDLE_EXIT_CODE = 75;
 
 /** If a container ended in less than this time, the launcher checks in the list of agents whether its agent registered. */
 const QUESTIONABLE_MS = 60_000;

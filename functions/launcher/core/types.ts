@@ -14,6 +14,9 @@ export type Capacity = (typeof CAPACITIES)[number];
 export const ARCHITECTURES = ['x86_64', 'arm64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
+/** Exit code of agent-image/entrypoint.sh if its agent left because it got no job. */
+export const LEFT_IDLE_EXIT_CODE = 75;
+
 /** The part of a pool that shares one task definition. Its agents accept the given phases. Each phase belongs to exactly one lane. */
 export interface Lane {
   readonly phases: readonly Phase[];

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { logsJson } from '../../../cli/core/logs-json.ts';
 import { POOL, Stage } from './scene.ts';
 
 let stage: Stage;
@@ -72,6 +73,35 @@ describe('logs', () => {
     const { stdout } = await scene.run(['logs', scene.runId]);
     expect(stdout).toContain('mine');
     expect(stdout).not.toContain('not mine');
+  });
+
+  test('prints only the log of the agent that took the plan, not that of the task that was started for it', async () => {
+    const scene = await stage.scene();
+    const [own, other] = [await scene.task('running'), await scene.task('running', 'run-Other/plan')];
+    scene.launched(own).agentSays(own, 'of another run').agentSays(other, 'mine');
+    const before = await scene.run(['logs', scene.runId]);
+    expect(before.stdout).toContain('of another run');
+    expect(before.stderr).toContain(`started for ${scene.planKey}; its agent may have taken another job`);
+    scene.takePlan(other);
+    const { stdout, stderr } = await scene.run(['logs', scene.runId]);
+    expect(stdout.replace(/^\S+Z {2}/, '')).toBe('mine\n');
+    expect(stderr).toContain(`task ${other}, pool ${POOL}, executed ${scene.planKey}`);
+    const { tasks } = logsJson.parse(JSON.parse((await scene.run(['logs', scene.runId, '--json'])).stdout));
+    expect(tasks.map(({ task, job }) => [task, job])).toEqual([[other, scene.planKey]]);
+  });
+
+  test('leaves out the tasks that the same tick started for other runs', async () => {
+    const scene = await stage.scene();
+    const [own, other] = [await scene.task('running'), await scene.task('running', 'run-Other/plan')];
+    const launch = { reason: '2 queued, 0 unclaimed', outcome: 'launched' };
+    scene.tick({
+      launches: [
+        { ...launch, job: scene.planKey, task: own },
+        { ...launch, job: 'run-Other/plan', task: other },
+      ],
+    });
+    scene.agentSays(own, 'mine').agentSays(other, 'not its own');
+    expect((await scene.run(['logs', scene.runId])).stdout).not.toContain('not its own');
   });
 
   test('says that no task was started, and which command explains it', async () => {

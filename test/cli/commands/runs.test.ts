@@ -142,8 +142,8 @@ describe('runs', () => {
     expect(rows.map(({ key, tasks: count }) => [key, count]).sort()).toEqual(
       [
         ['no known job', 2],
-        [other.workspaceId, 2],
-        [last.workspaceId, 1],
+        [other.workspaceId, 1],
+        [last.workspaceId, 2],
       ].sort(),
     );
     expect(remarks.join(' ')).toContain('The job of 1 task isn’t known for certain.');

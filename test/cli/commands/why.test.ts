@@ -808,6 +808,21 @@ describe('why', () => {
     expect(stdout).not.toContain('\u0007');
   });
 
+  test('names the run that an agent of a full pool executes, with one list of runs', async () => {
+    const other = await stage.scene();
+    const scene = await stage.scene();
+    const task = await scene.task('running', 'run-Started/plan');
+    other.takePlan(task);
+    scene.deferred('max-agents', '4 live tasks of maxAgents 4', { live: { busy: 4 } });
+    const { stdout } = await scene.run(['why', scene.runId, '--json']);
+    const { verdict } = whyJson.parse(JSON.parse(stdout));
+    expect(verdict).toContain(`plan of ${other.runId} in workspace ${other.workspace} for `);
+    expect(verdict).not.toContain('run-Started');
+    const status = await scene.run(['status', '--json']);
+    expect(JSON.parse(status.stdout).notes.join(' ')).toMatch(/agents? (?:is|are) busy: /);
+    expect(status.stdout).not.toContain('run-Started');
+  });
+
   test('reads the first and the newest of thousands of lines about a run', async () => {
     const scene = (await stage.scene()).later(7200);
     const reason = '4 live tasks of maxAgents 4';
@@ -819,7 +834,7 @@ describe('why', () => {
     const document = whyJson.parse(JSON.parse(stdout));
     expect(document).toMatchObject({ cause: 'organization-limit' });
     expect(document.facts.map(({ text }) => text).join('\n')).toMatch(
-      /saw the job at .+, 3 min \d+ s after it was queued/,
+      /saw the plan at .+, 3 min \d+ s after it was queued/,
     );
   });
 

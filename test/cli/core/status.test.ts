@@ -258,11 +258,27 @@ describe('statusOf', () => {
     expect(problems).toEqual([]);
     expect(notes).toEqual([
       expect.stringMatching(
-        /^Pool default is full: 10 live tasks of maxAgents 10 \(10 busy\), 1 queued\. Started for run-1\/apply 1 min ago\. /,
+        /^Pool default is full: 10 live tasks of maxAgents 10 \(10 busy\), 1 queued\. 1 task was started for the apply of run-1 1 min ago; its agent may have taken another job, /,
       ),
       expect.stringMatching(/^Pool default starts no agent for 1 job now \(launch-rate\): No time was left\./),
     ]);
     expect(statusOf(input({ tick: { value: tick(full, 400) } })).notes).toEqual([]);
+    const busy = [{ job: 'run-9/plan', agentName: 'a', workspace: 'network', sinceMs: NOW - 90_000 }];
+    const observed = {
+      agents: { value: [{ name: 'a', status: 'busy' as const }] },
+      queue: { value: { count: 1, oldestAtMs: NOW } },
+      busy: { value: busy },
+    };
+    const known = statusOf(
+      input({
+        tick: { value: tick(full) },
+        tasks: { value: { live, ids: new Set(['a']) } },
+        hcpTerraform: { value: new Map([['default', observed]]) },
+      }),
+    );
+    expect(known.notes[0]).toMatch(
+      /1 queued\. 1 agent is busy: plan of run-9 in workspace network for 1 min 30 s\. Wait/,
+    );
   });
 
   describe('of gateways', () => {

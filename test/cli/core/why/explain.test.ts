@@ -1019,21 +1019,48 @@ describe('explain', () => {
     ]);
   });
 
+  it('says that another task than the one that was started for the plan executed it', () => {
+    const run = { status: 'planning', planAgent: { name: OTHER_TASK } };
+    const other = task({ id: OTHER_TASK, startedBy: 'run-Other/plan', lastStatus: 'RUNNING' });
+    const { facts } = explain(evidence({ log: logOf([launched(60)]), run, tasks: [other] }));
+    const texts = facts.map(({ text }) => text).join('\n');
+    expect(texts).toMatch(
+      new RegExp(
+        `started task ${TASK} for the plan at .+ \\(1 job queued, no free agent\\); the agent of another task took the plan`,
+      ),
+    );
+    expect(texts).toContain(`task ${OTHER_TASK} is RUNNING`);
+  });
+
+  it('names the phase that the launcher saw, and puts a decision before a newer task', () => {
+    const { facts } = explain(
+      evidence({
+        log: logOf([deferredFor('max-agents', '1 live task of maxAgents 1')]),
+        tasks: [task({ createdAtMs: secondsBefore(1) })],
+      }),
+    );
+    expect(facts.filter(({ source }) => source === 'Launcher').map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^saw the plan at .+, 35 s after it was queued$/),
+      expect.stringMatching(/^deferred the launch at first, last at /),
+      expect.stringMatching(/^last tick at .+, before the task was started: 1 queued, 1 starting$/),
+    ]);
+  });
+
   it('finds the remedy of a back-off whose start failures the log no longer shows', () => {
     const reason = `tasks failed to start 3 times in a row, the last with: ${PULL_ERROR}`;
     const { todo } = explain(evidence({ log: logOf([deferredFor('start-failures', reason)]) }));
     expect(todo[0]).toMatch(/^The image does not exist\./);
   });
 
-  it('names the runs and workspaces whose tasks fill the pool', () => {
-    const slots = [{ job: 'run-Slow/apply', workspace: 'slow', createdAtMs: secondsBefore(300) }];
+  it('says which jobs the agents of a full pool execute, not which their tasks were started for', () => {
+    const tasks = [{ taskId: TASK, startedFor: 'run-Other/plan', createdAtMs: secondsBefore(56) }];
+    const busy = [{ job: 'run-Slow/apply', agentName: TASK, workspace: 'slow', sinceMs: secondsBefore(300) }];
     const log = logOf([deferredFor('max-agents', '1 live task of maxAgents 1')]);
-    expect(explain(evidence({ log, slots })).verdict).toBe(
-      'The pool default is full: 1 live task of maxAgents 1. Its task was started for the apply of run-Slow in workspace slow 5 min ago.',
+    expect(explain(evidence({ log, slots: { tasks, busy } })).verdict).toBe(
+      'The pool default is full: 1 live task of maxAgents 1. 1 agent is busy: apply of run-Slow in workspace slow for 5 min.',
     );
-    const many = ['run-1/plan', 'warm/default/1', 'run-3/plan', 'run-4/plan'].map((job) => ({ job }));
-    expect(explain(evidence({ log, slots: many })).verdict).toMatch(
-      /Its tasks were started for the plan of run-1; warm\/default\/1; the plan of run-3, and 1 more\.$/,
+    expect(explain(evidence({ log, slots: { tasks } })).verdict).toMatch(
+      /1 task was started for the plan of run-Other 56 s ago; its agent may have taken another job/,
     );
   });
 
@@ -1170,8 +1197,8 @@ describe('explain', () => {
       { source: 'HCP Terraform', text: 'workspace network (acme), execution mode agent' },
       { source: 'HCP Terraform', text: 'agent pool default, served by AgentLauncher' },
       { source: 'HCP Terraform', text: `https://app.terraform.io/app/acme/workspaces/network/runs/${RUN}` },
-      { source: 'Launcher', text: 'saw the job at 11:59:30Z, 10 s after it was queued' },
-      { source: 'Launcher', text: `started task ${TASK} at 11:59:30Z (1 queued, 0 unclaimed)` },
+      { source: 'Launcher', text: 'saw the plan at 11:59:30Z, 10 s after it was queued' },
+      { source: 'Launcher', text: `started task ${TASK} for the plan at 11:59:30Z (1 job queued, no free agent)` },
       { source: 'Launcher', text: 'last tick at 11:59:55Z (5 s ago): 1 queued, 1 starting' },
       { source: 'ECS', text: `task ${TASK} is RUNNING since 11:59:55Z (5 s ago)` },
     ]);

@@ -36,14 +36,14 @@ it('the explanation fits on a screen of 80 columns and 24 lines', () => {
                      workspace network (acme), execution mode agent
                      agent pool default, served by AgentLauncher
                      https://app.terraform.io/app/acme/workspaces/network/runs/run-Abc123Abc123Abc1
-      Launcher       saw the job at 11:59:30Z, 10 s after it was queued
-                     started task 0123456789abcdef0123456789abcdef at 11:59:30Z (1
-                     queued, 0 unclaimed)
+      Launcher       saw the plan at 11:59:30Z, 10 s after it was queued
+                     started task 0123456789abcdef0123456789abcdef for the plan at
+                     11:59:30Z (1 job queued, no free agent)
                      last tick at 11:59:55Z (5 s ago): 1 queued, 1 starting
       ECS            task 0123456789abcdef0123456789abcdef is RUNNING since
                      11:59:55Z (5 s ago)
       Agent's log    11:59:40Z [INFO]  agent: Starting: name=x version=1.33.0
-                     11:59:41Z [ERROR] core: Unexpec…o/api/agent/register status=401"
+                     11:59:41Z [ERROR] core: Unexpected HTTP response code: method=…"
   `);
 });
 
@@ -106,4 +106,15 @@ it('the JSON document matches its schema', () => {
   const document = whyDocument(explain(REJECTED), NOW);
   expect(whyJson.parse(JSON.parse(JSON.stringify(document)))).toEqual(document);
   expect(document).toMatchObject({ cause: 'agent-token-rejected', state: 'blocked', at: '2026-11-29T12:00:00.000Z' });
+});
+
+it('an error that the verdict does not quote keeps its address, and is cut at its end', () => {
+  const url = 'https://app.terraform.io/api/agent/jobs';
+  const line = `2026-11-29T11:59:57.000Z [ERROR] core: Request failed: method=GET url=${url} ${'x '.repeat(100)}`;
+  const lines = screenOf({ ...explain(REJECTED), agentLog: [{ atMs: NOW, line }] }, NOW, 80, plain);
+  const shown = lines.slice(lines.findIndex((text) => text.includes("Agent's log")));
+  expect(shown.length).toBeLessThanOrEqual(4);
+  expect(shown.join('\n')).toContain(`url=${url}`);
+  expect(shown.at(-1)).toMatch(/…$/);
+  expect(shown.filter((text) => text.length > 80)).toEqual([]);
 });

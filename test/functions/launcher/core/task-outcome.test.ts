@@ -3,13 +3,12 @@ import { describe, expect, it } from 'vitest';
 import {
   type Evidence,
   isQuestionable,
-  LEFT_IDLE_EXIT_CODE,
   outcomeOf,
   RAN_TOO_LONG,
   STOP_REASON_PREFIX,
   type TaskOutcome,
 } from '../../../../functions/launcher/core/task-outcome.ts';
-import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
+import { type Agent, LEFT_IDLE_EXIT_CODE, type Task } from '../../../../functions/launcher/core/types.ts';
 import {
   agent,
   LANE,
