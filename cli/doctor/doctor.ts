@@ -9,6 +9,7 @@ import type { Deployment } from '../aws/deployment.ts';
 import type { Context } from '../context.ts';
 import { rejectedTokenSecret } from '../core/api-token.ts';
 import { checkIdentity, type Identity } from '../core/doctor/account.ts';
+import { checkAlarmSettings } from '../core/doctor/alarm-receivers.ts';
 import { checkStackWithoutLauncher } from '../core/doctor/deployment.ts';
 import { type Finding, GROUPS, type Group, type Observed } from '../core/doctor/findings.ts';
 import { checkSettings, type SettingsState } from '../core/doctor/machine.ts';
@@ -25,6 +26,7 @@ import { networkFindings } from './network.ts';
 import { observePools, poolFindings } from './pool.ts';
 import { quotaFindings } from './quotas.ts';
 import { secretFindings } from './secrets.ts';
+import { serviceFindings } from './services.ts';
 import { Tokens, tokenFindings } from './token.ts';
 import { unservedFindings } from './unserved.ts';
 
@@ -118,8 +120,12 @@ async function targetFindings(checkup: TargetCheckup, groups: readonly Group[]):
         : []),
     ],
     image: () => imageFindings(checkup),
-    network: async () => networkFindings(checkup, (await pools) ?? []),
-    deployment: async () => (deployment === undefined ? [] : deploymentFindings(checkup, deployment)),
+    network: async () => [
+      ...(await networkFindings(checkup, (await pools) ?? [])),
+      ...(target.from === 'settings' ? await serviceFindings(checkup) : []),
+    ],
+    deployment: async () =>
+      deployment === undefined ? checkAlarmSettings(settings ?? {}) : deploymentFindings(checkup, deployment),
   };
   // Without AWS, the launcher's token can't be read either. A token of the user's own still shows the pools.
   const needsAws: readonly Group[] =

@@ -36,6 +36,8 @@ export interface HcpTerraformParts {
   /** Host such as `app.terraform.io`, with the port unless it is 443. */
   readonly hostname: string;
   readonly token: string;
+  /** Option of the command that sets the hostname, for messages. */
+  readonly hostnameOption?: string;
   /** Ends requests after Ctrl-C. Default: nothing does. */
   readonly interruption?: Interruption;
   readonly dispatcher?: Dispatcher;
@@ -49,14 +51,16 @@ export class HcpTerraform {
   readonly hostname: string;
   readonly #token: string;
   readonly #connectsTo: string | undefined;
+  readonly #hostnameOption: string | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #sleep: (ms: number) => Promise<void>;
   readonly #interruption: Interruption | undefined;
 
   constructor(parts: HcpTerraformParts) {
-    const { hostname, token, interruption, dispatcher, connectsTo, sleep = (ms) => delay(ms) } = parts;
+    const { hostname, token, hostnameOption, interruption, dispatcher, connectsTo, sleep = (ms) => delay(ms) } = parts;
     this.hostname = hostname;
     this.#connectsTo = connectsTo;
+    this.#hostnameOption = hostnameOption;
     this.#token = token;
     this.#sleep = sleep;
     this.#interruption = interruption;
@@ -192,13 +196,14 @@ export class HcpTerraform {
   }
 
   #remedyOf(code: string): string {
+    const option = this.#hostnameOption === undefined ? '' : ` (${this.#hostnameOption})`;
     if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-      return `The server there has a certificate for another hostname. Pass the hostname of the server that you mean${this.#connectsTo === undefined ? '' : ', or correct the variable'}.`;
+      return `The server there has a certificate for another hostname. Pass the hostname of the server that you mean${option}${this.#connectsTo === undefined ? '' : ', or correct the variable'}.`;
     }
     const way =
       this.#connectsTo === undefined
-        ? 'the hostname, the network and the proxy (HTTPS_PROXY, NO_PROXY)'
-        : 'the hostname and the variable';
+        ? `the hostname${option}, the network and the proxy (HTTPS_PROXY, NO_PROXY)`
+        : `the hostname${option} and the variable`;
     return `Check ${way}. For a private certificate authority, set NODE_EXTRA_CA_CERTS to its PEM file.`;
   }
 

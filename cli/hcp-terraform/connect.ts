@@ -6,7 +6,7 @@
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { Interruption } from '../interruption.ts';
 import { type Io, UsageError } from '../io.ts';
-import { CONNECT_TIMEOUT_MS, HcpTerraform, MAX_BODY_BYTES } from './client.ts';
+import { CONNECT_TIMEOUT_MS, HcpTerraform, type HcpTerraformParts, MAX_BODY_BYTES } from './client.ts';
 
 export const CONNECT_TO_VARIABLE = 'AGENT_LAUNCHER_HCP_TERRAFORM_CONNECT_TO';
 
@@ -32,11 +32,11 @@ export function connectToIn(env: Readonly<Record<string, string | undefined>>): 
 /** A client of a host of HCP Terraform, which the command ends after Ctrl-C. */
 export function hcpTerraformAt(
   { io, interruption }: { readonly io: Pick<Io, 'env'>; readonly interruption: Interruption },
-  { hostname, token }: { readonly hostname: string; readonly token: string },
+  access: Pick<HcpTerraformParts, 'hostname' | 'token' | 'hostnameOption'>,
 ): HcpTerraform {
   const to = connectToIn(io.env);
-  if (to === undefined) return new HcpTerraform({ hostname, token, interruption });
-  return new HcpTerraform({ hostname, token, interruption, dispatcher: connectedTo(to), connectsTo: wordsFor(to) });
+  if (to === undefined) return new HcpTerraform({ ...access, interruption });
+  return new HcpTerraform({ ...access, interruption, dispatcher: connectedTo(to), connectsTo: wordsFor(to) });
 }
 
 /** It uses no proxy, because the variable already says where to connect. */

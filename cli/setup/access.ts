@@ -15,11 +15,12 @@ import {
   teamOf,
 } from '../hcp-terraform/access.ts';
 import { agentPoolsOf, type Pool } from '../hcp-terraform/agent-pools.ts';
-import { type HcpTerraform, unlessHidden } from '../hcp-terraform/client.ts';
+import { type HcpTerraform, HcpTerraformError, unlessHidden } from '../hcp-terraform/client.ts';
 import { hcpTerraformAt } from '../hcp-terraform/connect.ts';
 import { tokenVariable, usersToken } from '../hcp-terraform/token.ts';
 import { CommandError, UsageError } from '../io.ts';
 import { API_TOKEN_SECRET, checkSetting, type SetupSession, textIn } from './flags.ts';
+import type { Questions } from './questions.ts';
 
 /** A token with the client that uses it, and what it may do. */
 export interface Access {
@@ -45,9 +46,7 @@ export class AccessCheck {
     readonly pools: readonly Pool[];
   }> {
     const { hostname } = this.#session;
-    const { token, source } = await this.#findOwnToken();
-    const client = this.#client(token);
-    const account = await accountOf(client);
+    const { client, token, source, account } = await this.#ownAccount();
     const organization = await this.#organization(client, account);
     const pools = (await unlessHidden(agentPoolsOf(client, organization.name))) ?? [];
     const permissions = permissionsOf(await factsOf(client, account, organization, pools));
@@ -60,20 +59,39 @@ export class AccessCheck {
     for (const client of this.#clients) await client.close();
   }
 
+  /** The first token that HCP Terraform accepts. A person gets another chance. */
+  async #ownAccount(): Promise<Pick<Access, 'client' | 'token' | 'source' | 'account'>> {
+    const { questions, context } = this.#session;
+    let found = await this.#findOwnToken();
+    for (;;) {
+      const client = this.#client(found.token);
+      try {
+        return { client, ...found, account: await accountOf(client) };
+      } catch (error) {
+        if (questions === undefined || !isRejectedToken(error)) throw error;
+        context.note(`The token from ${found.source} does not work. ${error.message}`);
+        found = await this.#askForOwnToken(questions);
+      }
+    }
+  }
+
+  async #askForOwnToken(questions: Questions): Promise<{ token: string; source: string }> {
+    const { hostname, context } = this.#session;
+    context.note(
+      `Setup needs a token that may manage agent pools. You can create one on https://${hostname}/app/settings/tokens`,
+    );
+    const token = await questions.token(`Token for ${hostname}`);
+    return { token: token.trim(), source: 'your input' };
+  }
+
   async #findOwnToken(): Promise<{ token: string; source: string }> {
-    const { hostname, present } = this.#session;
+    const { hostname, present, questions } = this.#session;
     if (this.#session.flags.tokenStdin === true) {
       return { token: await this.#session.input.fromStdin('token for setup'), source: 'standard input' };
     }
     const found = usersToken(hostname, this.#session.context.io.env);
     if (found !== undefined) return found;
-    if (this.#session.questions !== undefined) {
-      this.#session.context.note(
-        `Setup needs a token that may manage agent pools. You can create one on https://${hostname}/app/settings/tokens`,
-      );
-      const token = await this.#session.questions.token(`Token for ${hostname}`);
-      return { token: token.trim(), source: 'your input' };
-    }
+    if (questions !== undefined) return this.#askForOwnToken(questions);
     const name = this.#session.flags.apiTokenSecret ?? textIn(present, 'apiTokenSecret') ?? API_TOKEN_SECRET;
     const { aws } = this.#session.context;
     const { state } = await secretState(aws, secretReference(name).id);
@@ -85,7 +103,8 @@ export class AccessCheck {
   }
 
   #client(token: string): HcpTerraform {
-    const client = hcpTerraformAt(this.#session.context, { hostname: this.#session.hostname, token });
+    const { context, hostname } = this.#session;
+    const client = hcpTerraformAt(context, { hostname, token, hostnameOption: '--hostname' });
     this.#clients.push(client);
     return client;
   }
@@ -102,9 +121,12 @@ export class AccessCheck {
       if (found !== undefined) return found;
       const seen = (await unlessHidden(organizationsOf(client))) ?? [];
       const names = seen.map(({ name }) => name).join(', ');
-      throw new CommandError(
-        `There is no organization ${given} on ${hostname}, or the token of ${account.username} may not see it.\nIt sees: ${names === '' ? 'none' : names}. Pass --organization NAME.`,
-      );
+      const what = `There is no organization ${given} on ${hostname}, or the token of ${account.username} may not see it.\nIt sees: ${names === '' ? 'none' : names}.`;
+      if (this.#session.questions === undefined || seen.length === 0) {
+        throw new CommandError(`${what} Pass --organization NAME.`);
+      }
+      this.#session.context.note(what);
+      return this.#askForOrganization(this.#session.questions, seen);
     }
     const all = await organizationsOf(client);
     const [only] = all;
@@ -114,15 +136,17 @@ export class AccessCheck {
       );
     }
     if (all.length === 1) return only;
-    const names = all.map(({ name }) => name);
-    if (this.#session.questions === undefined) {
-      throw new UsageError(`The token sees several organizations: ${names.join(', ')}.\nPass --organization NAME.`);
-    }
-    const name = await this.#session.questions.select(
-      'Organization',
-      names.map((value) => ({ value, label: value })),
-    );
-    return all.find((each) => each.name === name) ?? only;
+    if (this.#session.questions !== undefined) return this.#askForOrganization(this.#session.questions, all);
+    const names = all.map(({ name }) => name).join(', ');
+    throw new UsageError(`The token sees several organizations: ${names}.\nPass --organization NAME.`);
+  }
+
+  async #askForOrganization(questions: Questions, all: readonly Organization[]): Promise<Organization> {
+    const options = all.map(({ name }) => ({ value: name, label: name }));
+    const chosen = await questions.select('Organization', options);
+    const found = all.find(({ name }) => name === chosen);
+    if (found === undefined) throw new TypeError('The answer is none of the options.');
+    return found;
   }
 
   /** Prints what a token may do, by the names on HCP Terraform's page. */
@@ -183,6 +207,11 @@ export class AccessCheck {
     );
     return { account, permissions };
   }
+}
+
+/** Whether HCP Terraform rejected the token itself. */
+function isRejectedToken(error: unknown): error is HcpTerraformError {
+  return error instanceof HcpTerraformError && error.status === 401;
 }
 
 /** What the API shows about the permissions of a token. */

@@ -4,13 +4,14 @@
  */
 import { dollars, jobCost } from '../../lib/aws/costs.ts';
 import { serviceFault } from '../../lib/aws/service-endpoints.ts';
-import { DEFAULT_AGENT_VERSION, DEFAULT_CPU, DEFAULT_MEMORY_MIB } from '../../lib/defaults.ts';
+import { DEFAULT_AGENT_VERSION, DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from '../../lib/defaults.ts';
 import { EGRESS_MODES, type EgressMode } from '../../lib/network/egress.ts';
 import { ID, ID_DOC } from '../../lib/settings/aws-ids.ts';
 import { SettingsError } from '../../lib/settings/errors.ts';
 import { SERVICE } from '../../lib/settings/network.ts';
 import { parseSettings } from '../../lib/settings/parse.ts';
 import { valueAt } from '../../lib/settings/records.ts';
+import { unknownServices, unlistedServices } from '../aws-services.ts';
 import type { PoolScope, Project } from '../core/pool-calls.ts';
 import { faultOfAnswer } from '../core/setup/faults.ts';
 import { idleNetworkPrice, type Place } from '../core/setup/network-price.ts';
@@ -33,7 +34,6 @@ import { UsageError } from '../io.ts';
 import { listOf } from '../options.ts';
 import type { Access } from './access.ts';
 import { answers, digestOf, newestVersion, OFFICIAL_IMAGE } from './agent-image.ts';
-import { unknownServices } from './aws-services.ts';
 import { checkSetting, definedOf, hasChange, type SetupSession, textOf } from './flags.ts';
 import { modeOptions, PARTS, type Part, type Questions } from './questions.ts';
 import { AGENT_TOKEN_VARIABLE, API_TOKEN_VARIABLE } from './tokens.ts';
@@ -70,7 +70,9 @@ export class Choices {
     this.#parts = new Set();
     if (this.#questions === undefined || hasChange(flags)) return;
     const options = PARTS.map((value) => ({ value, label: value }));
-    this.#parts = new Set(await this.#questions.choose('What do you want to change? (nothing: press Enter)', options));
+    this.#parts = new Set(
+      await this.#questions.choose('What do you want to change? (Enter without a selection: nothing)', options),
+    );
   }
 
   async poolName(pools: readonly Pool[]): Promise<string> {
@@ -122,7 +124,10 @@ export class Choices {
     return askForScope(this.#questions, projects);
   }
 
-  async agentToken(existing: Existing, organization: string): Promise<{ from: Wanted['agentToken']; value?: string }> {
+  async agentToken(
+    existing: Existing,
+    organization: string,
+  ): Promise<{ from: Wanted['agentToken']; value?: string; isAnswer?: boolean }> {
     const what = 'agent token';
     switch (this.#session.flags.agentToken) {
       case 'create':
@@ -154,14 +159,15 @@ export class Choices {
     this.#session.context.note(
       `You can create an agent token of the pool on https://${this.#session.hostname}/app/${organization}/settings/agents`,
     );
-    return { from: 'given', value: (await this.#questions.token('Agent token of the pool')).trim() };
+    const value = (await this.#questions.token('Agent token of the pool')).trim();
+    return { from: 'given', value, isAnswer: true };
   }
 
   async apiToken(
     { apiSecret }: Existing,
     own: Access,
     organization: string,
-  ): Promise<{ from: Wanted['apiToken']; value?: string; source?: string }> {
+  ): Promise<{ from: Wanted['apiToken']; value?: string; source?: string; isAnswer?: boolean }> {
     const what = 'API token of the launcher';
     switch (this.#session.flags.apiToken) {
       case 'keep':
@@ -195,13 +201,13 @@ export class Choices {
     };
     const options = [...(hasValue ? [keep] : []), ...(own.account.kind === 'team' ? [same, paste] : [paste, same])];
     const chosen = await this.#questions.select('API token of the launcher', options);
-    if (chosen === 'keep') return { from: 'keep' };
-    if (chosen === 'same') return { from: 'given', value: own.token, source: own.source };
+    if (chosen === 'keep') return { from: 'keep', isAnswer: true };
+    if (chosen === 'same') return { from: 'given', value: own.token, source: own.source, isAnswer: true };
     this.#session.context.note(
       `Create a team with "View all workspaces" and "Manage agent pools", and its token with an expiry date: https://${this.#session.hostname}/app/${organization}/settings/teams`,
     );
     const value = await this.#questions.token('Team token');
-    return { from: 'given', value: value.trim(), source: 'your input' };
+    return { from: 'given', value: value.trim(), source: 'your input', isAnswer: true };
   }
 
   async network(base: WantedSettings, place: Place): Promise<WantedNetwork | undefined> {
@@ -276,16 +282,21 @@ export class Choices {
     const isLimited = valueAt(present.settings, ['network', 'dnsFirewall']) !== false;
     if (isLimited) this.#session.context.note("The domains of AWS services that you don't list won't resolve in jobs.");
     for (;;) {
-      const text = await questions.text('AWS services that Terraform calls, separated by commas', {
-        ...(Array.isArray(now) ? { enter: now.join(',') } : { enter: '', enterMeans: 'none' }),
-        example: Array.isArray(now) ? 'none' : 'sts,iam,ec2,s3',
-        validate: (given) =>
-          given === 'none'
-            ? undefined
-            : listOf(given)
-                .map(serviceFaultInWords)
-                .find((fault) => fault !== undefined),
-      });
+      const text = await questions.text(
+        Array.isArray(now)
+          ? 'AWS services that Terraform calls, separated by commas'
+          : 'AWS services that Terraform calls, separated by commas, for example sts,iam,ec2,s3',
+        {
+          ...(Array.isArray(now) ? { enter: now.join(',') } : { enter: '', enterMeans: 'none' }),
+          ...(Array.isArray(now) && { example: 'none' }),
+          validate: (given) =>
+            given === 'none'
+              ? undefined
+              : listOf(given)
+                  .map(serviceFaultInWords)
+                  .find((fault) => fault !== undefined),
+        },
+      );
       const services = text === 'none' ? [] : listOf(text);
       const fault = await this.#unknownServices(services, place);
       if (fault === undefined) return services;
@@ -296,12 +307,19 @@ export class Choices {
   /** Which of the services AWS doesn't have, in words; `undefined` if none, or if this machine can't find it out. */
   async #unknownServices(services: readonly string[], { region }: Place): Promise<string | undefined> {
     const named = services.filter((service) => serviceFaultInWords(service) === undefined);
-    if (named.length === 0 || this.#session.flags.offline === true) return undefined;
-    const unknown = await unknownServices(named, region);
+    if (named.length === 0) return undefined;
+    const isOffline = this.#session.flags.offline === true;
+    const unknown = isOffline ? undefined : await unknownServices(named, region);
     if (unknown === undefined) {
-      this.#session.context.note(
-        "This machine can't resolve hosts of AWS, so the names of the services weren't checked.",
-      );
+      const unlisted = unlistedServices(named);
+      const why = isOffline
+        ? ''
+        : "This machine can't resolve hosts of AWS, so the names of the services weren't looked up. ";
+      if (unlisted.length > 0) {
+        this.#session.context.note(
+          `Warning: ${why}This version's list of AWS services doesn't have ${unlisted.join(', ')}. Check the spelling: a name that AWS doesn't have opens nothing.`,
+        );
+      } else if (!isOffline) this.#session.context.note(`${why}This version's list of AWS services has all of them.`);
     }
     const [first, ...others] = unknown ?? [];
     if (first === undefined) return undefined;
@@ -338,6 +356,42 @@ export class Choices {
       entry?.['phases'] !== undefined,
     );
     return { phases: wanted };
+  }
+
+  /** The address that receives the alarms; `undefined` if it doesn't change. */
+  async alarmEmail(): Promise<string | undefined> {
+    const { flags, present } = this.#session;
+    if (flags.alarmEmail !== undefined) return flags.alarmEmail;
+    if (this.#questions === undefined || !this.#parts.has('alarm e-mail')) return undefined;
+    const now = present.isExample ? undefined : textOf(present.settings['alarmEmail']);
+    const topic = present.isExample ? undefined : textOf(present.settings['alarmTopicArn']);
+    const address = await this.#questions.text('E-mail address for alarms', {
+      enter: now ?? '',
+      enterMeans: now ?? (topic === undefined ? 'none' : `only the topic ${topic}`),
+      example: 'platform-team@example.com',
+      validate: (given) => {
+        const fault = settingFault('alarmEmail', given);
+        return fault && faultOfAnswer(fault);
+      },
+    });
+    return address === '' || address === now ? undefined : address;
+  }
+
+  /** Maximum number of agents at the same time. Only a change of settings in use asks for it. */
+  async maxAgents(entry: PoolEntry): Promise<number | undefined> {
+    const { flags, present } = this.#session;
+    if (flags.maxAgents !== undefined) return flags.maxAgents;
+    if (this.#questions === undefined || present.isExample || !this.#parts.has('number of agents')) return undefined;
+    const now = String(entry?.['maxAgents'] ?? DEFAULT_MAX_AGENTS);
+    const text = await this.#questions.text('Maximum number of agents at the same time', {
+      enter: now,
+      validate: (given) => {
+        if (!/^\d+$/.test(given)) return 'It must be an integer.';
+        const fault = settingFault('pools.0.maxAgents', Number(given));
+        return fault && faultOfAnswer(fault);
+      },
+    });
+    return Number(text);
   }
 
   async image(): Promise<WantedImage | undefined> {

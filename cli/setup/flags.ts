@@ -3,7 +3,7 @@ import type { Capacity } from '../../functions/launcher/contract.ts';
 import type { EgressMode } from '../../lib/network/egress.ts';
 import type { Context } from '../context.ts';
 import { faultInASentence } from '../core/setup/faults.ts';
-import { type PresentSettings, settingFault } from '../core/setup/settings.ts';
+import { type PresentSettings, poolsIn, settingFault, valueFaults } from '../core/setup/settings.ts';
 import { CommandError, UsageError } from '../io.ts';
 import type { Questions } from './questions.ts';
 import type { TokenInput } from './tokens.ts';
@@ -69,6 +69,32 @@ const CHANGES: ReadonlySet<string> = new Set([
 /** Whether a flag says what to change, so that nothing needs to be asked. */
 export function hasChange(flags: SetupFlags): boolean {
   return Object.keys(flags).some((name) => CHANGES.has(name));
+}
+
+/** The values of options that alone decide whether they are allowed, by the setting that they write. */
+const VALUES: readonly (readonly [path: string, flag: keyof SetupFlags])[] = [
+  ['stackName', 'stack'],
+  ['hostname', 'hostname'],
+  ['apiTokenSecret', 'apiTokenSecret'],
+  ['pools.0.name', 'pool'],
+  ['pools.0.agentTokenSecret', 'agentTokenSecret'],
+  ['pools.0.maxAgents', 'maxAgents'],
+  ['pools.0.cpu', 'cpu'],
+  ['pools.0.memoryMiB', 'memory'],
+  ['alarmEmail', 'alarmEmail'],
+];
+
+/** Checks what can be checked before the first question. @throws UsageError with every fault */
+export function checkFlagValues(flags: SetupFlags, present: PresentSettings): void {
+  const values = Object.fromEntries(
+    VALUES.flatMap(([path, flag]) => (flags[flag] === undefined ? [] : [[path, flags[flag]]])),
+  );
+  const pools = poolsIn(present);
+  const { cpu, memoryMiB } = pools.find(({ name }) => name === flags.pool) ?? pools[0] ?? {};
+  // A size is allowed or not together with the other one, which the pool may have already.
+  const sizes = definedOf({ 'pools.0.cpu': cpu, 'pools.0.memoryMiB': memoryMiB });
+  const faults = valueFaults({ ...sizes, ...values }).filter(({ path }) => Object.hasOwn(values, path));
+  if (faults.length > 0) throw new UsageError(faults.map((fault) => faultInASentence(fault)).join('\n'));
 }
 
 /**

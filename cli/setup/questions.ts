@@ -22,7 +22,17 @@ export interface TextQuestion {
 }
 
 /** What the user can change when the settings exist already. */
-export const PARTS = ['pool', 'agent token', 'API token', 'network', 'size', 'phases', 'image'] as const;
+export const PARTS = [
+  'pool',
+  'agent token',
+  'API token',
+  'network',
+  'size',
+  'phases',
+  'image',
+  'number of agents',
+  'alarm e-mail',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 type Prompts = typeof import('@clack/prompts');
@@ -74,7 +84,7 @@ export class Questions {
   }
 
   /** @param required whether Enter without a choice is refused. Default: it chooses nothing. */
-  choose<Value extends string>(
+  async choose<Value extends string>(
     message: string,
     options: readonly Option<Value>[],
     { required = false }: { readonly required?: boolean } = {},
@@ -85,7 +95,13 @@ export class Questions {
       options: options.map(shown),
       maxItems: 10,
     };
-    return this.#answer((prompts) => prompts.multiselect<string>({ ...given, required })) as Promise<Value[]>;
+    for (;;) {
+      // The prompt's own refusal explains its keys in other words than its footer does.
+      const ask = this.#answer((prompts) => prompts.multiselect<string>({ ...given, required: false }));
+      const chosen = (await ask) as Value[];
+      if (chosen.length > 0 || !required) return chosen;
+      given.message = `${harmlessLines(message)}\nSelect at least one with the space bar, then press Enter.`;
+    }
   }
 
   /** Asks for a text. The question says what Enter does; the dim text in an empty field is only an example. */
@@ -144,7 +160,10 @@ function previewOf(mode: EgressMode, text: string): string[] {
 export function modeOptions(prices: ReadonlyMap<EgressMode, string>): readonly Option<EgressMode>[] {
   const what: Readonly<Record<EgressMode, readonly [label: string, hint: string]>> = {
     'nat-gateway': ['private subnets, one fixed address', 'only allowed domains resolve'],
-    'on-demand': ['private subnets, a gateway that sleeps', 'checks server names; the first job waits for the gateway'],
+    'on-demand': [
+      'preview; a gateway that sleeps, so a job waits some seconds for it if nothing runs',
+      'private subnets; checks server names; not tried on a live account yet',
+    ],
     'network-firewall': ['also checks server names', 'a firewall reads the server name of each TLS connection'],
     'public-ip': ['each task has a public address', 'no inbound rule; only allowed domains resolve'],
     'existing-vpc': ['your VPC and its egress path', 'you decide what jobs can reach'],

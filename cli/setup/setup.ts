@@ -36,12 +36,14 @@ import {
   existingInWords,
   leftoverOf,
   REGISTRY_IMAGE_RISK,
+  replacedByNewSettings,
   replacedInWords,
   shownValue,
   stepInWords,
   type Where,
 } from '../core/setup/wording.ts';
-import { agentTokensOf } from '../hcp-terraform/agent-pools.ts';
+import type { Organization } from '../hcp-terraform/access.ts';
+import { agentTokensOf, type Pool } from '../hcp-terraform/agent-pools.ts';
 import { unlessHidden } from '../hcp-terraform/client.ts';
 import { CommandError, EXIT, type ExitCode, UsageError } from '../io.ts';
 import { type Access, AccessCheck } from './access.ts';
@@ -50,6 +52,7 @@ import { chooseStack } from './deployed.ts';
 import { SetupHands } from './execute.ts';
 import {
   API_TOKEN_SECRET,
+  checkFlagValues,
   checkSetting,
   definedOf,
   type SetupFlags,
@@ -68,6 +71,7 @@ export async function runSetup(context: Context, flags: SetupFlags): Promise<Exi
   checkFlags(context, flags);
   const path = resolve(io.cwd, flags.settings);
   const present = readSettingsFile(path);
+  checkFlagValues(flags, present);
   const questions = flags.nonInteractive === true ? undefined : await Questions.at(io);
   const place = await placeOf(context);
   checkSetting('hostname', flags.hostname, { value: textIn(present, 'hostname'), file: flags.settings });
@@ -114,7 +118,6 @@ class Setup {
     const apiTokenSecret = flags.apiTokenSecret ?? textIn(present, 'apiTokenSecret') ?? API_TOKEN_SECRET;
     const file = flags.settings;
     checkSetting('apiTokenSecret', flags.apiTokenSecret, { value: apiTokenSecret, file });
-    checkSetting('alarmEmail', flags.alarmEmail);
     checkSetting('pools.0.agentTokenSecret', flags.agentTokenSecret, { value: agentTokenSecret, file });
     const { jsonKey } = secretReference(agentTokenSecret);
     if (jsonKey !== undefined) {
@@ -136,30 +139,25 @@ class Setup {
     };
     for (const line of existingInWords(existing)) context.note(line);
     // Standard input has the API token before the agent token.
-    const apiToken = await choices.apiToken(existing, own, organization.name);
-    const agentToken = await choices.agentToken(existing, organization.name);
-    if (agentToken.value !== undefined && [own.token, apiToken.value].includes(agentToken.value)) {
-      throw new CommandError(
-        'The agent token is your own token or the launcher’s API token. Every task would get it. Let setup create an agent token (--agent-token create), or pass one of the pool.',
-      );
-    }
-    const launcher = await this.#access.launcher(apiToken, existing, own, { organization, pools });
+    const { apiToken, launcher } = await this.#launcherToken(existing, own, { organization, pools });
+    const agentToken = await this.#agentToken(existing, organization.name, [own.token, apiToken.value]);
 
     const base: WantedSettings = {
       ...definedOf({ stackName }),
       hostname,
       organization: organization.name,
       apiTokenSecret,
-      pool: { name: poolName, agentTokenSecret, ...definedOf({ maxAgents: flags.maxAgents }) },
+      pool: { name: poolName, agentTokenSecret, ...definedOf({ maxAgents: await choices.maxAgents(entry) }) },
     };
     const network = await choices.network(base, this.#place);
     const size = await choices.size(entry);
     const phases = await choices.phases(entry);
     const image = await choices.image();
+    const alarmEmail = await choices.alarmEmail();
     const { settings, change } = this.#settingsFile({
       ...base,
       pool: { ...base.pool, ...size, ...definedOf(phases) },
-      ...definedOf({ network, image, alarmEmail: flags.alarmEmail }),
+      ...definedOf({ network, image, alarmEmail }),
     });
     const secret = secretNameOf(agentTokenSecret);
     const owner = { ...this.#place, stack: settings.stackName, pool: poolName, secret };
@@ -174,8 +172,14 @@ class Setup {
     });
     requirePermissions(steps, own, where);
     const risks = image !== undefined && 'registry' in image ? [REGISTRY_IMAGE_RISK] : [];
-    const advice = launcher === undefined ? undefined : apiTokenAdvice(launcher.account, where);
-    this.#printPlan(steps, settings, [...warnings, ...risks, ...(advice === undefined ? [] : [advice])]);
+    const advice =
+      launcher === undefined || apiToken.from === 'keep' ? undefined : apiTokenAdvice(launcher.account, where);
+    this.#printPlan(steps, settings, [
+      ...warnings,
+      ...(present.isExample ? replacedByNewSettings(steps) : []),
+      ...risks,
+      ...(advice === undefined ? [] : [advice]),
+    ]);
     if (flags.dryRun === true) return this.#printCalls(steps, where);
     if (steps.length > 0) {
       const values = { apiToken: apiToken.value, agentToken: agentToken.value };
@@ -183,7 +187,39 @@ class Setup {
       await this.#confirm();
       await this.#execute(steps, hands, where);
     }
-    return this.#printEnd(launcher?.permissions, where, poolName);
+    return this.#printEnd(launcher?.permissions, where, { pool: poolName, alarmEmail, isChanged: steps.length > 0 });
+  }
+
+  /** The launcher's API token, after HCP Terraform accepted it. A person who chose a wrong one gets another chance. */
+  async #launcherToken(
+    existing: Existing,
+    own: Access,
+    at: { readonly organization: Organization; readonly pools: readonly Pool[] },
+  ) {
+    for (;;) {
+      const apiToken = await this.#choices.apiToken(existing, own, at.organization.name);
+      try {
+        return { apiToken, launcher: await this.#access.launcher(apiToken, existing, own, at) };
+      } catch (error) {
+        if (apiToken.isAnswer !== true || !(error instanceof CommandError)) throw error;
+        this.#session.context.note(error.message);
+      }
+    }
+  }
+
+  /** The agent token. @param others tokens that no task may get */
+  async #agentToken(existing: Existing, organization: string, others: readonly (string | undefined)[]) {
+    for (;;) {
+      const agentToken = await this.#choices.agentToken(existing, organization);
+      if (agentToken.value === undefined || !others.includes(agentToken.value)) return agentToken;
+      const what = 'The agent token is your own token or the launcher’s API token. Every task would get it.';
+      if (agentToken.isAnswer !== true) {
+        throw new CommandError(
+          `${what} Let setup create an agent token (--agent-token create), or pass one of the pool.`,
+        );
+      }
+      this.#session.context.note(what);
+    }
   }
 
   /** The settings after the changes. @throws CommandError with every fault */
@@ -253,7 +289,15 @@ class Setup {
     throw new CommandError(lines.join('\n'), { cause: error });
   }
 
-  #printEnd(launcher: readonly Permission[] | undefined, { hostname, organization }: Where, pool: string): ExitCode {
+  #printEnd(
+    launcher: readonly Permission[] | undefined,
+    { hostname, organization }: Where,
+    {
+      pool,
+      alarmEmail,
+      isChanged,
+    }: { readonly pool: string; readonly alarmEmail: string | undefined; readonly isChanged: boolean },
+  ): ExitCode {
     const { context, flags } = this.#session;
     const missing = (launcher ?? []).filter(({ ability, granted }) => ability !== 'manage pools' && granted === 'no');
     if (missing.length > 0) {
@@ -275,7 +319,8 @@ class Setup {
       hostname,
       organization,
       pool,
-      alarmEmail: flags.alarmEmail,
+      alarmEmail,
+      isChanged,
     }))
       context.print(line);
     return EXIT.fine;

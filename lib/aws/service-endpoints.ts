@@ -1,6 +1,7 @@
 /** Hostnames of the endpoints of AWS APIs. */
 import { AWS_REGIONS, partitionOf, suffixOf } from './partitions.ts';
 import { s3Name } from './s3-names.ts';
+import { SERVICE_NAMES } from './service-names.ts';
 
 type Names = (region: string, suffix: string) => string[];
 
@@ -80,8 +81,8 @@ const AWS_MISNOMERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What is wrong with the name of a service, and what to do. The CDK has no list of AWS endpoints, so this check doesn't
- * notice a well-formed name that no service has.
+ * What is wrong with the name of a service, and what to do. A well-formed name that no service has isn't a fault, because no list of
+ * services is complete: see {@link isListedService}.
  */
 export function serviceFault(service: string): { readonly fault: string; readonly remedy: string } | undefined {
   const meant = AWS_MISNOMERS[service];
@@ -114,6 +115,11 @@ export function serviceFault(service: string): { readonly fault: string; readonl
     };
   }
   return undefined;
+}
+
+/** Whether the list of AWS services of this version has the name. A new service may be missing in it. */
+export function isListedService(service: string): boolean {
+  return Object.hasOwn(AWS_NAMES, service) || SERVICE_NAMES.has(service);
 }
 
 /**

@@ -19,6 +19,14 @@ export interface AlarmAction {
 
 const ID = 'deployment.alarm-receivers';
 
+/** Settings before the deployment. */
+export function checkAlarmSettings(settings: {
+  readonly alarmEmail?: string | undefined;
+  readonly alarmTopicArn?: string | undefined;
+}): Finding[] {
+  return settings.alarmEmail === undefined && settings.alarmTopicArn === undefined ? checkAlarmReceivers([]) : [];
+}
+
 /** @param actions those of all alarms, without duplicates */
 export function checkAlarmReceivers(actions: readonly AlarmAction[]): Finding[] {
   if (actions.length === 0) {
@@ -26,7 +34,7 @@ export function checkAlarmReceivers(actions: readonly AlarmAction[]): Finding[] 
       note(ID, {
         what: 'The alarms notify nobody.',
         why: 'Only the CloudWatch console shows that the launcher is silent or that jobs wait.',
-        todo: 'Set alarmEmail or alarmTopicArn, and deploy.',
+        todo: 'Run `agent-launcher setup --alarm-email ADDRESS`, or set alarmTopicArn, and deploy.',
       }),
     ];
   }

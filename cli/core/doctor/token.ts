@@ -133,17 +133,18 @@ function* teamFindings({ team, listsAgents }: TokenFacts, what: string): Iterabl
 }
 
 function* ownerFindings({ owner, organizations }: TokenFacts, what: string): Iterable<Finding> {
+  const owned = organizations.filter(({ access }) => 'value' in access && access.value?.isOwner === true);
+  const names = owned.map(({ name }) => name).join(' and ');
   if (owner?.kind === 'user') {
+    const change = owned.length === 0 ? '' : `, such as change the organization ${names}`;
     yield note('token.owner', {
       what: `${capital(what)} belongs to the user ${owner.name}, not to a team.`,
-      why: 'It stops working when this user leaves, and it may do everything that this user may do.',
+      why: `It stops working when this user leaves, and anyone who gets it may do everything that this user may do${change}.`,
       todo: 'Use the token of a team that has only "View all workspaces" and "Manage agent pools".',
     });
-  }
-  const owned = organizations.filter(({ access }) => 'value' in access && access.value?.isOwner === true);
-  if (owned.length > 0) {
+  } else if (owned.length > 0) {
     yield note('token.permissions', {
-      what: `${capital(what)} may change the organization ${owned.map(({ name }) => name).join(' and ')}.`,
+      what: `${capital(what)} may change the organization ${names}.`,
       why: 'The launcher only reads, but anyone who gets this token can change the organization.',
       todo: 'Use the token of a team that has only "View all workspaces" and "Manage agent pools".',
     });

@@ -43,12 +43,12 @@ export function harmOf(
   settings: readonly ServedPool[],
 ): string | undefined {
   if (deployed.state === 'other') {
-    return `There is a stack ${stackName} in this account and region, and this command can't read it as a launcher. A deployment of these settings would replace what is in it.`;
+    return `There is a stack ${stackName} in this account and region, and this command can't read it as a launcher. A deployment of the settings that you are about to write would replace what is in it.`;
   }
   if (deployed.state !== 'launcher') return undefined;
   const lost = poolsWithout(deployed.pools, settings);
   if (lost.length === 0) return undefined;
-  return `The stack ${stackName} is deployed in this account and region, and serves ${poolsInWords(deployed.pools)}. These settings don't have ${poolsInWords(lost)}: after a deployment, nothing would start agents for ${lost.length === 1 ? 'this pool' : 'these pools'}.`;
+  return `The stack ${stackName} is deployed in this account and region, and serves ${poolsInWords(deployed.pools)}. The settings that you are about to write, for ${poolsInWords(settings)}, would replace it: after a deployment, nothing would start agents for ${poolsInWords(lost)}.`;
 }
 
 /** What to know before new settings are deployed to a stack that serves only pools of these settings; `undefined` if it isn't deployed. */

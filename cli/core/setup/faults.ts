@@ -17,6 +17,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   'network.vpcId': '--vpc-id',
   'network.subnetIds': '--subnet-ids',
   'network.awsApiServices': '--aws-services',
+  alarmEmail: '--alarm-email',
   'agentImage.registry': '--image',
   'agentImage.version': '--agent-version',
 };

@@ -18,6 +18,8 @@ export interface NextPool {
   readonly pool: string;
   /** The address whose subscription somebody must confirm. */
   readonly alarmEmail?: string | undefined;
+  /** Whether setup changed something. Default: it did. */
+  readonly isChanged?: boolean;
 }
 
 /** @param settings the path of the settings file as the user wrote it */
@@ -25,7 +27,7 @@ export function nextSteps(
   settings: string,
   env: Parameters<typeof commandForm>[0],
   { region, profile, folder, isCwd, isInstalled }: NextPlace,
-  { hostname, organization, pool, alarmEmail }: NextPool,
+  { hostname, organization, pool, alarmEmail, isChanged = true }: NextPool,
 ): readonly string[] {
   // The CDK has an option for the profile, but none for the region.
   const cdk = (command: string): string =>
@@ -38,6 +40,14 @@ export function nextSteps(
     ...(region === undefined ? [] : [` --region ${region}`]),
     ...(profile === undefined ? [] : [` --profile ${profile}`]),
   ].join('');
+  if (!isChanged) {
+    return [
+      `The settings in ${settings} are complete. If they aren't deployed yet, check them and deploy:`,
+      ...(isCwd ? [] : [`  cd ${folder}`]),
+      `  ${commandForm(env, `doctor --settings${common}`)}`,
+      `  ${cdk('deploy')}`,
+    ];
+  }
   const isCdkJson = /(?:^|[/\\])cdk\.json$/.test(settings);
   return [
     `The settings are in ${settings}. Next:`,

@@ -265,12 +265,17 @@ const FAULTLESS = {
 };
 
 /** What is wrong with the value of one setting; `undefined` if it is right. @param path as in `-c`, such as `pools.0.name` */
-export function settingFault(path: string, value: string): SettingsFault | undefined {
-  const context = { [SETTINGS_KEY]: structuredClone(FAULTLESS), [path]: value };
+export function settingFault(path: string, value: string | number): SettingsFault | undefined {
+  return valueFaults({ [path]: value })[0];
+}
+
+/** What is wrong with values of settings, by their paths. Only with these paths: what a value needs elsewhere isn't checked. */
+export function valueFaults(values: Readonly<Record<string, unknown>>): readonly SettingsFault[] {
   try {
-    parseSettings(context);
-    return undefined;
+    parseSettings({ [SETTINGS_KEY]: structuredClone(FAULTLESS), ...values });
+    return [];
   } catch (error) {
-    return error instanceof SettingsError ? error.faults.find((each) => each.path === path) : undefined;
+    if (!(error instanceof SettingsError)) throw error;
+    return error.faults.filter(({ path }) => Object.hasOwn(values, path));
   }
 }

@@ -96,6 +96,16 @@ export function callOf(step: Step, { hostname, region }: Where): string {
   }
 }
 
+/** Values that new settings replace, although only earlier ones can have stored them. */
+export function replacedByNewSettings(steps: readonly Step[]): readonly string[] {
+  return steps.flatMap((step) => {
+    if ((step.kind !== 'store-agent-token' && step.kind !== 'store-api-token') || step.previous === undefined)
+      return [];
+    const option = step.kind === 'store-api-token' ? '--api-token-secret' : '--agent-token-secret';
+    return `The secret ${step.secret} has a value, and these settings are new. If another stack uses the secret, it gets the new value, too. To keep them apart, pass another name with ${option}.`;
+  });
+}
+
 /** A value of a setting in one line. */
 export function shownValue(value: unknown): string {
   return value === undefined ? 'absent' : JSON.stringify(value);

@@ -55,6 +55,7 @@ const FIRST = [
   ['AWS services that Terraform calls', `sts,s3${ENTER}`],
   ['Size of a task', DOWN + ENTER],
   ['Separate tasks for plans and applies', `y`],
+  ['E-mail address for alarms (Enter: none)', ENTER],
   ['Do this now?', ENTER],
 ] as const;
 
@@ -70,10 +71,10 @@ test('the answer that Enter gives is shown', async () => {
   expect(lines[lines.lastIndexOf('◇  Name of the new pool (Enter: aws)') + 1]).toBe('│  aws');
 });
 
-test('a person goes from nothing to settings with nine answers, and needs none for a second run', async () => {
+test('a person goes from nothing to settings with ten answers, and needs none for a second run', async () => {
   const folder = system.folder();
   const first = await interview(folder, FIRST);
-  expect(first.asked).toHaveLength(9);
+  expect(first.asked).toHaveLength(10);
   expect(first.code).toBe(0);
   expect(settingsIn(folder)).toMatchObject({
     organization: 'acme',
@@ -118,15 +119,74 @@ test('shows the price of each network, and hides the token that a person types',
   expect(stderr).not.toContain(token);
   expect(stderr).not.toContain(system.hcp.launcherApiToken);
   for (const price of [
-    'nat-gateway ($36.50): private subnets',
+    'nat-gateway ($36.51): private subnets',
     'network-firewall ($292.00): also',
-    'public-ip ($0.0045): each task has a public address',
+    'on-demand ($0.65): preview; a gateway that sleeps',
+    'public-ip ($0.005): each task has a public address',
     'existing-vpc ($0.00): your VPC',
     'price per month while idle, in us-east-1',
     'Create a team with "View all workspaces" and "Manage agent pools"',
   ]) {
     expect(stderr).toContain(price);
   }
+});
+
+test('asks again for a token that HCP Terraform rejects, and keeps the other answers', async () => {
+  const wrong = 'wrong.atlasv1.token';
+  const { stderr, code, asked } = await interview(
+    system.folder(),
+    [
+      [`Token for ${system.hostname}`, wrong + ENTER],
+      ['The token from your input does not work.', ''],
+      [`Token for ${system.hostname}`, system.hcp.apiToken + ENTER],
+      ...FIRST.slice(0, 3),
+      ['API token of the launcher', ENTER],
+      ['Team token', wrong + ENTER],
+      ['The API token of the launcher from your input does not work.', ''],
+      ['API token of the launcher', ENTER],
+      ['Team token', system.hcp.launcherApiToken + ENTER],
+      ['Network of the agents', CTRL_C],
+    ],
+    { token: '', args: ['--agent-token-secret', 'other/agent-token', '--api-token-secret', 'other/api-token'] },
+  );
+  expect(asked).toHaveLength(12);
+  expect(code).toBe(130);
+  expect(stderr).not.toContain(wrong);
+});
+
+test('offers the organizations that the token sees if it does not see the wanted one', async () => {
+  const { asked, code } = await interview(
+    system.folder(),
+    [
+      ['There is no organization nowhere', ''],
+      ['Organization', CTRL_C],
+    ],
+    { args: ['--organization', 'nowhere'] },
+  );
+  expect([asked.length, code]).toEqual([2, 130]);
+});
+
+test('changes the number of agents and the e-mail address only if a person chooses them', async () => {
+  const folder = system.folder();
+  const args = ['--agent-token-secret', 'fourth/agent-token', '--api-token-secret', 'fourth/api-token'];
+  const answers: (readonly [question: string, keys: string])[] = [...FIRST];
+  answers.splice(
+    8,
+    1,
+    ['E-mail address for alarms (Enter: none)', `not-an-address${ENTER}`],
+    ['Allowed:', `${'\u007f'.repeat(14)}team@example.com${ENTER}`],
+  );
+  const first = await interview(folder, answers, { args });
+  expect(first.code).toBe(0);
+  expect(settingsIn(folder)).toMatchObject({ alarmEmail: 'team@example.com', pools: [{ maxAgents: 10 }] });
+  const second = await interview(folder, [
+    ['What do you want to change?', DOWN.repeat(7) + SPACE + DOWN + SPACE + ENTER],
+    ['Maximum number of agents at the same time (Enter: 10)', `4${ENTER}`],
+    ['E-mail address for alarms (Enter: team@example.com)', ENTER],
+    ['Do this now?', ENTER],
+  ]);
+  expect(second.code).toBe(0);
+  expect(settingsIn(folder)).toMatchObject({ alarmEmail: 'team@example.com', pools: [{ maxAgents: 4 }] });
 });
 
 test.each(FIRST.map(([question], index) => [question, index] as const))(
@@ -148,7 +208,11 @@ test('asks again if a person presses Enter at the projects, so that the pool doe
   const before = system.changes().length;
   const result = await interview(
     system.folder(),
-    [...FIRST.slice(0, 2), ['Projects that may use the pool', ENTER], ['Please select at least one option', CTRL_C]],
+    [
+      ...FIRST.slice(0, 2),
+      ['Projects that may use the pool', ENTER],
+      ['Select at least one with the space bar', CTRL_C],
+    ],
     { args },
   );
   expect(result.asked).toHaveLength(4);
@@ -179,7 +243,7 @@ test('says what Enter means for AWS services, and refuses a name that no endpoin
     system.folder(),
     [
       ...FIRST.slice(0, 5),
-      ['AWS services that Terraform calls, separated by commas (Enter: none)', `cloudwatch${ENTER}`],
+      ['AWS services that Terraform calls', `cloudwatch${ENTER}`],
       ['cloudwatch: no endpoint has this name', CTRL_C],
     ],
     { args },

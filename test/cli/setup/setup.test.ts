@@ -252,6 +252,17 @@ describe('setup and the stack', () => {
       expect(settingsIn(folder)['organization']).toBe('your-org');
     });
 
+    test('warns that new settings would replace the value of a secret that another stack may use', async () => {
+      const args = ['--pool', 'production', ...FIRST];
+      expect((await setup(system.folder(), args)).code).toBe(0);
+      const second = await setup(system.folder(), ['--stack', 'Other', '--pool', 'other', ...FIRST]);
+      expect(second.code).toBe(0);
+      const text = second.stderr.replaceAll(/\s+/g, ' ');
+      expect(text).toContain(`Warning: The secret ${API_SECRET} has a value, and these settings are new.`);
+      expect(text).toContain('pass another name with --api-token-secret.');
+      expect(text).not.toContain('--agent-token-secret');
+    });
+
     test('accepts another stack for another pool', async () => {
       const folder = system.folder();
       const result = await setup(folder, [...FIRST, '--stack', 'TeamA']);
@@ -290,6 +301,9 @@ describe('setup again', () => {
     written += result.output;
     expect(result.code).toBe(0);
     expect(result.stderr).toContain('Everything exists already. There is nothing to change.');
+    // The first run said this already.
+    expect(result.output).not.toMatch(/Warning|bootstrap|npm ci/);
+    expect(result.stdout).toContain('npx cdk deploy');
     expect([readFileSync(join(folder, 'cdk.json'), 'utf8'), system.changes().length]).toEqual(before);
   });
 
@@ -569,6 +583,25 @@ describe('setup refuses', () => {
   });
 
   test.each<[string, readonly string[], Parameters<System['run']>[2], string]>([
+    ['a size that Fargate does not have', [...FIRST, '--cpu', '1000'], {}, '--cpu is 1000. Allowed: '],
+    [
+      'too many agents, and gives the option to change',
+      [...FIRST, '--max-agents', '5000'],
+      {},
+      '--max-agents is 5000. ',
+    ],
+    [
+      'two wrong values, and reports both: the size',
+      [...FIRST, '--alarm-email', 'foo', '--cpu', '300'],
+      {},
+      '--cpu is 300. Allowed: ',
+    ],
+    [
+      'two wrong values, and reports both: the address',
+      [...FIRST, '--alarm-email', 'foo', '--cpu', '300'],
+      {},
+      '--alarm-email is "foo". Allowed: ',
+    ],
     ['no token at all', FIRST, { env: { TFE_TOKEN: '' } }, 'Run `terraform login'],
     [
       'a new pool without a scope',
@@ -620,13 +653,6 @@ describe('setup refuses', () => {
       ['--all-projects', '--api-token', 'stdin'],
       { stdin: 'wrong' },
       'API token of the launcher from standard input does not work',
-    ],
-    ['a size that Fargate does not have', [...FIRST, '--cpu', '1000'], {}, 'pools.0.cpu (--cpu)'],
-    [
-      'too many agents, and gives the option to change',
-      [...FIRST, '--max-agents', '5000'],
-      {},
-      'pools.0.maxAgents (--max-agents)\n    given:    5000\n    allowed:  ',
     ],
     ['a mode without its VPC', [...FIRST, '--network', 'existing-vpc'], {}, 'network.vpcId (--vpc-id)'],
     [

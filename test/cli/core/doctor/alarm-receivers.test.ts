@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import {
   type AlarmAction,
   checkAlarmReceivers,
+  checkAlarmSettings,
   type Subscription,
 } from '../../../../cli/core/doctor/alarm-receivers.ts';
 import { DENIED, shown } from './builders.ts';
@@ -22,7 +23,7 @@ const check = (...actions: AlarmAction[]): string[] => shown(checkAlarmReceivers
 it.each<[string, AlarmAction[], RegExp]>([
   ['a confirmed subscription', [topic({ value: [email()] })], /^ok .* to one confirmed subscription\.$/],
   ['an action that is not a topic', [topic(undefined)], /^ok .*The alarms notify arn:aws:sns/],
-  ['no action', [], /^note .*The alarms notify nobody\..*Set alarmEmail/],
+  ['no action', [], /^note .*The alarms notify nobody\..*setup --alarm-email/],
   ['a topic that was deleted', [topic({ value: undefined })], /^error .*which doesn’t exist\..*deploy again/],
   [
     'a topic without a subscription',
@@ -43,4 +44,12 @@ it('each subscription that isn’t confirmed is a warning that says how to confi
       `For a new e-mail: aws sns subscribe --topic-arn ${TOPIC} --protocol email --notification-endpoint ops@acme.example`,
     expect.stringMatching(/^warning .*https:\/\/acme\.example\/hook \(https\).*Confirm it: https:/),
   ]);
+});
+
+it.each<[Parameters<typeof checkAlarmSettings>[0], readonly string[]]>([
+  [{}, ['note']],
+  [{ alarmEmail: 'team@example.com' }, []],
+  [{ alarmTopicArn: 'arn:aws:sns:eu-central-1:123456789012:alarms' }, []],
+])('the settings %j before the deployment get the notes %j', (settings, severities) => {
+  expect(checkAlarmSettings(settings).map(({ severity }) => severity)).toEqual(severities);
 });

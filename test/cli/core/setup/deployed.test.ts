@@ -14,13 +14,13 @@ test.each<[string, DeployedStack, ReturnType<typeof pool>[], RegExp | undefined]
     'the settings lack a pool',
     stack(pool('a'), pool('b')),
     [pool('a')],
-    /serves the pools a .*, b .*don't have the pool b/,
+    /serves the pools a .*, b .*for the pool a .*would replace it: .*nothing would start agents for the pool b/,
   ],
   [
     'the pool is of another organization',
     stack(pool('a', 'other')),
     [pool('a')],
-    /don't have the pool a \(organization other\)/,
+    /for the pool a \(organization acme\), would replace it: .*nothing would start agents for the pool a \(organization other\)/,
   ],
   ['the stack is not a launcher', { state: 'other' }, [pool('a')], /would replace what is in it/],
 ])('finds the harm of a deployment if %s', (_, deployed, settings, expected) => {

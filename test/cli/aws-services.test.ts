@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unknownServices } from '../../../cli/setup/aws-services.ts';
+import { unknownServices } from '../../cli/aws-services.ts';
 
 /** A resolver that knows some hosts. */
 const knows =

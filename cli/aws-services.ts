@@ -1,8 +1,8 @@
-/** Checks the names of AWS services by their hosts in DNS, because AWS publishes no list that a name could be compared with. */
+/** Checks the names of AWS services: by their hosts in DNS, or if that is not possible, by a list that is never complete. */
 import dns from 'node:dns';
 import { promisify } from 'node:util';
-import { suffixOf } from '../../lib/aws/partitions.ts';
-import { awsApiNames } from '../../lib/aws/service-endpoints.ts';
+import { suffixOf } from '../lib/aws/partitions.ts';
+import { awsApiNames, isListedService } from '../lib/aws/service-endpoints.ts';
 
 /** A service that every region has. If its host can't be resolved, this machine can't resolve names of AWS. */
 const CONTROL = 'sts';
@@ -23,6 +23,11 @@ export async function unknownServices(
     }),
   );
   return checked.flat();
+}
+
+/** Of the services that could not be looked up, those that the list doesn't have. */
+export function unlistedServices(services: readonly string[]): readonly string[] {
+  return services.filter((service) => !isListedService(service));
 }
 
 function hostOf(service: string, region: string): string {
