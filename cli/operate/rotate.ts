@@ -36,6 +36,10 @@ export interface RotateFlags {
   readonly nonInteractive?: boolean;
 }
 
+/** A value that somebody stored by hand may have been invalid. A user who sees its failures again would rotate again. */
+const NEXT_TRIAL =
+  'If tasks failed because of the old value, the launcher waits before its next trial, 15 minutes at most. Until then, `agent-launcher status` shows the old failures.';
+
 /** Time between two looks, in milliseconds. */
 const LOOK_EVERY_MS = 10_000;
 
@@ -359,6 +363,7 @@ class Rotation {
         `An earlier rotation left ${young.map(tokenInWords).join(', ')}. It is in no secret. Run \`${this.#again()}\` again in ten minutes to revoke it.`,
       );
     }
+    if (this.#byHand !== undefined && this.#renewedAtMs !== undefined) this.#note(NEXT_TRIAL);
     if (leftover === undefined) return EXIT.fine;
     this.#note(leftover.text);
     return leftover.mustAct ? EXIT.problem : EXIT.fine;

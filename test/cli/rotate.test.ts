@@ -239,6 +239,7 @@ describe('rotate', () => {
     const result = await rotate();
     expect(result.code).toBe(0);
     expect(result.stderr).toContain('is not a token of this pool. Nothing is left to do here.');
+    expect(result.stderr).toContain('Until then, `agent-launcher status` shows the old failures.');
     expect(result.stderr).not.toContain(young);
     expect(ids()).not.toContain(id);
     system.hcpTerraform.world.agentTokens.delete(young);
@@ -252,6 +253,7 @@ describe('rotate', () => {
     expect(after).not.toBe(before);
     expect(ids()).toEqual([after]);
     expect(result.stderr).toContain(`Revoked the agent token ${before}`);
+    expect(result.stderr).not.toContain('next trial');
     // The command says at once why it waits, and only once.
     expect(
       result.stderr.match(/No task may use the old token .* any more\. Waiting until that is certain\./g),
