@@ -56,7 +56,8 @@ check)
   if [ "$(df --output=pcent / | tail -n 1 | tr -dc 0-9)" -ge ${FULL_PERCENT} ]; then problem=disk-full; fi
   if ! listens; then problem=engine-dead; fi
   before=$(cat "$state/problem" 2>/dev/null)
-  if [ "$problem" != "$before" ]; then
+  # After a start, the instance can still have the tag of its last run.
+  if [ ! -e "$state/problem" ] || [ "$problem" != "$before" ]; then
     if [ -n "$problem" ]; then tag '${GATEWAY_TAGS.problem}' "$problem"; else untag '${GATEWAY_TAGS.problem}'; fi && echo "$problem" >"$state/problem"
   fi
   logrotate --state "$state/logrotate" /etc/agent-launcher/logrotate.conf

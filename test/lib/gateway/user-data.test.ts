@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Stack } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
@@ -106,5 +109,54 @@ describeUnless(whyMissing('shellcheck'), 'the scripts', () => {
   ])('%s have no finding', (_, script) => {
     const { stdout, status } = spawnSync('shellcheck', ['-s', 'bash', '-'], { input: script, encoding: 'utf8' });
     expect({ stdout, status }).toEqual({ stdout: '', status: 0 });
+  });
+});
+
+describe('the health check of a gateway', () => {
+  /** Runs `check` several times with another state folder per start. @returns the tags that it changed, for each run */
+  function checks(runs: readonly { readonly start: number; readonly used: string }[]): string[][] {
+    const folder = mkdtempSync(join(tmpdir(), 'agent-launcher-health-'));
+    try {
+      const program = (name: string, text: string): void =>
+        writeFileSync(join(folder, name), `#!/bin/bash\n${text}\n`, { mode: 0o755 });
+      program('aws', `echo "$2 $(sed 's/.*--tags //; s/.*Key=//; s/Key=//' <<<"$*")" >>${folder}/tags`);
+      program('curl', 'echo i-1');
+      program('ss', 'echo listening');
+      program('logrotate', '');
+      return runs.map(({ start, used }) => {
+        program('df', `echo ' ${used}'`);
+        const state = join(folder, String(start));
+        mkdirSync(state, { recursive: true });
+        rmSync(join(folder, 'tags'), { force: true });
+        const script = healthScript(OPTIONS).replace('state=/run/agent-launcher-gateway', `state=${state}`);
+        const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
+        const { status, stderr } = spawnSync('bash', ['-c', script, 'health', 'check'], { env, encoding: 'utf8' });
+        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+        const tags = join(folder, 'tags');
+        return existsSync(tags) ? readFileSync(tags, 'utf8').trim().split('\n') : [];
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  it('removes the problem of the last run after each start, and then reports only changes', () => {
+    expect(
+      checks([
+        { start: 1, used: '10%' },
+        { start: 1, used: '10%' },
+        { start: 1, used: '99%' },
+        { start: 1, used: '99%' },
+        { start: 2, used: '10%' },
+        { start: 3, used: '99%' },
+      ]),
+    ).toEqual([
+      ['delete-tags agent-launcher:problem'],
+      [],
+      ['create-tags agent-launcher:problem,Value=disk-full'],
+      [],
+      ['delete-tags agent-launcher:problem'],
+      ['create-tags agent-launcher:problem,Value=disk-full'],
+    ]);
   });
 });
