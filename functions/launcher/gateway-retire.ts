@@ -2,7 +2,7 @@
  * Stops or replaces a gateway, after a second look.
  *
  * What the tick read is up to a minute old by now. So this reads everything again: the live tasks, the tasks that are ending and may still finish
- * their job, and last the gateways. Then it decides again, and sends the request only if the decision is the same, and only within two seconds
+ * their job, and last the gateways. Then it decides again, and sends the request only if the decision is the same, and only within six seconds
  * after it began to read the gateways.
  */
 import { isProvenDead } from './core/gateway-health.ts';
@@ -10,8 +10,11 @@ import type { GatewayAction, GatewayView } from './core/gateway-types.ts';
 import { readGateways, type SeenGateways } from './gateway-reading.ts';
 import type { GatewayEndAnswer, Gateways, Tasks } from './ports.ts';
 
-/** Maximum time between the second look at a gateway and the request. Ticks that launch rely on it (`core/gateway.ts`). */
-const SENT_WITHIN_MS = 2_000;
+/**
+ * Maximum time between the second look at a gateway and the request. Ticks that launch rely on it (`core/gateway.ts`). Up to three calls of EC2 come in
+ * between, so that a gateway is stopped even if each of them takes almost two seconds.
+ */
+const SENT_WITHIN_MS = 6_000;
 
 export type Retirement = Extract<GatewayAction, { kind: 'stop' | 'terminate' }>;
 

@@ -48,7 +48,7 @@ export function isReady(instance: GatewayInstance, context: HealthContext): bool
     wasReady(instance) &&
     instance.problem === undefined &&
     instance.publicAddress !== undefined &&
-    !isImpaired(instance, context) &&
+    !failsChecks(instance, context) &&
     isInPlace(instance, context.gateway)
   );
 }
@@ -111,6 +111,11 @@ function hasOldConfig({ config }: GatewayInstance, gateway: Gateway): boolean {
 
 function isInPlace({ networkInterfaceId }: GatewayInstance, gateway: Gateway): boolean {
   return networkInterfaceId === undefined || networkInterfaceId === gateway.networkInterfaceId;
+}
+
+/** Whether EC2 shows that a status check fails. Launches wait from then on, but EC2 may still repair the instance. */
+export function failsChecks({ id, state }: GatewayInstance, { impairedSinceMs }: HealthContext): boolean {
+  return state === 'running' && impairedSinceMs.has(id);
 }
 
 function isImpaired({ id, state }: GatewayInstance, { impairedSinceMs, nowMs }: HealthContext): boolean {

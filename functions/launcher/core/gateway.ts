@@ -17,6 +17,7 @@
  */
 import {
   createdMsOf,
+  failsChecks,
   failuresUpTo,
   isOutdated,
   isProvenDead,
@@ -51,8 +52,8 @@ const SAFETY_MS = 2 * MINUTE_MS;
 /** Minimum idle time: until ECS certainly shows a task that was launched without renewing the mark. */
 const LEAST_IDLE_MS = SETTLED_AFTER_MS + RENEW_AFTER_MS;
 
-/** Maximum time between the last look at a gateway and the arrival of the request that stops it. */
-const STOP_ARRIVES_MS = 7_000;
+/** Maximum time between the last look at a gateway and the arrival of the request that stops it: six seconds until it is sent, and five more. */
+const STOP_ARRIVES_MS = 11_000;
 
 /** After this time, all ticks see the renewed mark, and this tick sees what they did before. */
 const SETTLED_MS = 2 * EC2_READ_LAG_MS + STOP_ARRIVES_MS;
@@ -239,6 +240,7 @@ function permissionFor(
   if (state === 'stopping') return held('asleep', 'is stopping, and is started again when it has stopped');
   if (cause !== undefined && !isOutdated(cause))
     return held('unhealthy', `can’t be used: ${describeCause(cause, instance)}`);
+  if (failsChecks(instance, context)) return held('unhealthy', 'can’t be used now: its status checks fail');
   const upMs = nowMs - launchedAtMs;
   const startsToo = rules.start === 'with-tasks' && !wasReady(instance) && upMs < READY_WITHIN_MS;
   if (!isReady(instance, context) && !startsToo)

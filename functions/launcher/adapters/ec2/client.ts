@@ -20,6 +20,9 @@ import { noAnswer } from '../no-answer.ts';
 import { ec2Instance, ec2InstanceStatus, impairedSinceMsOf, instanceOf } from './answers.ts';
 import { gatewayRefusalOf } from './refusals.ts';
 
+const reservations = z.array(z.object({ Instances: z.array(ec2Instance) }));
+const statuses = z.array(ec2InstanceStatus);
+
 export interface Ec2Parts {
   readonly client: EC2Client;
   /** The client that ends instances. It must not repeat calls, because a repeated call could arrive when the instance is needed again. */
@@ -49,8 +52,8 @@ export class Ec2Gateways implements Gateways {
     try {
       const pages = paginateDescribeInstances({ client: this.#client }, { Filters: [filter] }, { abortSignal: signal });
       for await (const { Reservations } of pages) {
-        const reservations = parsed(z.array(z.object({ Instances: z.array(ec2Instance) })), Reservations ?? []);
-        found.push(reservations.flatMap(({ Instances }) => Instances.map(instanceOf)));
+        const page = parsed(reservations, Reservations ?? []);
+        found.push(page.flatMap(({ Instances }) => Instances.map(instanceOf)));
       }
     } catch (error) {
       throw asUpstreamError(error, 'DescribeInstances');
@@ -62,9 +65,9 @@ export class Ec2Gateways implements Gateways {
     const command = new DescribeInstanceStatusCommand({ InstanceIds: [...instanceIds] });
     try {
       const { InstanceStatuses } = await this.#client.send(command, { abortSignal: signal });
-      const statuses = parsed(z.array(ec2InstanceStatus), InstanceStatuses ?? [], 'DescribeInstanceStatus');
+      const shown = parsed(statuses, InstanceStatuses ?? [], 'DescribeInstanceStatus');
       return new Map(
-        statuses.flatMap((status) => {
+        shown.flatMap((status) => {
           const sinceMs = impairedSinceMsOf(status);
           return sinceMs === undefined ? [] : [[status.InstanceId, sinceMs] as const];
         }),

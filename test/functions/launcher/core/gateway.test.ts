@@ -17,8 +17,8 @@ describe('a launch', () => {
 
   it('waits after an old mark was renewed, until every tick sees the new one', () => {
     const renewed = (ago: number) => ({ lastUsedMs: NOW - ago, usedSinceMs: NOW - ago });
-    expect(decideOne([renewed(seconds(26))], WANTED).launch).toMatchObject(waits);
-    expect(decideOne([renewed(seconds(27))], WANTED).launch).toEqual({ kind: 'allowed', needsMarks: false });
+    expect(decideOne([renewed(seconds(30))], WANTED).launch).toMatchObject(waits);
+    expect(decideOne([renewed(seconds(31))], WANTED).launch).toEqual({ kind: 'allowed', needsMarks: false });
   });
 
   it('does not wait after the start that renewed the mark', () => {
@@ -143,9 +143,15 @@ describe('an idle gateway', () => {
 describe('a gateway whose status checks fail', () => {
   const failing = (since: number) => ({ impairedSinceMs: new Map([['i-1', NOW - since]]) });
 
+  it('holds launches at once, because a task could not pull its image', () => {
+    const view = decideOne([{}], { ...failing(1), wanted: true, liveTasks: 2 });
+    expect(view).toMatchObject({ status: 'unhealthy', launch: { kind: 'held', hold: 'unhealthy' } });
+    expect(view.launch).toMatchObject({ reason: expect.stringContaining('its status checks fail') });
+  });
+
   it('is replaced after three minutes, although tasks are alive or unknown', () => {
     for (const liveTasks of [0, 3, undefined]) {
-      expect(decideOne([{}], { ...failing(minutes(3)), liveTasks }).launch).toMatchObject({ kind: 'allowed' });
+      expect(kinds(decideOne([{}], { ...failing(minutes(3)), liveTasks }))).not.toContain('terminate');
       expect(decideOne([{}], { ...failing(minutes(3) + 1), liveTasks }).actions).toMatchObject([
         { kind: 'terminate', cause: 'impaired' },
       ]);
