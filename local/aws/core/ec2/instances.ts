@@ -56,6 +56,10 @@ export interface InstancesParts {
    * documents that it does; nobody has shown us. Default: true.
    */
   readonly existingInterfaceGetsAddress?: boolean;
+  /** Age of what the current read shows of an instance, at most `times.readLagMs`. Default: that time. */
+  readonly readLagOf?: (id: string) => number;
+  /** How long reads show a terminated instance. Default: an hour. */
+  readonly terminatedShownMs?: number;
 }
 
 export interface RunRequest {
@@ -88,7 +92,7 @@ export class Instances {
 
   constructor(parts: InstancesParts) {
     this.#parts = parts;
-    this.#records = new InstanceRecords(parts.times.readLagMs);
+    this.#records = new InstanceRecords(parts.times.readLagMs, parts.readLagOf);
     this.templates = new LaunchTemplates(parts.parameter);
     this.interfaces = new NetworkInterfaces(parts.existingInterfaceGetsAddress ?? true);
   }
@@ -401,7 +405,7 @@ export class Instances {
   }
 
   #forgetOld(): void {
-    const horizon = this.#parts.scheduler.now() - TERMINATED_SHOWN_MS;
+    const horizon = this.#parts.scheduler.now() - (this.#parts.terminatedShownMs ?? TERMINATED_SHOWN_MS);
     for (const { id, terminatedAt } of this.#records.all()) {
       if (terminatedAt !== undefined && terminatedAt <= horizon) this.#records.delete(id);
     }

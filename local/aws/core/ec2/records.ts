@@ -13,17 +13,22 @@ export class InstanceRecords {
   /** The versions of each instance, oldest first. */
   readonly #versions = new Map<string, Version[]>();
   readonly #lagMs: number;
+  readonly #lagOf: (id: string) => number;
 
-  /** @param lagMs age of what reads show */
-  constructor(lagMs: number) {
+  /**
+   * @param lagMs maximum age of what reads show
+   * @param lagOf age of what the current read shows of an instance. Default: the maximum
+   */
+  constructor(lagMs: number, lagOf: (id: string) => number = () => lagMs) {
     this.#lagMs = lagMs;
+    this.#lagOf = lagOf;
   }
 
   /** Adds the instance, or its next version. */
   put(instance: Instance, now: number): void {
     const versions = this.#versions.get(instance.id) ?? [];
     this.#versions.set(instance.id, versions);
-    // The version that reads show, and later ones, are needed.
+    // The oldest version that a read can show, and later ones, are needed.
     const shown = versions.findLastIndex(({ at }) => at <= now - this.#lagMs);
     versions.splice(0, Math.max(0, shown));
     versions.push({ at: now, instance });
@@ -45,8 +50,9 @@ export class InstanceRecords {
 
   /** The instances as reads show them at this time. */
   shown(now: number): Instance[] {
-    return [...this.#versions.values()].flatMap(
-      (versions) => versions.findLast(({ at }) => at <= now - this.#lagMs)?.instance ?? [],
-    );
+    return [...this.#versions].flatMap(([id, versions]) => {
+      const asOf = now - this.#lagOf(id);
+      return versions.findLast(({ at }) => at <= asOf)?.instance ?? [];
+    });
   }
 }

@@ -8,7 +8,7 @@ export interface InstanceTimes {
   readonly stopMs: number;
   /** From TerminateInstances until `terminated`. */
   readonly terminateMs: number;
-  /** Age of what DescribeInstances and DescribeInstanceStatus show. */
+  /** Maximum age of what DescribeInstances and DescribeInstanceStatus show. */
   readonly readLagMs: number;
   /** From a start until the status checks are no longer `initializing`. */
   readonly statusChecksMs: number;

@@ -316,6 +316,28 @@ describe('what reads show', () => {
     expect(shown()).toEqual([['running', 'b']]);
   });
 
+  it('can have another age for each instance and read, up to the read lag', () => {
+    let lagMs = 0;
+    const { time, instances } = virtualInstances({ times: { readLagMs: 3_000 }, readLagOf: () => lagMs });
+    const { id } = instances.run(RUN);
+    time.pass(5_000);
+    instances.tag([id], { a: 'b' });
+    time.pass(2_000);
+    const shown = () => instances.shown().map(({ tags }) => tags['a']);
+    expect(shown()).toEqual(['b']);
+    lagMs = 2_500;
+    expect(shown()).toEqual([undefined]);
+  });
+
+  it('lacks a terminated instance after the time that a test chooses', () => {
+    const { time, instances } = virtualInstances({ terminatedShownMs: 60_000 }, { disableApiTermination: false });
+    instances.terminate([instances.run(RUN).id]);
+    time.pass(30_000 + 59_999);
+    expect(instances.shown()).toHaveLength(1);
+    time.pass(1);
+    expect(instances.shown()).toEqual([]);
+  });
+
   it('is older after a test aged the instance, and its state stays the same', () => {
     const { time, instances } = virtualInstances();
     const used = new Date(time.now()).toISOString();
