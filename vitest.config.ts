@@ -24,6 +24,7 @@ export const SLOW_TESTS = [
   'test/local/*/main.test.ts',
   'test/local/*/second-client.test.ts',
   'test/local/tfc-agent/agent.test.ts',
+  'test/simulation/gateways.test.ts',
   'test/simulation/simulation.test.ts',
   'test/simulation/stacks.test.ts',
 ];

@@ -78,7 +78,7 @@ test('the launcher keeps its promises in worlds where rare events are frequent',
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
   // Worlds of these profiles last for hours, or change a deployment while it runs.
-  for (const profile of ['warm', 'sweeps', 'rephased', 'slow-burst']) {
+  for (const profile of ['warm', 'sweeps', 'rephased', 'slow-burst', 'gateways', 'gateway-faults']) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '60', '--profile', profile]);
   }
 });

@@ -17,6 +17,8 @@ const SLOW_PROFILES: Partial<Record<ProfileName, number>> = {
   'warm-failing': 2,
   probes: 2,
   burst: 2,
+  gateways: 4,
+  'gateway-faults': 4,
 };
 
 const folder = new MutantFolder();
@@ -70,6 +72,8 @@ describe('the simulation catches the mutant', () => {
     ['an error is logged with its cause', 'hcp', 8],
     ['a run in a post-plan status gets no agent', 'policies', 1],
     ['a run in a post-plan status gets an agent immediately', 'policies', 2],
+    ['gateways: a gateway is stopped while tasks are alive', 'gateways', 10],
+    ['gateways: a gateway is never stopped', 'gateways', 11],
   ] as const)('%s', async (name, profile, promise) => {
     const mutant = MUTANTS.find((one) => one.name === name);
     if (mutant === undefined) throw new Error(`No mutant '${name}'`);

@@ -9,6 +9,7 @@ import type {
 import { OUT_OF_MEMORY } from '../../local/ecs/core/wording.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { Faults } from './faults.ts';
+import type { GatewayWorld } from './gateway-world.ts';
 import type { Agent, Job } from './hcp-records.ts';
 import type { HcpWorld } from './hcp-world.ts';
 import type { Random } from './random.ts';
@@ -16,6 +17,13 @@ import type { FaultKind, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const SECOND = 1000;
+
+/** ECS's message if it can't reach the registry. */
+const NO_PULL =
+  'CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to do request: dial tcp: i/o timeout';
+
+/** How often an agent without a network tries to register. */
+const REGISTERS_AGAIN_MS = 5 * SECOND;
 
 /** How often an agent without a job asks for one. */
 const POLL_MS = 30 * SECOND;
@@ -43,6 +51,8 @@ export interface Surroundings {
   readonly random: Random;
   readonly faults: Faults;
   readonly hcp: HcpWorld;
+  /** Absent: every task reaches the internet. */
+  readonly gateways?: Pick<GatewayWorld, 'count' | 'works'> | undefined;
 }
 
 /** A task that runs in a container, with the fault of its start. */
@@ -50,6 +60,8 @@ interface Guest {
   readonly task: SimulatedTask;
   readonly ecs: EcsWorld;
   readonly fault: FaultKind | undefined;
+  /** The gateway of the task's zone. */
+  readonly gateway: number;
 }
 
 /** Runs the containers of tasks in virtual time, with faults of images, containers and agents. */
@@ -87,7 +99,9 @@ export class Containers implements TaskRunner {
     const { random, faults } = this.#in;
     const fault = faults.hit(START_FAULTS, task.pool, task.family);
     if (fault !== undefined && fault !== 'start-slow' && fault !== 'start-registers-twice') task.startFault = fault;
-    this.#guests.set(task.id, { task, ecs, fault });
+    const { gateways } = this.#in;
+    const gateway = gateways === undefined ? 0 : random.whole(0, gateways.count - 1);
+    this.#guests.set(task.id, { task, ecs, fault, gateway });
     const slow = fault === 'start-slow' ? random.between(3, 7) : 1;
     const usual = {
       provisionMs: random.between(4, 12) * SECOND * slow,
@@ -96,6 +110,7 @@ export class Containers implements TaskRunner {
       deprovisionMs: random.between(4, 25) * SECOND,
     };
     task.phases = usual;
+    if (gateways !== undefined) this.#needsNetwork(task, ecs, gateway);
     switch (fault) {
       case 'start-eni':
         task.phases = { ...usual, provisionMs: usual.provisionMs + random.between(15, 80) * SECOND };
@@ -119,6 +134,41 @@ export class Containers implements TaskRunner {
     }
   }
 
+  /** Without a gateway, the image can't be pulled. It is unknown how long the pull waits for one. */
+  #needsNetwork(task: SimulatedTask, ecs: EcsWorld, gateway: number): void {
+    const { time, settings } = this.#in;
+    const waitsMs = settings.gateways?.pullWaitsMs ?? 0;
+    const fails = (at: 'pull' | 'start'): void => {
+      if (task.startFault !== undefined) return;
+      task.startFault = 'no-gateway';
+      ecs.failStart(task, at, NO_PULL);
+    };
+    time.after(task.phases.provisionMs, () => {
+      if (task.desiredStatus === 'STOPPED' || this.#reaches(gateway)) return;
+      if (waitsMs === 0) {
+        fails('pull');
+        return;
+      }
+      task.phases = { ...task.phases, pullMs: task.phases.pullMs + waitsMs };
+      time.after(waitsMs, () => {
+        if (task.desiredStatus === 'RUNNING' && !this.#reaches(gateway)) fails('start');
+      });
+    });
+  }
+
+  #reaches(gateway: number): boolean {
+    return this.#in.gateways?.works(gateway) ?? true;
+  }
+
+  /** Tasks begin or cease to reach the internet through a gateway. */
+  networkChanged(gateway: number, works: boolean): void {
+    for (const guest of this.#guests.values()) {
+      const process = guest.gateway === gateway ? this.#processes.get(guest.task.id) : undefined;
+      if (works) process?.reconnect();
+      else process?.disconnect();
+    }
+  }
+
   pull(image: string, done: (result: PullResult) => void): void {
     done({ digest: `sha256:${image}` });
   }
@@ -139,7 +189,7 @@ export class Containers implements TaskRunner {
   }
 
   /** The container's main process starts. */
-  #run({ task, fault }: Guest, container: MainProcess): void {
+  #run({ task, fault, gateway }: Guest, container: MainProcess): void {
     const { random, time, hcp, settings } = this.#in;
     const { singleAgents = true } = settings;
     const ends = (afterMs: number, exitCode: number, reason?: string): void =>
@@ -164,15 +214,22 @@ export class Containers implements TaskRunner {
         return;
       }
     }
-    time.after(random.between(1, 5) * SECOND, () => {
+    const register = (): void => {
       if (task.over || task.desiredStatus === 'STOPPED') return;
+      if (!this.#reaches(gateway)) {
+        time.after(REGISTERS_AGAIN_MS, register);
+        return;
+      }
       if (fault === 'start-registers-twice') {
         const first = hcp.register(task.id, task.pool, task.lane.accepts);
         if (first !== undefined) hcp.deregister(first);
       }
       const agent = hcp.register(task.id, task.pool, task.lane.accepts, singleAgents);
       // If HCP Terraform refuses the agent, the agent ends with an error.
-      if (agent === undefined) return ends(random.between(1, 4) * SECOND, 1);
+      if (agent === undefined) {
+        ends(random.between(1, 4) * SECOND, 1);
+        return;
+      }
       task.registeredAtMs = time.now();
       const process = new AgentProcess(this.#in, agent, task.pool, singleAgents, (exitCode) =>
         container.exits(exitCode),
@@ -185,7 +242,8 @@ export class Containers implements TaskRunner {
       else if (fault !== 'start-takes-no-job') process.poll();
       // The watchdog's first check ends the agent, unless it has a job by then.
       time.at((task.startedAtMs ?? 0) + task.idleWindowMs, () => process.leaveIfIdle());
-    });
+    };
+    time.after(random.between(1, 5) * SECOND, register);
   }
 
   /** Starts a foreign agent. */
@@ -256,7 +314,9 @@ export class AgentProcess {
   /** Whether the process has ended. */
   over = false;
   #leaving = false;
+  /** Whether the agent's own connection fails, and whether its gateway doesn't work. */
   #cutOff = false;
+  #disconnected = false;
   #frozen = false;
   #polls = 0;
   /** The result of a job, while the agent can't report it yet. */
@@ -272,7 +332,7 @@ export class AgentProcess {
 
   /** Asks for a job. If there is none, it asks again later. */
   poll(): void {
-    if (this.over || this.#leaving || this.#cutOff || this.agent.job !== undefined) return;
+    if (this.over || this.#leaving || this.#isCutOff || this.agent.job !== undefined) return;
     this.#polls += 1;
     const poll = this.#polls;
     const job = this.#in.hcp.dequeue(this.agent);
@@ -291,7 +351,7 @@ export class AgentProcess {
     const end = (ok: boolean): void => {
       if (ended || this.over || this.#frozen) return;
       ended = true;
-      if (this.#cutOff) this.#unreported = { ok };
+      if (this.#isCutOff) this.#unreported = { ok };
       else this.#report(ok);
     };
     // The job never ends, and doesn't react if it is canceled.
@@ -313,7 +373,7 @@ export class AgentProcess {
     this.#in.time.after(afterMs, () => {
       if (this.over) return;
       this.over = true;
-      if (this.#cutOff) this.#in.hcp.fallSilent(this.agent);
+      if (this.#isCutOff) this.#in.hcp.fallSilent(this.agent);
       else this.#in.hcp.deregister(this.agent);
       this.#exit(exitCode);
     });
@@ -353,6 +413,10 @@ export class AgentProcess {
     this.#in.hcp.fallSilent(this.agent);
   }
 
+  get #isCutOff(): boolean {
+    return this.#cutOff || this.#disconnected;
+  }
+
   /** The agent loses its network connection for a while. */
   cutOff(ms: number): void {
     if (this.over || this.#cutOff) return;
@@ -361,9 +425,28 @@ export class AgentProcess {
     this.#in.time.after(ms, () => {
       if (this.over || this.#frozen) return;
       this.#cutOff = false;
-      if (!this.#in.hcp.speaks(this.agent)) return this.#leave(1, SECOND);
-      if (this.#unreported !== undefined) this.#report(this.#unreported.ok);
-      else this.poll();
+      this.#connected();
     });
+  }
+
+  /** The agent's gateway ceases to work. */
+  disconnect(): void {
+    if (this.over || this.#disconnected) return;
+    this.#disconnected = true;
+    this.#in.hcp.fallSilent(this.agent);
+  }
+
+  /** The agent's gateway works again. */
+  reconnect(): void {
+    if (!this.#disconnected) return;
+    this.#disconnected = false;
+    if (!this.over && !this.#frozen) this.#connected();
+  }
+
+  #connected(): void {
+    if (this.#isCutOff) return;
+    if (!this.#in.hcp.speaks(this.agent)) this.#leave(1, SECOND);
+    else if (this.#unreported !== undefined) this.#report(this.#unreported.ok);
+    else this.poll();
   }
 }

@@ -1,8 +1,10 @@
 import type { LauncherConfig } from '../../functions/launcher/config.ts';
 import { ENV, METRICS } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment, LaneEnvironment } from '../../functions/launcher/pool-environment.ts';
-import type { Tick } from '../../functions/launcher/tick.ts';
+import { errorsOf, type Tick } from '../../functions/launcher/tick.ts';
+import { type Ec2Cloud, simulatedEc2Client } from './ec2-client.ts';
 import { type Cloud, simulatedEcsClient } from './ecs-client.ts';
+import { gatewayEnvironments } from './gateway-world.ts';
 import { type Platform, SimulatedHttp } from './hcp-http.ts';
 import type { Launcher } from './launcher.ts';
 import { ENDS_COUNTED, type Promises } from './promises.ts';
@@ -26,6 +28,8 @@ export interface HostParts {
   readonly config: LauncherConfig;
   readonly platform: Platform;
   readonly cloud: Cloud;
+  /** Absent: there are no gateways. */
+  readonly ec2: Ec2Cloud | undefined;
   readonly random: Random;
   readonly promises: () => Promises;
   /** The queue of wake-ups; `undefined` if the world has none. */
@@ -69,8 +73,7 @@ export class LambdaHost {
     const { time, faults } = platform;
     time.at(atMs, () => {
       this.schedule(atMs + MINUTE_MS);
-      if (faults.hit(['schedule-missed']) !== undefined)
-        return this.#parts.promises().disturbed(undefined, atMs + MINUTE_MS);
+      if (faults.hit(['schedule-missed']) !== undefined) return this.#parts.promises().notInvoked(atMs + MINUTE_MS);
       const late = faults.hit(['schedule-late']) === undefined ? random.between(0, 300) : random.between(3000, 50_000);
       // The chain of a late invocation overlaps with the next one.
       if (late > 300) this.#parts.promises().chained();
@@ -141,7 +144,7 @@ export class LambdaHost {
       (last) => {
         over(last === undefined || !launcher.hasErrors(last));
         if (last !== undefined && launcher.hasErrors(last)) {
-          for (const { errors } of last.pools) for (const { message } of errors) promises().sent(message);
+          for (const { message } of errorsOf(last)) promises().sent(message);
         }
       },
       (error: unknown) => {
@@ -185,6 +188,9 @@ export class LambdaHost {
     const hcpTerraform = new launcher.HcpTerraformClient({ http, hostname: config.hostname, ...clock });
     const client = simulatedEcsClient(cloud, environment);
     const tasks = new launcher.EcsTasks({ client, launchClient: client, placement: config.placement, clock });
+    const gateways = this.#gateways(config, environment);
+    if (gateways !== undefined) noteUnreadTasks(tasks, environment);
+    const ports = { hcpTerraform, tasks, gateways: gateways?.port, now: time.now };
     const pollBudget = () => hcpTerraform.pollBudget();
     const sinks = this.#sinks(environment);
     const report = new launcher.TickReport({ ...sinks, pollBudget, scheduleMs: config.scheduleMs });
@@ -200,13 +206,13 @@ export class LambdaHost {
           environment.tick = record;
           const idle = this.#parts.idle();
           this.#parts.promises().tickStarted(record, environment);
-          const ticked = await launcher.tick(config.pools, config.tick, { hcpTerraform, tasks, now: time.now }, until);
+          const ticked = await launcher.tick(config.pools, config.tick, ports, until);
           this.#parts.trace?.(
             `tick ${record.number} ${summaryOf(ticked)}${record.faults.length > 0 ? ` under ${record.faults.join(', ')}` : ''}`,
           );
           this.#parts.promises().tickEnded(record, ticked, environment, idle && this.#parts.idle());
           // In production, a bug makes one pool miss one tick. The simulation must report it.
-          const bug = ticked.pools.flatMap(({ errors }) => errors).find(({ fault }) => fault === 'internal');
+          const bug = errorsOf(ticked).find(({ fault }) => fault === 'internal');
           if (bug !== undefined) throw bug;
           return ticked;
         },
@@ -221,6 +227,7 @@ export class LambdaHost {
         idlePollMs: config.idlePollMs,
         activeCost: launcher.activeCostOf(config.pools),
         wakeUps: this.#parts.queue()?.clientOf(environment),
+        gatewaysAllow: gateways?.allow,
         runStatuses: new launcher.RunStatusReader(http, config.apiTokenSecret),
         notSent: ({ message }) => this.#parts.promises().sent(message),
         notFollowed: (runId) => this.#parts.promises().sent(runId),
@@ -228,6 +235,21 @@ export class LambdaHost {
     };
     this.#warm.push(warm);
     return warm;
+  }
+
+  /** The access to the gateways, if there are any. */
+  #gateways({ tick: { gateways: settings } }: LauncherConfig, environment: Environment) {
+    const { launcher, ec2, platform } = this.#parts;
+    if (settings === undefined || ec2 === undefined) return undefined;
+    const clock = platform.time.clock();
+    const port = new launcher.Ec2Gateways({
+      client: simulatedEc2Client(ec2, environment, false),
+      endClient: simulatedEc2Client(ec2, environment, true),
+      names: settings.all.map(({ name }) => name),
+      clock,
+    });
+    const allow = (signal: AbortSignal) => launcher.gatewaysAllow(settings, port, clock.now(), signal);
+    return { port, allow };
   }
 
   /** A logger and metrics that keep their input and check it for tokens (promise 8). */
@@ -259,9 +281,28 @@ export class LambdaHost {
   }
 }
 
+/** Records if a tick can't read the live tasks at first. It may read them again before it ends a gateway. */
+function noteUnreadTasks(tasks: InstanceType<Launcher['EcsTasks']>, environment: Environment): void {
+  const liveTasks = tasks.liveTasks.bind(tasks);
+  tasks.liveTasks = (signal) => {
+    const { tick } = environment;
+    const isFirst = tick.tasksRead === undefined;
+    tick.tasksRead = true;
+    const reading = liveTasks(signal);
+    if (isFirst) reading.catch((error: unknown) => (tick.tasksUnread = String(error)));
+    return reading;
+  };
+}
+
 /** One line about a tick. */
-function summaryOf({ pools }: Tick): string {
-  return pools
+function summaryOf({ pools, gateways }: Tick): string {
+  const ofGateways = gateways && [
+    gateways.hold && `launches wait: ${gateways.hold}`,
+    ...gateways.views.map(({ status, problems }) => [status, ...problems.map(({ cause }) => cause)].join(' ')),
+    ...gateways.outcomes.map(({ gateway, kind, outcome, reason }) => `${gateway} ${kind}: ${outcome}, ${reason}`),
+    ...gateways.errors.map(({ message }) => message),
+  ];
+  const ofPools = pools
     .map(({ pool, demand, observation, launches, stops, decision, errors }) => {
       const states = observation?.supply.live.map(({ task, state }) => `${task.id} ${state}`).join(' ');
       const launched = launches.map((launch) => `${launch.launch.job.key}:${launch.kind}`).join(' ');
@@ -271,6 +312,7 @@ function summaryOf({ pools }: Tick): string {
       return `[${pool.name} queued ${demand?.queued.map(({ key }) => key).join(' ') ?? '?'} | ${states ?? '?'} | ${[launched, stopped, deferred, failed].filter(Boolean).join(' | ')}]`;
     })
     .join(' ');
+  return ofGateways === undefined ? ofPools : `${ofPools} {${ofGateways.filter(Boolean).join(' | ')}}`;
 }
 
 function standingOf({ standing = {} }: ScenarioPool): Pick<LaneEnvironment, 'warm' | 'sweepMinutes'> {
@@ -320,6 +362,11 @@ export function environmentOf(settings: WorldSettings): Record<string, string> {
     [ENV.activePollSeconds]: String(settings.activePollMs / 1000),
     ...(settings.idlePollMs !== undefined && { [ENV.idlePollSeconds]: String(settings.idlePollMs / 1000) }),
     [ENV.startDeadlineSeconds]: String(settings.startDeadlineMs / 1000),
+    ...(settings.gateways !== undefined && {
+      [ENV.gateways]: JSON.stringify(gatewayEnvironments(settings.gateways)),
+      [ENV.gatewayIdleMinutes]: String(settings.gateways.idleMinutes),
+      [ENV.gatewayStart]: settings.gateways.start,
+    }),
     ...(settings.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(settings.agentsCeiling) }),
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Ec2Gateways } from '../../functions/launcher/adapters/ec2/client.ts';
 import { EcsTasks } from '../../functions/launcher/adapters/ecs/client.ts';
 import { HcpTerraformClient } from '../../functions/launcher/adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
@@ -7,6 +8,7 @@ import { POLLS_PER_MINUTE } from '../../functions/launcher/adapters/hcp-terrafor
 import { RunStatusReader } from '../../functions/launcher/adapters/hcp-terraform/run-statuses.ts';
 import { parseConfig } from '../../functions/launcher/config.ts';
 import { activeCostOf } from '../../functions/launcher/core/wake-up.ts';
+import { gatewaysAllow } from '../../functions/launcher/gateway-reading.ts';
 import { hasErrors } from '../../functions/launcher/invocation.ts';
 import { TickReport } from '../../functions/launcher/report.ts';
 import { tick } from '../../functions/launcher/tick.ts';
@@ -25,6 +27,8 @@ export interface Launcher {
   readonly HcpTerraformHttp: typeof HcpTerraformHttp;
   readonly RunStatusReader: typeof RunStatusReader;
   readonly EcsTasks: typeof EcsTasks;
+  readonly Ec2Gateways: typeof Ec2Gateways;
+  readonly gatewaysAllow: typeof gatewaysAllow;
   readonly TickReport: typeof TickReport;
 }
 
@@ -39,6 +43,8 @@ export const LAUNCHER: Launcher = {
   HcpTerraformHttp,
   RunStatusReader,
   EcsTasks,
+  Ec2Gateways,
+  gatewaysAllow,
   TickReport,
 };
 
@@ -62,6 +68,10 @@ export async function loadLauncher(folder: string): Promise<Launcher> {
   const ecs: typeof import('../../functions/launcher/adapters/ecs/client.ts') = await import(
     url('adapters/ecs/client.ts')
   );
+  const ec2: typeof import('../../functions/launcher/adapters/ec2/client.ts') = await import(
+    url('adapters/ec2/client.ts')
+  );
+  const reading: typeof import('../../functions/launcher/gateway-reading.ts') = await import(url('gateway-reading.ts'));
   const hcp: typeof import('../../functions/launcher/adapters/hcp-terraform/client.ts') = await import(
     url('adapters/hcp-terraform/client.ts')
   );
@@ -79,6 +89,8 @@ export async function loadLauncher(folder: string): Promise<Launcher> {
     HcpTerraformHttp: http.HcpTerraformHttp,
     RunStatusReader: statuses.RunStatusReader,
     EcsTasks: ecs.EcsTasks,
+    Ec2Gateways: ec2.Ec2Gateways,
+    gatewaysAllow: reading.gatewaysAllow,
     TickReport: report.TickReport,
   };
 }

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GATEWAY_MUTANTS } from './gateway-mutants.ts';
 import type { ProfileName } from './profiles.ts';
 
 /** A replacement in one file of a function. */
@@ -856,6 +857,7 @@ export function demandOf`,
     [5],
     edit('adapters/ecs/task-memory.ts', 'return !this.#listedSincePause.has(family) ||', 'return family.length > 0 ||'),
   ),
+  ...GATEWAY_MUTANTS,
 ];
 
 /** Maximum number of worlds for a mutant, for profiles whose worlds take seconds. */

@@ -1,5 +1,6 @@
 import { mostWarmAgents } from '../../functions/launcher/warm-limit.ts';
 import { taskFamily } from '../../lib/names.ts';
+import { type GatewayRules, gatewayEvents, gatewaysOf } from './gateway-scenario.ts';
 import { Random } from './random.ts';
 import {
   type FaultKind,
@@ -112,6 +113,12 @@ interface Profile {
   readonly outages?: number;
   /** Probability that a job never ends, in pools that limit how long it may run. */
   readonly hangs?: number;
+  /** The time from a run to the next one, in most cases. */
+  readonly gapMs?: readonly [number, number];
+  /** Probability that a run is created at the moment when the launcher is about to end a gateway. */
+  readonly atGatewayEnd?: number;
+  /** Gateways. Default: {@link SOME_GATEWAYS} in the profiles of `all`, and none in the others. */
+  readonly gateways?: GatewayRules;
   /** Settings that all worlds of the profile have. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -128,6 +135,10 @@ const SMALL: Profile = {
   pools: [1, 3],
   maxAgents: [1, 8],
 };
+
+const NO_GATEWAYS: GatewayRules = { share: 0, windows: [0, 0], events: [0, 0] };
+/** Every eighth world of `all` has gateways. */
+const SOME_GATEWAYS: GatewayRules = { share: 0.125, windows: [0, 2], events: [0, 1] };
 
 const AGENT_TROUBLE = ['kill-agent', 'cut-off-agent', 'freeze-agent', 'stop-task'] as const;
 const THIEVES = ['assessment', 'foreign-agent', 'manual-task'] as const;
@@ -566,6 +577,48 @@ export const PROFILES = {
     sharedUser: 0.5,
     outages: 0.5,
   },
+  // Runs come when the gateways are about to be stopped. Ticks overlap and die, and ECS and EC2 show changes late.
+  gateways: {
+    ...SMALL,
+    runs: [3, 9],
+    lastsMs: [30 * MINUTE, 80 * MINUTE],
+    gapMs: [6 * MINUTE, 15 * MINUTE],
+    faults: [
+      ...SCHEDULE_FAULTS,
+      ...SCHEDULE_FAULTS,
+      'ecs-read-lag',
+      'ecs-lost-response',
+      'ecs-throttled',
+      'ecs-hang',
+      'ec2-slow',
+      'ec2-read-lag',
+      'hcp-5xx',
+      'start-slow',
+    ],
+    windows: [0, 4],
+    windowMs: [MINUTE, 20 * MINUTE],
+    others: [...LAMBDA_LIFE, ...PEOPLE, 'assessment', 'manual-task', 'stop-task'],
+    otherEvents: [0, 6],
+    pools: [1, 2],
+    maxAgents: [1, 4],
+    idlePollMs: [10, 60, 60].map((s) => s * SECOND),
+    atGatewayEnd: 0.5,
+    gateways: { share: 1, slow: 0.1, windows: [0, 0], events: [0, 2] },
+  },
+  // EC2 refuses, is late or doesn't answer, and instances break.
+  'gateway-faults': {
+    ...SMALL,
+    runs: [3, 9],
+    lastsMs: [20 * MINUTE, 70 * MINUTE],
+    gapMs: [3 * MINUTE, 15 * MINUTE],
+    faults: [...SCHEDULE_FAULTS, 'ecs-read-lag', 'ecs-throttled', 'start-slow'],
+    windows: [0, 2],
+    others: [...LAMBDA_LIFE, ...PEOPLE, ...AGENT_TROUBLE],
+    otherEvents: [0, 3],
+    pools: [1, 2],
+    maxAgents: [1, 4],
+    gateways: { share: 1, windows: [1, 6], events: [0, 4] },
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -600,17 +653,23 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const pools = drawn.pools.map((pool) => ({ ...pool, idGiven: pool.idGiven || !drawn.agentsVisible }));
   const idlePollMs = random.stream('idle-polls').among(rules.idlePollMs ?? []);
   const stacks = stacksOf(random.stream('stacks'), rules);
-  const settings = {
+  const ofGateways = random.stream('gateways');
+  const gatewayRules = rules.gateways ?? (SHARES.some(([shared]) => shared === name) ? SOME_GATEWAYS : NO_GATEWAYS);
+  const gateways = gatewaysOf(ofGateways, gatewayRules);
+  const settings: WorldSettings = {
     ...withMaxJobMs(random.stream('job-hours'), withinLimits(withLanes(lanes, { ...drawn, pools }, rules)), rules),
     ...rules.always,
     ...(idlePollMs !== undefined && { idlePollMs }),
     ...(stacks !== undefined && { stacks }),
+    ...(gateways !== undefined && { gateways }),
+    ...(ofGateways.chance(gatewayRules.slow ?? 0) && { slowAnswers: true }),
   };
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));
   events.push(...planFaults(rules, settings, lastsMs, events.length));
   events.push(...outageOf(random.stream('outages'), rules, lastsMs, events.length));
+  events.push(...gatewayEvents(ofGateways, gatewayRules, settings, lastsMs, events.length));
   return { seed, profile: name, settings, events, lastsMs };
 }
 
@@ -814,7 +873,10 @@ function eventsOf(random: Random, rules: Profile, settings: WorldSettings, lasts
   for (let i = 0; i < runs; i += 1) {
     const before = events.at(-1);
     const paired = rules.pairs !== undefined && before !== undefined && random.chance(rules.pairs);
-    add(runOf(random, settings, rules), paired ? before.atMs + 2 * SECOND : random.between(0, lastsMs * 0.9));
+    const gap = rules.gapMs !== undefined && before !== undefined && random.chance(0.8);
+    const atGatewayEnd = rules.atGatewayEnd !== undefined && random.chance(rules.atGatewayEnd) ? true : undefined;
+    if (gap) add({ ...runOf(random, settings, rules), atGatewayEnd }, before.atMs + random.between(...rules.gapMs));
+    else add(runOf(random, settings, rules), paired ? before.atMs + 2 * SECOND : random.between(0, lastsMs * 0.9));
   }
   const windows = rules.faults.length === 0 ? 0 : random.whole(...rules.windows);
   for (let i = 0; i < windows; i += 1) {
@@ -944,6 +1006,10 @@ function otherOf(
       return { kind };
     case 'run':
     case 'fault':
+    case 'end-gateway':
+    case 'gateway-config':
+    case 'image-gone':
+    case 'old-gateways':
       return undefined;
   }
 }

@@ -1,8 +1,10 @@
 import type { LauncherConfig } from '../../functions/launcher/config.ts';
 import { METRICS } from '../../functions/launcher/contract.ts';
-import type { Tick } from '../../functions/launcher/tick.ts';
+import { errorsOf, type Tick } from '../../functions/launcher/tick.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
+import { GatewayPromises } from './gateway-promises.ts';
+import type { GatewayWorld } from './gateway-world.ts';
 import { API_TOKEN } from './hcp-http.ts';
 import type { Agent, Job } from './hcp-records.ts';
 import { counts, type HcpWorld, shownSinceMs } from './hcp-world.ts';
@@ -85,6 +87,8 @@ export interface Parts {
   readonly ecs: EcsWorld;
   readonly hcp: HcpWorld;
   readonly containers: Containers;
+  /** Absent: tasks don't need a gateway. */
+  readonly gateways?: GatewayWorld | undefined;
 }
 
 /** Key for the number of ended tasks that a tick's metrics count, in addition to the values of the metrics. */
@@ -98,6 +102,8 @@ export class Promises {
   readonly #parts: Parts;
   readonly #truth: Truth;
   readonly #taskReports: TaskReports;
+  /** Absent if there are no gateways. */
+  readonly gateways: GatewayPromises | undefined;
   readonly #tasksOf = new Map<string, SimulatedTask[]>();
   readonly #launchesAtMs = new Map<string, number[]>();
   /** When the latest task of each family was launched. */
@@ -135,6 +141,11 @@ export class Promises {
     this.#parts = parts;
     this.#truth = new Truth(parts.time, parts.settings, parts.config.tick.limits, parts);
     this.#taskReports = new TaskReports(parts, (what) => this.#break(6, what));
+    const { settings, gateways, ...shared } = parts;
+    const pools = settings.pools.map(({ name }) => name);
+    const broken = (promise: number, what: string): void => this.#break(promise, what);
+    if (gateways !== undefined && settings.gateways !== undefined)
+      this.gateways = new GatewayPromises({ ...shared, settings: settings.gateways, gateways, pools, broken });
   }
 
   #break(promise: number, what: string): void {
@@ -147,6 +158,8 @@ export class Promises {
     this.#watchJobs();
     this.#watchLeftovers();
     this.#watchCrowdedOut();
+    // HCP Terraform waits six minutes before it marks an agent without a network as lost.
+    if (this.gateways?.check() === true) this.disturbed(undefined, this.#parts.time.now() + 7 * MINUTE_MS);
   }
 
   /**
@@ -274,6 +287,7 @@ export class Promises {
   /** @param by the tick whose RunTask call started the task; absent if a person did. */
   taskCreated(task: SimulatedTask, by: TickRecord | undefined): void {
     if (by === undefined) return;
+    this.gateways?.taskCreated(task, by);
     const pool = this.#parts.settings.pools.find(({ name }) => name === task.pool);
     if (pool === undefined) {
       this.#break(9, `the task family ${task.family} belongs to no pool`);
@@ -582,6 +596,7 @@ export class Promises {
   // -- Ticks
 
   tickStarted(record: TickRecord, environment: Environment): void {
+    record.gatewaysRest = this.#parts.gateways?.allRest ?? true;
     if (record.startedAtMs - environment.listedAtMs > LONG_PAUSE_MS - CLOCKS_MS) environment.listedFamilies.clear();
     if (record.startedAtMs < this.#lanesSettledAtMs) return;
     for (const pool of this.#parts.settings.pools) {
@@ -621,10 +636,12 @@ export class Promises {
   /** @param idle whether there were no jobs and no tasks during the whole tick */
   tickEnded(record: TickRecord, tick: Tick, environment: Environment, idle: boolean): void {
     this.#blindnessTold(record, tick);
-    for (const { errors } of tick.pools) for (const error of errors) this.sent(error.message);
+    for (const { message } of errorsOf(tick)) this.sent(message);
     const disturbed = this.#disturbedPools(record, tick);
     record.isClean = disturbed.size === 0 && record.faults.length === 0;
-    this.#jobsServed(record, disturbed);
+    this.gateways?.tickEnded(record, tick, record.isClean && !record.stale);
+    // Launches that wait for a gateway have their own limit.
+    if (tick.gateways?.hold === undefined) this.#jobsServed(record, disturbed);
     this.#longJobsStopped(record, tick, disturbed);
     for (const pool of disturbed) this.disturbed(pool, this.#parts.time.now());
     if (!record.isClean) {
@@ -635,8 +652,9 @@ export class Promises {
     environment.listedAtMs = record.startedAtMs;
     // Ignore pools with sweeps, because a sweep can be due.
     const sweeps = this.#parts.settings.pools.some(({ standing }) => standing !== undefined);
-    if (idle && !sweeps) this.#idleTickIsCheap(record, environment);
-    if (idle) this.#idlePollingIsBounded();
+    if (idle && !sweeps && record.gatewaysRest) this.#idleTickIsCheap(record, environment);
+    // A sweep that waits for a gateway makes the launcher poll as if a job waited.
+    if (idle && tick.gateways?.hold === undefined) this.#idlePollingIsBounded();
     for (const family of record.calls.listedFamilies) environment.listedFamilies.add(family);
     environment.settled = true;
   }
@@ -714,6 +732,8 @@ export class Promises {
     const again = environment.refusedAtMs.filter((at) => at > now - LOOK_AGAIN_MS - 2 * MINUTE_MS).length;
     // If the combined request is slow, or after a fault prevented the lookup of a pool, the pool needs one separate request.
     const lists = environment.settled && !slowAnswers ? tokens.size : tokens.size + pools.length;
+    // While the gateways are stopped, a tick only looks whether they still are.
+    if (calls.ec2.length > 1) this.#break(5, `an idle tick made these calls of EC2: ${calls.ec2.join()}`);
     if (calls.runLists > lists || lookups > pools.length + again || !this.#endsAreReadOnce(record, environment)) {
       this.#break(
         5,
@@ -771,6 +791,8 @@ export class Promises {
 
   /** Promise 9: if the tick can't observe something, it reports an error, and doesn't decide on that data. */
   #blindnessTold(record: TickRecord, tick: Tick): void {
+    // A failure of the second look before a gateway is stopped is an error of the gateways.
+    if (tick.gateways?.errors.some(({ system }) => system === 'ECS') === true) return;
     for (const [name, what] of record.blind) {
       const part = tick.pools.find(({ pool }) => pool.name === name);
       if (part === undefined) continue;
@@ -864,9 +886,16 @@ export class Promises {
     this.#crowdedAtMs = this.#parts.time.now();
   }
 
+  /** The schedule skipped an invocation. This counts as a fault. */
+  notInvoked(untilMs: number): void {
+    this.gateways?.disturbed();
+    this.disturbed(undefined, untilMs);
+  }
+
   /** Lambda killed an invocation. This counts as a fault. */
   invocationKilled(): void {
     this.#watches = [];
+    this.gateways?.disturbed();
     this.disturbed(undefined, this.#parts.time.now() + MINUTE_MS);
   }
 
@@ -899,6 +928,7 @@ export class Promises {
     const kept = new Set(settings.pools.flatMap(({ name, standing }) => (standing === undefined ? [] : name)));
     this.#taskReports.worldEnded();
     const left = [...ecs.live].filter(({ byLauncher, pool }) => byLauncher && !kept.has(pool));
+    this.gateways?.worldEnded(kept.size > 0);
     if (left.length > 0) this.#break(5, `never ended: ${left.map(({ id }) => id).join(', ')}`);
   }
 }

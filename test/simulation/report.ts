@@ -21,6 +21,10 @@ export function statisticsText(sums: Record<string, Statistics>, all: Statistics
       `${count(all.watched.served)}, ${count(all.watched.limited)}, ${count(all.watched.excused)}`,
     ],
     ['stops that raced with a late agent', count(all.racedStops)],
+    [
+      'worlds with gateways; instances created, started, stopped, ended',
+      `${count(all.gateways.worlds)}; ${[all.gateways.created, all.gateways.started, all.gateways.stopped, all.gateways.ended].map(count).join(', ')}`,
+    ],
     ['took', `${(tookMs / 1000).toFixed(1)} s, ${((all.worlds / tookMs) * 1000).toFixed(0)} worlds a second`],
   ];
   const waste = [

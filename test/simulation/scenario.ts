@@ -1,4 +1,5 @@
 /** What happens to the launcher in a world. A seed determines it. It is plain data, so that events can be removed from it. */
+import type { GatewayStart } from '../../functions/launcher/core/gateway-types.ts';
 
 /** A status that a run passes through, and its duration. */
 export interface Stage {
@@ -19,6 +20,8 @@ export interface RunCreated {
   readonly planMs: number;
   readonly applyMs: number;
   readonly fails?: 'plan' | 'apply' | undefined;
+  /** The run is created when the launcher is about to stop or replace a gateway, at the latest 15 minutes after its time. */
+  readonly atGatewayEnd?: true | undefined;
   /** The job of this phase never ends, although its agent still reaches HCP Terraform. */
   readonly hangs?: 'plan' | 'apply' | undefined;
   /** The statuses before the plan is queued. */
@@ -81,6 +84,25 @@ export type FaultKind =
   | 'schedule-late'
   | 'schedule-repeated'
   | 'invocation-killed'
+  // EC2's API
+  | 'ec2-throttled'
+  | 'ec2-server-error'
+  | 'ec2-hang'
+  | 'ec2-slow'
+  | 'ec2-lost-response'
+  | 'ec2-changed-shape'
+  | 'ec2-read-lag'
+  | 'ec2-capacity'
+  | 'ec2-quota'
+  | 'ec2-access-denied'
+  // EC2 accepts a start, and the instance ends before it runs.
+  | 'ec2-launch-fails'
+  // Gateways. In the last two cases, the status checks fail, or the filter ends while the instance runs.
+  | 'gateway-slow'
+  | 'gateway-never-ready'
+  | 'gateway-problem'
+  | 'gateway-impaired'
+  | 'gateway-engine-dead'
   // The queue of wake-ups
   | 'wake-up-lost'
   | 'wake-up-repeated'
@@ -131,6 +153,14 @@ export type Happening =
   | { readonly kind: 'resize'; readonly pool: string; readonly maxAgents: number; readonly warm: number }
   /** A deployment that sets or removes `phases` of a pool, so that its next tasks have different families. */
   | { readonly kind: 'rephase'; readonly pool: string; readonly lanes: readonly ScenarioLane[] }
+  /** Somebody stops or terminates the instance of a gateway, or its operating system powers off. */
+  | { readonly kind: 'end-gateway'; readonly how: 'stop' | 'terminate' | 'power-off' }
+  /** A deployment that changes what the gateways run. */
+  | { readonly kind: 'gateway-config' }
+  /** AWS deletes the image of the gateways. Later, a deployment chooses another one. */
+  | { readonly kind: 'image-gone'; readonly ms: number }
+  /** The gateways become 40 days older. */
+  | { readonly kind: 'old-gateways' }
   /** Lambda ends its idle execution environments. */
   | { readonly kind: 'recycle' }
   /** An invocation in addition to the schedule. */
@@ -197,8 +227,28 @@ export interface StacksSettings {
   readonly standbyMs?: number | undefined;
 }
 
+/** The gateways of a stack, through which all its tasks reach the internet. */
+export interface GatewaysSettings {
+  readonly count: number;
+  readonly idleMinutes: number;
+  readonly start: GatewayStart;
+  readonly fixedAddress: boolean;
+  /** How far the clock of EC2 and of the instances is ahead of the launcher's clock. */
+  readonly ec2SkewMs: number;
+  /** Maximum delay of reads from EC2 without a fault. */
+  readonly usualLagMs: number;
+  /** How long EC2 shows a terminated instance. AWS says only that it is usually less than an hour. */
+  readonly terminatedShownMs: number;
+  /** How long the pull of an image waits for a network. AWS doesn't document this. */
+  readonly pullWaitsMs: number;
+  /** The version of what the gateways run. A `gateway-config` changes it. */
+  version: number;
+}
+
 export interface WorldSettings {
   readonly pools: readonly ScenarioPool[];
+  /** Absent: tasks don't need a gateway. */
+  readonly gateways?: GatewaysSettings;
   /** Absent: one stack. */
   readonly stacks?: StacksSettings;
   readonly agentsCeiling: number | undefined;
@@ -258,7 +308,7 @@ export function settingsOfStack(settings: WorldSettings, stack: number): WorldSe
       lanes: pool.lanes.map((lane) => ({ ...lane, family: `stack${stack}-${lane.family}` })),
     }),
   );
-  return { ...settings, pools };
+  return { ...settings, pools, ...(settings.gateways !== undefined && { gateways: { ...settings.gateways } }) };
 }
 
 /** The same world without some of its events. */

@@ -127,6 +127,8 @@ describe('the simulation', () => {
     'burst',
     'slow-burst',
     'endless',
+    'gateways',
+    'gateway-faults',
   ] as const)(
     'draws only settings that the function accepts, even after each deployment, for the profile %s',
     (profile) => {

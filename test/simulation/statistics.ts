@@ -1,3 +1,4 @@
+import type { GatewayCounts } from './gateway-world.ts';
 import type { Launcher } from './launcher.ts';
 import { type ProfileName, scenarioOf } from './profiles.ts';
 import { simulate } from './world.ts';
@@ -23,6 +24,8 @@ export interface Statistics {
   served: number;
   idleAgentMs: number;
   racedStops: number;
+  /** Worlds with gateways, and what happened to the instances of these gateways. */
+  gateways: { worlds: number } & GatewayCounts;
   /** Results for the jobs that ticks found queued. */
   watched: { served: number; limited: number; excused: number };
   /** Number of faults that hit, by kind. */
@@ -32,6 +35,7 @@ export interface Statistics {
   broken: BrokenWorld[];
 }
 
+const GATEWAY_COUNTS = ['created', 'started', 'stopped', 'ended'] as const;
 const WATCHED = ['served', 'limited', 'excused'] as const;
 
 /** The worlds to run: a range of numbers, which are combined with one base seed. */
@@ -55,6 +59,7 @@ export function noStatistics(): Statistics {
     served: 0,
     idleAgentMs: 0,
     racedStops: 0,
+    gateways: { worlds: 0, created: 0, started: 0, stopped: 0, ended: 0 },
     watched: { served: 0, limited: 0, excused: 0 },
     faults: {},
     waits: {},
@@ -85,6 +90,10 @@ export async function runBatch(batch: Batch, launcher: Launcher): Promise<Record
     into.served += outcome.served;
     into.idleAgentMs += outcome.idleAgentMs;
     into.racedStops += outcome.racedStops;
+    if (outcome.gateways !== undefined) {
+      into.gateways.worlds += 1;
+      for (const what of GATEWAY_COUNTS) into.gateways[what] += outcome.gateways[what];
+    }
     for (const how of WATCHED) into.watched[how] += outcome.watched[how];
     for (const [kind, count] of outcome.faults) into.faults[kind] = (into.faults[kind] ?? 0) + count;
     for (const ms of outcome.waitsMs) {
@@ -111,6 +120,7 @@ export function add(into: Statistics, other: Statistics): void {
   into.served += other.served;
   into.idleAgentMs += other.idleAgentMs;
   into.racedStops += other.racedStops;
+  for (const what of ['worlds', ...GATEWAY_COUNTS] as const) into.gateways[what] += other.gateways[what];
   for (const how of WATCHED) into.watched[how] += other.watched[how];
   for (const [kind, count] of Object.entries(other.faults)) into.faults[kind] = (into.faults[kind] ?? 0) + count;
   for (const [second, count] of Object.entries(other.waits)) into.waits[second] = (into.waits[second] ?? 0) + count;

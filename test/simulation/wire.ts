@@ -15,6 +15,13 @@ export interface TickRecord {
   stale: boolean;
   /** What could not be observed, by pool. `*` stands for all pools. */
   readonly blind: Map<string, string>;
+  /** Whether the launcher had no reason to touch a gateway when the tick began. */
+  gatewaysRest: boolean;
+  /** In worlds with gateways: the launcher's first reading of the live tasks, and why it failed. */
+  tasksRead?: true;
+  tasksUnread?: string;
+  /** Why the tick could not read the gateways; absent: it could, or there are none. */
+  gatewaysUnread?: string;
   /** Queued jobs that were listed, by pool: each job's key, and since when it is queued. */
   readonly queued: Map<string, Map<string, number>>;
   /** How many queued jobs the position of a page proves, by pool and by the kinds of jobs in the list (`plan,apply`). */
@@ -56,6 +63,7 @@ export interface TickRecord {
     runLists: number;
     otherHttp: number;
     readonly ecs: string[];
+    readonly ec2: string[];
     /** Families whose stopped tasks were listed. */
     readonly listedFamilies: string[];
     /** Ids of the tasks in each DescribeTasks call. */
@@ -80,6 +88,7 @@ export function tickRecord(
     faults: [],
     hit: new Set(),
     stale: false,
+    gatewaysRest: true,
     blind: new Map(),
     queued: new Map(),
     positions: new Map(),
@@ -99,7 +108,7 @@ export function tickRecord(
     decided: new Set(),
     createdIds: new Set(),
     created: new Map(),
-    calls: { runLists: 0, otherHttp: 0, ecs: [], listedFamilies: [], described: [] },
+    calls: { runLists: 0, otherHttp: 0, ecs: [], ec2: [], listedFamilies: [], described: [] },
     stoppedBefore: new Set(knownStopped),
     isClean: false,
   };

@@ -1,9 +1,11 @@
 import { SPOT_INTERRUPTED, STOPPED_BY_USER } from '../../local/ecs/core/wording.ts';
 import { createRateLimiter, VENDOR_RATE_LIMITS } from '../../local/hcp-terraform/rate-limits.ts';
 import { Containers } from './containers.ts';
+import type { Ec2Cloud } from './ec2-client.ts';
 import type { Cloud } from './ecs-client.ts';
 import { type EcsEvents, EcsWorld } from './ecs-world.ts';
 import { Faults } from './faults.ts';
+import { type GatewayCounts, GatewayWorld } from './gateway-world.ts';
 import type { Platform } from './hcp-http.ts';
 import { HcpWorld } from './hcp-world.ts';
 import { environmentOf, LambdaHost } from './lambda.ts';
@@ -22,6 +24,12 @@ export const WORLD_STARTS_MS = Date.parse('2026-03-01T00:00:00Z');
 /** Maximum time from a world's last event until it is idle, plus the extra time for each run that waits for earlier ones. */
 const REST_MS = 60 * MINUTE_MS;
 const REST_FOR_A_RUN_MS = 12 * MINUTE_MS;
+
+/** After three failures of a gateway, launches wait for an hour. Then the gateway stays awake for its idle time. */
+const REST_FOR_GATEWAYS_MS = 90 * MINUTE_MS;
+
+/** A run that waits for the end of a gateway is created at the latest after this time. */
+const LATEST_AWAITED_MS = 15 * MINUTE_MS;
 
 /** The part of the extra time for a run that its jobs may take. */
 const JOBS_OF_A_TURN_MS = 5 * MINUTE_MS;
@@ -50,6 +58,8 @@ export interface Outcome {
   /** Total idle time of the launcher's agents. */
   readonly idleAgentMs: number;
   readonly racedStops: number;
+  /** What happened to the gateways of the first stack; absent if there are none. */
+  readonly gateways: GatewayCounts | undefined;
   /** Results for the jobs that ticks found queued. */
   readonly watched: Promises['watched'];
 }
@@ -103,7 +113,19 @@ export async function simulate(
     const traced = tell && number > 0 ? (what: string) => tell(`stack ${number}: ${what}`) : tell;
     const own = settingsOfStack(settings, number);
     const faults = new Faults(time, stream('faults'), scenario, WORLD_STARTS_MS, number);
-    const containers = new Containers({ time, settings: own, random: stream('containers'), faults, hcp });
+    const gateways = gatewayWorldOf(own, {
+      time,
+      random: stream('gateways'),
+      faults,
+      changed: (gateway, works) => {
+        promises.gateways?.changed(gateway, works);
+        containers.networkChanged(gateway, works);
+      },
+      troubled: () => promises.gateways?.troubled(),
+      created: (gateway) => promises.gateways?.created(gateway),
+      trace: traced,
+    });
+    const containers = new Containers({ time, settings: own, random: stream('containers'), faults, hcp, gateways });
     const events: EcsEvents = {
       trace: traced,
       created: (task) => {
@@ -121,7 +143,7 @@ export async function simulate(
     };
     const ecs = new EcsWorld(time, own, containers, events, number);
     const config = launcher.parseConfig(environmentOf(own));
-    const promises = new Promises({ time, settings: own, config, ecs, hcp, containers });
+    const promises = new Promises({ time, settings: own, config, ecs, hcp, containers, gateways });
     const platform: Platform = {
       time,
       settings: own,
@@ -147,11 +169,25 @@ export async function simulate(
       },
       onThrottled: (environment) => promises.runTaskThrottled(environment),
     };
+    const ec2: Ec2Cloud | undefined = gateways && {
+      time,
+      settings: own,
+      random: stream('ec2'),
+      faults,
+      gateways,
+      onSecondLook: () => {
+        const [run] = awaited;
+        if (run !== undefined) time.after(people.between(0, 1500), run);
+      },
+      onEnd: (by, action, instanceId) => promises.gateways?.ends(by, action, instanceId),
+      onCreate: (templateId) => promises.gateways?.createRequested(gateways.gatewayFrom(templateId)),
+    };
     const host = new LambdaHost({
       launcher,
       config,
       platform,
       cloud,
+      ec2,
       random: stream('lambda'),
       promises: () => promises,
       queue: () => queue,
@@ -169,31 +205,50 @@ export async function simulate(
             chained: () => promises.chained(),
             trace: traced,
           });
-    return { ecs, containers, host, queue, promises, faults, settings: own, schedule: stream('schedule') };
+    return { ecs, containers, gateways, host, queue, promises, faults, settings: own, schedule: stream('schedule') };
+  };
+  const people = random.stream('people');
+  /** Runs that are created when the launcher is about to end a gateway. */
+  const awaited = new Set<() => void>();
+  const awaits = (happens: () => void): void => {
+    const run = (): void => {
+      if (!awaited.delete(run)) return;
+      happens();
+      // Somebody also invokes the launcher, so that its ticks overlap.
+      for (const { host, promises } of stacks) {
+        promises.crowded();
+        host.invoke();
+      }
+    };
+    awaited.add(run);
+    time.after(LATEST_AWAITED_MS, run);
   };
   const stacks = Array.from({ length: settings.stacks?.count ?? 1 }, (_, number) => stackOf(number));
 
-  const people = random.stream('people');
   for (const event of scenario.events) {
-    time.at(WORLD_STARTS_MS + event.atMs, () => {
+    const happens = (): void => {
       tell?.(`event ${event.id}: ${event.kind}`);
       const [first] = stacks;
       const stack = stacks.length > 1 ? people.among(stacks) : first;
       if (stack === undefined) throw new Error('A world has no stack');
       happen(event, { ...stack, hcp, stacks, people, time, launcher });
-    });
+    };
+    const isAwaited = event.kind === 'run' && event.atGatewayEnd === true;
+    time.at(WORLD_STARTS_MS + event.atMs, () => (isAwaited ? awaits(happens) : happens()));
   }
   for (const { host, schedule } of stacks) host.schedule(WORLD_STARTS_MS + schedule.whole(0, MINUTE_MS - 1));
 
   const last = scenario.events.map((event) => event.atMs + (event.kind === 'fault' ? event.ms : 0));
   const lastMs = WORLD_STARTS_MS + Math.max(scenario.lastsMs, ...last);
-  const endsMs = lastMs + scenario.events.reduce((sum, event) => sum + restForMs(event), REST_MS);
+  const restMs = REST_MS + (settings.gateways === undefined ? 0 : REST_FOR_GATEWAYS_MS);
+  const endsMs = lastMs + scenario.events.reduce((sum, event) => sum + restForMs(event), restMs);
+  const asleep = (): boolean => stacks.every(({ gateways }) => gateways?.allAsleep ?? true);
   let restingSinceTick: number | undefined;
   try {
     await time.run(() => {
       for (const { promises } of stacks) promises.check();
       if (brokenIn(stacks) !== undefined || time.now() > endsMs) return true;
-      if (time.now() < lastMs || !quiet() || !hcp.allFinal) {
+      if (time.now() < lastMs || !quiet() || !hcp.allFinal || !asleep()) {
         restingSinceTick = undefined;
         return false;
       }
@@ -221,6 +276,7 @@ export async function simulate(
     waitsMs,
     idleAgentMs,
     racedStops: sum(({ promises }) => promises.racedStops),
+    gateways: stacks[0]?.gateways?.counts,
     watched: {
       served: sum(({ promises }) => promises.watched.served),
       limited: sum(({ promises }) => promises.watched.limited),
@@ -239,10 +295,21 @@ function restForMs(event: ScenarioEvent): number {
   return event.kind === 'assessment' ? over(event.ms) : 0;
 }
 
+/** The gateways of a stack, if its tasks need any. */
+function gatewayWorldOf(
+  settings: WorldSettings,
+  parts: Omit<ConstructorParameters<typeof GatewayWorld>[0], 'settings'>,
+): GatewayWorld | undefined {
+  const { gateways } = settings;
+  return gateways && new GatewayWorld({ ...parts, settings: { ...settings, gateways } });
+}
+
 /** One stack: its cluster, its function, and the promises that are checked for it. */
 interface Stack {
   readonly ecs: EcsWorld;
   readonly containers: Containers;
+  /** Absent: tasks don't need a gateway. */
+  readonly gateways: GatewayWorld | undefined;
   readonly host: LambdaHost;
   readonly queue: SimulatedQueue | undefined;
   readonly promises: Promises;
@@ -275,9 +342,16 @@ function hitsIn(stacks: readonly Stack[]): Map<string, number> {
 /** Makes one external event happen. */
 function happen(
   event: ScenarioEvent,
-  { stacks, hcp, ecs, containers, host, promises, people, faults, time, settings, launcher }: Stage,
+  { stacks, hcp, ecs, containers, gateways, host, promises, people, faults, time, settings, launcher }: Stage,
 ): void {
   if (event.kind !== 'fault' && event.kind !== 'run') faults.count(event.kind);
+  const deployGateways = (): void => {
+    if (gateways === undefined || settings.gateways === undefined) return;
+    settings.gateways.version += 1;
+    gateways.deploy();
+    ecs.deploy();
+    host.deploy(launcher.parseConfig(environmentOf(settings)));
+  };
   switch (event.kind) {
     case 'run': {
       const runId = hcp.createRun(event.id, event);
@@ -348,6 +422,19 @@ function happen(
       host.deploy(launcher.parseConfig(environmentOf(settings)));
       return;
     }
+    case 'end-gateway':
+      gateways?.end(event.how, people);
+      return;
+    case 'old-gateways':
+      gateways?.age();
+      return;
+    case 'image-gone':
+      gateways?.deleteImage();
+      time.after(event.ms, () => deployGateways());
+      return;
+    case 'gateway-config':
+      deployGateways();
+      return;
     case 'recycle':
       host.recycle();
       return;
