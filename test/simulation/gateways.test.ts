@@ -8,6 +8,7 @@ import { INTERFACE, RUN, TEMPLATE } from '../local/aws/core/virtual-instances.ts
 import { VirtualTime } from '../local/ecs/core/virtual-ecs.ts';
 import { clientSettings } from '../local/ecs/local-ecs.ts';
 import { sdkShape } from './ec2-client.ts';
+import { RARE_GATEWAY_MUTANTS } from './gateway-mutants.ts';
 import { LAUNCHER, type Launcher, loadLauncher } from './launcher.ts';
 import { MUTANTS, MutantFolder } from './mutants.ts';
 import { scenarioOf } from './profiles.ts';
@@ -65,7 +66,7 @@ const folder = new MutantFolder();
 afterAll(() => folder.remove());
 
 async function mutant(name: string): Promise<Launcher> {
-  const found = MUTANTS.find((one) => one.name === name);
+  const found = [...MUTANTS, ...RARE_GATEWAY_MUTANTS].find((one) => one.name === name);
   if (found === undefined) throw new Error(`No mutant '${name}'`);
   return loadLauncher(folder.write(found));
 }
@@ -133,6 +134,17 @@ describe('the promises about gateways', () => {
     }
   });
 
+  it('are kept while the status checks of a gateway fail, and a launcher that ignores them breaks one', async () => {
+    const ignores = await mutant('gateways: tasks start while the status checks of a gateway fail');
+    for (const [seed, profile] of [
+      ['base.384', 'all'],
+      ['g2.142', 'gateway-faults'],
+    ] as const) {
+      expect((await simulate(scenarioOf(seed, profile), LAUNCHER)).broken).toBeUndefined();
+      expect((await simulate(scenarioOf(seed, profile), ignores)).broken).toMatchObject({ promise: 10 });
+    }
+  });
+
   it.each([
     ['gateways: a gateway is never stopped', 11, [[30, plan()]]],
     ['gateways: a stopped gateway isn’t started again', 1, [[30, plan()]]],
@@ -144,6 +156,14 @@ describe('the promises about gateways', () => {
       [
         [30, plan(9 * MINUTE)],
         [33, { kind: 'gateway-config' }],
+      ],
+    ],
+    [
+      'gateways: a gateway that fails is replaced without a limit',
+      11,
+      [
+        [0, { kind: 'fault', fault: 'gateway-never-ready', ms: 60 * MINUTE, rate: 1 }],
+        [1, plan()],
       ],
     ],
   ] as const)('find the mutant %s', async (name, promise, happenings) => {

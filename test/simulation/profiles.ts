@@ -656,13 +656,14 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const ofGateways = random.stream('gateways');
   const gatewayRules = rules.gateways ?? (SHARES.some(([shared]) => shared === name) ? SOME_GATEWAYS : NO_GATEWAYS);
   const gateways = gatewaysOf(ofGateways, gatewayRules);
+  const answersSlowly = gateways !== undefined && random.stream('slow-answers').chance(gatewayRules.slow ?? 0);
   const settings: WorldSettings = {
     ...withMaxJobMs(random.stream('job-hours'), withinLimits(withLanes(lanes, { ...drawn, pools }, rules)), rules),
     ...rules.always,
     ...(idlePollMs !== undefined && { idlePollMs }),
     ...(stacks !== undefined && { stacks }),
     ...(gateways !== undefined && { gateways }),
-    ...(ofGateways.chance(gatewayRules.slow ?? 0) && { slowAnswers: true }),
+    ...(answersSlowly && { slowAnswers: true }),
   };
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
