@@ -161,8 +161,8 @@ export function modeOptions(prices: ReadonlyMap<EgressMode, string>): readonly O
   const what: Readonly<Record<EgressMode, readonly [label: string, hint: string]>> = {
     'nat-gateway': ['private subnets, one fixed address', 'only allowed domains resolve'],
     'on-demand': [
-      'preview; a gateway that sleeps, so a job waits some seconds for it if nothing runs',
-      'private subnets; checks server names; not tried on a live account yet',
+      'a gateway that sleeps, so a job waits some seconds for it if nothing runs',
+      'private subnets; checks server names',
     ],
     'network-firewall': ['also checks server names', 'a firewall reads the server name of each TLS connection'],
     'public-ip': ['each task has a public address', 'no inbound rule; only allowed domains resolve'],

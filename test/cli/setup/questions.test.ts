@@ -121,7 +121,7 @@ test('shows the price of each network, and hides the token that a person types',
   for (const price of [
     'nat-gateway ($36.51): private subnets',
     'network-firewall ($292.00): also',
-    'on-demand ($0.65): preview; a gateway that sleeps',
+    'on-demand (preview, $0.65): a gateway that sleeps',
     'public-ip ($0.005): each task has a public address',
     'existing-vpc ($0.00): your VPC',
     'price per month while idle, in us-east-1',
