@@ -28,16 +28,18 @@ const PAUSE_MS = 5_000;
 type Launcher = Pick<Deployment, 'name' | 'functionName'>;
 
 export async function readSwitches(aws: Aws, { name, functionName }: Launcher): Promise<Switches> {
-  const [schedule, reservedConcurrency, mappings] = await Promise.all([
+  const [schedule, reservedConcurrency, queues] = await Promise.all([
     readSchedule(aws, name),
     readConcurrency(aws, functionName),
-    mappingsOf(aws, functionName),
+    readQueues(aws, functionName),
   ]);
-  return {
-    schedule,
-    reservedConcurrency,
-    queues: mappings.map(({ UUID = '', State = '' }) => ({ id: UUID, state: State })),
-  };
+  return { schedule, reservedConcurrency, queues };
+}
+
+/** The connections from queues to the function. */
+export async function readQueues(aws: Aws, functionName: string): Promise<Switches['queues']> {
+  const mappings = await mappingsOf(aws, functionName);
+  return mappings.map(({ UUID = '', State = '' }) => ({ id: UUID, state: State }));
 }
 
 export async function readSchedule(aws: Aws, name: string): Promise<Switches['schedule']> {

@@ -39,15 +39,15 @@ export function registerDoctor(program: Command, run: RunCommand): void {
         'override a setting, as with "cdk deploy -c"; can be repeated',
       ).argParser((value: string, before: readonly string[] = []) => [...before, value]),
     )
-    .option('--all', 'also print the checks that passed')
+    .option('--all', 'also print the checks that passed, and why a note matters')
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 doctor checks the stack if it is deployed, and otherwise the settings in
 cdk.json. Findings are errors (something doesn't work), warnings (you must act,
-or the check could not be made) and notes (good to know). With an error or a
-warning, the exit code is 1.
+or the check could not be made) and notes (good to know; --all shows why). With
+an error or a warning, the exit code is 1.
 
 doctor reads the secret of the API token and asks HCP Terraform with it, because
 only the launcher's own token shows whether the launcher works. If you can't
@@ -102,7 +102,7 @@ function print(context: Context, groups: readonly Group[], { checked, findings }
   }
   context.print(SUBJECTS[checked](stack));
   context.print();
-  for (const finding of sorted(findings)) if (all || finding.severity !== 'ok') printFinding(context, finding);
+  for (const finding of sorted(findings)) if (all || finding.severity !== 'ok') printFinding(context, finding, !all);
   const passed = passedByGroup(findings);
   if (!all && passed !== '') {
     const line = `Passed: ${passed}. Add --all to see these checks.`;
@@ -120,8 +120,8 @@ const SUBJECTS: Readonly<Record<Diagnosis['checked'], (stack: string) => string>
   nothing: () => 'Checked what is possible without a stack and without valid settings.',
 };
 
-function printFinding(context: Context, finding: Finding): void {
-  const [first = '', ...others] = linesOf(finding, context.columns);
+function printFinding(context: Context, finding: Finding, isShort: boolean): void {
+  const [first = '', ...others] = linesOf(finding, context.columns, isShort);
   const label = /^\S+/.exec(first)?.[0] ?? '';
   context.print(`${context.style(STYLES[finding.severity], label)}${first.slice(label.length)}`);
   for (const line of others) context.print(line);

@@ -82,7 +82,7 @@ function* refusals(line: PoolLine, pool: TroubledPool, explain: string): Iterabl
 function* startFailures(line: PoolLine, pool: TroubledPool, explain: string): Iterable<Trouble> {
   const newest = line.startFailures?.at(-1);
   if (newest === undefined) return;
-  const remedy = textIn(newest, 'remedy') ?? startCauseOf(newest.detail).remedy;
+  const remedy = withLog(textIn(newest, 'remedy') ?? startCauseOf(newest.detail).remedy, newest.task);
   yield {
     kind: 'start-failures',
     what: `Tasks of pool ${pool.name} fail to start: ${sentence(newest.detail)}`,
@@ -98,8 +98,18 @@ function* full(line: PoolLine, { name, maxAgents }: TroubledPool, explain: strin
   yield {
     kind: 'full',
     what: `Pool ${name} is full: ${counted(liveIn(line), 'live task')} of maxAgents ${maxAgents}${states === '' ? '' : ` (${states})`}, ${waiting} queued.`,
-    todo: `Wait until a job ends. If this happens often, raise maxAgents of the pool and deploy.${explain}`,
+    todo: `Wait until a job ends. ${raiseMaxAgents(name, maxAgents)}${explain}`,
   };
+}
+
+/** The remedy with the command that prints the task's log, if it mentions the log. */
+export function withLog(remedy: string, task: string): string {
+  return remedy.replace(/\bits log\b/, `its log (\`agent-launcher logs ${task}\`)`);
+}
+
+/** What to do if a pool is full often. */
+export function raiseMaxAgents(pool: string, maxAgents: number): string {
+  return `If this happens often, raise maxAgents (now ${maxAgents}): run \`agent-launcher setup --pool ${pool} --max-agents ${2 * maxAgents}\`, or change the settings, and deploy.`;
 }
 
 function* others(line: PoolLine, { name }: TroubledPool): Iterable<Trouble> {

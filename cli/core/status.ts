@@ -2,13 +2,15 @@
 import type { PoolLine, TaskEndedLine, TickLine } from '../../functions/launcher/log-lines.ts';
 import { duration } from './durations.ts';
 import { gatewayProblemsIn, gatewaysIn } from './gateways.ts';
+import { pauseOf } from './paused.ts';
 import { liveIn, type Trouble, troublesOf } from './pool-trouble.ts';
 import { silentAfterMs } from './schedule.ts';
 import { counted } from './sentences.ts';
 import { type BusyJob, slotsText } from './slots.ts';
 import type { PoolStatus, Status } from './status-json.ts';
-import { invocationOf, type Switches } from './switches.ts';
+import { invocationOf, pauseFactsOf, type Switches } from './switches.ts';
 import { describeError, remedyOfError, type TickError } from './tick-errors.ts';
+import { type OtherPool, type UnservedText, unservedText } from './unserved.ts';
 
 /** Something that was read, or why it could not be read. */
 export type Reading<T> = { readonly value: T } | { readonly failure: string };
@@ -45,6 +47,8 @@ export interface ObservedTask {
 export interface StatusInput {
   readonly nowMs: number;
   readonly stack: Status['stack'];
+  /** Name of the schedule. */
+  readonly schedule: string;
   readonly pools: readonly ConfiguredPool[];
   readonly startDeadlineMs: number;
   readonly switches: Reading<Switches>;
@@ -52,6 +56,8 @@ export interface StatusInput {
   readonly tasks: Reading<{ readonly live: readonly ObservedTask[]; readonly ids: ReadonlySet<string> }>;
   /** By the pool's name; `failure` if there is no token. */
   readonly hcpTerraform: Reading<ReadonlyMap<string, ObservedPool>>;
+  /** Runs that wait in other pools without agents; `undefined`: not read, or the token may not see them. */
+  readonly unserved?: readonly OtherPool[] | undefined;
   readonly alarms: Reading<
     readonly { readonly name: string; readonly state: string; readonly since: string | undefined }[]
   >;
@@ -104,7 +110,12 @@ export function statusOf(input: StatusInput): Status {
         ? null
         : { total: alarms.length, on: on.map(({ name, since }) => ({ name, since: since ?? null })) },
     today: ended === undefined ? null : todayOf(ended, dayStartMs(nowMs)),
-    problems: [...problemsOf(input, tick), ...on.map(({ name }) => alarmProblem(name)), ...unread(input)],
+    problems: [
+      ...problemsOf(input, tick),
+      ...unservedProblems(input),
+      ...on.map(({ name }) => alarmProblem(name)),
+      ...unread(input),
+    ],
     notes: notesOf(input),
   };
 }
@@ -227,19 +238,8 @@ function* problemsOf(input: StatusInput, tick: TickLine | undefined): Iterable<P
     };
   }
   const state = launcherState(input);
-  if (state === 'paused') {
-    yield {
-      what: 'The launcher is paused: jobs wait.',
-      do: 'Ask the person who paused it. When the work is done, run `agent-launcher resume`.',
-    };
-  }
-  if (state === 'partly-paused') {
-    const off = 'value' in switches && !switches.value.schedule.enabled ? 'The schedule' : 'The queue of wake-ups';
-    yield {
-      what: `${off} is off, but something else still invokes the launcher.`,
-      do: 'To turn everything on, run `agent-launcher resume`. To turn everything off, run `agent-launcher pause`.',
-    };
-  }
+  const pause = 'value' in switches ? pauseOf(pauseFactsOf(switches.value, input.schedule)) : undefined;
+  if (pause !== undefined) yield { what: pause.what, do: pause.todo.join(' ') };
   if (state === 'silent') {
     const since =
       tick === undefined ? '' : ` The last one was ${secondsSince(Date.parse(tick.timestamp), nowMs)} s ago.`;
@@ -323,6 +323,19 @@ function slotsOf({ name, families }: ConfiguredPool, { tasks, hcpTerraform, nowM
   return slotsText(slots, busy && valueIn(busy), nowMs);
 }
 
+/** Runs that nobody serves are a problem after some minutes, and a note before. */
+function unservedTexts({ unserved = [], nowMs }: StatusInput): UnservedText[] {
+  return unserved.filter(({ waiting }) => waiting.length > 0).map((pool) => unservedText(pool, nowMs));
+}
+
+function unservedProblems(input: StatusInput): Problem[] {
+  return unservedTexts(input).flatMap(({ what, isLong, todo }) => (isLong ? [{ what, do: todo.join(' ') }] : []));
+}
+
+function unservedNotes(input: StatusInput): string[] {
+  return unservedTexts(input).flatMap(({ what, isLong, todo }) => (isLong ? [] : [`${what} ${todo.join(' ')}`]));
+}
+
 function alarmProblem(name: string): Problem {
   const [, heading = name] = /: ([^(]+?)(?: \(.*\))?$/.exec(name) ?? [];
   return { what: `The alarm is on: ${name}.`, do: `Runbook: docs/runbook.md, "${heading}".` };
@@ -355,7 +368,14 @@ function notesOf(input: StatusInput): string[] {
     ? [`A deployment is in progress: the stack is ${input.stack.status}.`]
     : [];
   const old = valueIn(input.tick)?.pools.flatMap(oldTaskNote);
-  return [...updating, ...waitingNotes(input), ...(old ?? []), ...missing(input), ...(warnings ?? [])];
+  return [
+    ...updating,
+    ...waitingNotes(input),
+    ...unservedNotes(input),
+    ...(old ?? []),
+    ...missing(input),
+    ...(warnings ?? []),
+  ];
 }
 
 /** From this age, a task is worth a note, although its job may still need the time. */

@@ -1,4 +1,5 @@
 /** Whether AWS invokes the launcher, and which switches a pause or a resume has to change. */
+import type { PauseFacts } from './paused.ts';
 
 export interface Switches {
   readonly schedule: {
@@ -30,6 +31,17 @@ export function invocationOf({ schedule, reservedConcurrency, queues }: Switches
   const on = [schedule.enabled, ...queues.map(({ state }) => isOn(state))];
   if (on.every(Boolean)) return 'on';
   return on.some(Boolean) ? 'partly' : 'paused';
+}
+
+/** The switches in the words of a pause. @param name of the schedule */
+export function pauseFactsOf({ schedule, reservedConcurrency, queues }: Switches, name: string): PauseFacts {
+  return {
+    name,
+    isScheduleOn: schedule.enabled,
+    reservedConcurrency,
+    isQueueOn: isAnyOn(queues),
+    isQueueOff: queues.some(({ state }) => !isOn(state)),
+  };
 }
 
 /** The changes that pause the launcher, in order. Empty if everything is off already. */
@@ -67,6 +79,11 @@ export function describeChange(change: Change): string {
   return change.value === undefined
     ? 'the function can run again'
     : `the function can run again (reserved concurrency ${change.value}, as configured)`;
+}
+
+/** Whether a queue can invoke the function. */
+export function isAnyOn(queues: Switches['queues']): boolean {
+  return queues.some(({ state }) => isOn(state));
 }
 
 function isOn(state: string): boolean {

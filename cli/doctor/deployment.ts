@@ -11,7 +11,7 @@ import type { Aws } from '../aws/clients.ts';
 import { type Deployment, NoLauncherError } from '../aws/deployment.ts';
 import { nameOfAwsError } from '../aws/errors.ts';
 import { tickLines } from '../aws/launcher-lines.ts';
-import { readConcurrency, readSchedule } from '../aws/switches.ts';
+import { readConcurrency, readQueues, readSchedule } from '../aws/switches.ts';
 import type { Context } from '../context.ts';
 import { deployedVpcNeeds } from '../core/doctor/deployed-vpc.ts';
 import {
@@ -34,6 +34,7 @@ import {
   targetOfDeployment,
 } from '../core/doctor/target.ts';
 import { silentAfterMs } from '../core/schedule.ts';
+import { isAnyOn } from '../core/switches.ts';
 import { CommandError } from '../io.ts';
 import { version } from '../package.ts';
 import { alarmReceiverFindings } from './alarm-receivers.ts';
@@ -142,6 +143,7 @@ export async function deploymentFindings(
     observe(() => alarmsOf(aws, deployment.name)),
     observe(() => liveTasks(aws, deployment)),
   ]);
+  const queues = known?.enabled === false ? await observe(() => readQueues(aws, deployment.functionName)) : undefined;
   // If the alarms can't be read, their check reports it.
   const receivers =
     'value' in alarms && alarms.value.length > 0
@@ -155,7 +157,12 @@ export async function deploymentFindings(
   const deployed = versionOf(deployment) ?? ('value' in ticks ? ticks.value.last?.version : undefined);
   return [
     checkStack(deployment.stackName, deployment.stackStatus),
-    ...checkSwitches(schedule, concurrency),
+    ...checkSwitches(
+      deployment.name,
+      schedule,
+      concurrency,
+      queues && 'value' in queues ? isAnyOn(queues.value) : undefined,
+    ),
     ...checkTicks(ticks, { silentMs, paused, changedAtMs }, nowMs),
     ...checkWaiting('value' in ticks ? recent(ticks.value, nowMs, silentMs) : undefined, deployment),
     ...checkAlarms('value' in alarms ? { value: raised(alarms.value) } : alarms),

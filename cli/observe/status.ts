@@ -9,9 +9,11 @@ import type { Context } from '../context.ts';
 import { silentAfterMs } from '../core/schedule.ts';
 import type { BusyJob } from '../core/slots.ts';
 import { dayStartMs, fullPools, type ObservedPool, type Reading, type StatusInput } from '../core/status.ts';
+import type { OtherPool } from '../core/unserved.ts';
 import { busyJobs } from '../hcp-terraform/busy-jobs.ts';
 import type { HcpTerraform } from '../hcp-terraform/client.ts';
 import { hcpTerraformAt } from '../hcp-terraform/connect.ts';
+import { otherPools } from '../hcp-terraform/other-pools.ts';
 import { agentsOf, type PoolQueue, poolIdOf, queueOf } from '../hcp-terraform/pools.ts';
 import { findToken, usersToken } from '../hcp-terraform/token.ts';
 import { CommandError } from '../io.ts';
@@ -79,11 +81,13 @@ export class StatusReader {
         region: deployment.region,
         account: deployment.account,
       },
+      schedule: deployment.name,
       pools,
       startDeadlineMs: Number(deployment.environment[ENV.startDeadlineSeconds] ?? 300) * 1000,
       switches,
       tick,
       tasks,
+      unserved: this.#watches ? undefined : await this.#unserved(deployment),
       hcpTerraform: await this.#pools(deployment, nowMs, { withoutQueue: this.#watches && logIsFresh, full }),
       alarms,
       ended,
@@ -134,6 +138,21 @@ export class StatusReader {
       entries.push([pool.name, { agents, queue, busy }]);
     }
     return { value: new Map(entries) };
+  }
+
+  /** Not with `--watch`, because HCP Terraform limits the lists of runs. */
+  async #unserved(deployment: Deployment): Promise<OtherPool[]> {
+    const byOrganization = Map.groupBy(deployment.pools, ({ organization }) => organization ?? deployment.organization);
+    const found: OtherPool[] = [];
+    for (const [organization, served] of byOrganization) {
+      const secret = served[0]?.apiTokenSecret ?? deployment.apiTokenSecret;
+      const read = await attempt(
+        this.#client(deployment, secret).then((client) => otherPools(client, organization, served)),
+      );
+      // The pools of the launcher report why HCP Terraform can't be read.
+      if ('value' in read) found.push(...(read.value?.withoutAgents ?? []));
+    }
+    return found;
   }
 
   #client(deployment: Deployment, apiTokenSecret: string): Promise<HcpTerraform> {

@@ -407,7 +407,7 @@ const BROKEN: readonly Broken[] = [
       return () => setSchedule('ENABLED');
     },
     finding: 'error deployment.schedule',
-    what: 'The launcher’s schedule is off.',
+    what: 'The launcher is partly paused: its schedule AgentLauncher is off. Its queue of wake-ups is still on',
   },
   {
     name: 'a last tick with an error',
@@ -427,7 +427,7 @@ const BROKEN: readonly Broken[] = [
       tick({ queued: 1, live: { busy: 4 } }, Date.now() + 1);
       return () => delay(2).then(() => tick());
     },
-    finding: 'warning deployment.pool-full',
+    finding: 'note deployment.pool-full',
     what: 'Pool production is full: 4 live tasks of maxAgents 4 (4 busy), 1 queued.',
   },
   {

@@ -53,7 +53,7 @@ test('pause turns off everything that invokes the launcher, and resume turns it 
 
   const status = await run('status');
   expect(status.code).toBe(1);
-  expect(status.stdout).toContain('The launcher is paused: jobs wait.');
+  expect(status.stdout).toContain('The launcher is paused: ');
 
   const resumed = await run('resume');
   expect(resumed.code).toBe(0);
@@ -187,7 +187,7 @@ test('pause fails if something can still invoke the launcher, and says what was 
   expect(stderr).toMatch(/^The launcher is not paused: something can still invoke it\./);
   expect(stderr).toContain('Changed so far: the queue of wake-ups is off.');
   const { stdout } = await run('status');
-  expect(stdout).toContain('The queue of wake-ups is off, but something else still invokes the launcher.');
+  expect(stdout).toContain('The launcher is partly paused: its queue of wake-ups is off.');
 });
 
 test('pause succeeds in a new account that refuses reserved concurrency, because everything else is off', async () => {

@@ -41,6 +41,9 @@ Results go to standard output. Progress, questions and errors go to standard err
 | 2 | The command line is wrong |
 | 130 | You stopped it with Ctrl-C before it was done. 143: SIGTERM, 129: SIGHUP |
 
+\`status\`, \`doctor\` and \`why\` judge by one rule. What continues on its own is a note, and the exit code stays 0: a full pool, another limit, or a run in a pool of nobody for its first three minutes, because another launcher may start an agent.
+What somebody must repair or change is a problem, with the exit code 1: \`✗\` in \`status\`, a warning or an error in \`doctor\`, *is blocked* in \`why\`.
+
 With \`--json\`, a command prints one JSON document; \`status --watch --json\` prints one per line. [cli.schema.json](cli.schema.json) contains the schemas. A later version can add members, but doesn't remove or change any.
 
 This page is made by \`npm run docs:write\` from the program's help and schemas.

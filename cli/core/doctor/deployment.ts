@@ -150,7 +150,7 @@ function warningsOf({ pools }: TickLine): Finding[] {
 const TROUBLES: Readonly<Record<Trouble['kind'], { readonly id: Finding['id']; readonly level: typeof error }>> = {
   refused: { id: 'deployment.launches-refused', level: error },
   'start-failures': { id: 'deployment.start-failures', level: error },
-  full: { id: 'deployment.pool-full', level: warning },
+  full: { id: 'deployment.pool-full', level: note },
   deferred: { id: 'deployment.launches-deferred', level: note },
 };
 

@@ -2,12 +2,16 @@
 import { wrap } from '../wrap.ts';
 import { type Finding, GROUPS, type Group, SEVERITIES, type Severity } from './findings.ts';
 
-/** Worst first; then in the order of the groups. Notes about this machine come last. Findings of one group keep their order. */
+/** Notes about runs that wait. They come first, because that is why people run doctor. */
+const ABOUT_RUNS = new Set(['pool.unserved', 'deployment.pool-full', 'deployment.launches-deferred']);
+
+/** Worst first; then in the order of the groups. Notes about runs come first, and notes about this machine last. Findings of one group keep their order. */
 export function sorted(findings: readonly Finding[]): Finding[] {
+  const placeOfNote = (id: Finding['id']): number | undefined =>
+    ABOUT_RUNS.has(id) ? -1 : groupOf(id) === 'machine' ? GROUPS.length : undefined;
   const rank = ({ severity, id }: Finding): number => {
-    const group = groupOf(id);
-    const place = severity === 'note' && group === 'machine' ? GROUPS.length : GROUPS.indexOf(group);
-    return SEVERITIES.indexOf(severity) * (GROUPS.length + 1) + place;
+    const place = (severity === 'note' ? placeOfNote(id) : undefined) ?? GROUPS.indexOf(groupOf(id));
+    return SEVERITIES.indexOf(severity) * (GROUPS.length + 2) + place;
   };
   return [...findings].sort((a, b) => rank(a) - rank(b));
 }
@@ -44,9 +48,13 @@ export function summary(counts: Counts): string {
 const LABELS: Readonly<Record<Severity, string>> = { error: 'ERROR', warning: 'WARNING', note: 'note', ok: 'ok' };
 const INDENT = 9;
 
-/** One finding as lines: the first begins with its severity. */
-export function linesOf(finding: Finding, columns: number): string[] {
-  const { severity, what, why, todo, id } = finding;
+/** One finding as lines: the first begins with its severity. @param isShort whether a note has no reason, and only says what to do */
+export function linesOf(finding: Finding, columns: number, isShort = false): string[] {
+  const { severity, what, why, todo = '', id } = finding;
+  if (severity === 'note' && isShort) {
+    const text = [what, ...(/^Nothing\b/.test(todo) ? [] : [todo]), `(${id})`].join(' ');
+    return wrap(text, columns, { first: LABELS.note.padEnd(INDENT), rest: ' '.repeat(INDENT) });
+  }
   const part = (label: string, text: string | undefined): string[] => {
     if (text === undefined) return [];
     const [first = '', ...others] = wrap(`${label}${text}`, columns - INDENT);

@@ -1,31 +1,35 @@
 /** Checks whether the launcher is paused: its schedule, and the reserved concurrency of its function. */
+import { pauseOf } from '../paused.ts';
 import type { Switches } from '../switches.ts';
 import { couldNotCheck, error, type Finding, type Observed, ok } from './findings.ts';
 
 export type Schedule = Pick<Switches['schedule'], 'enabled' | 'expression'> &
   Partial<Pick<Switches['schedule'], 'changedAtMs'>>;
 
-const PAUSED = {
-  why: 'The launcher is paused, so no agent starts, and no task that hangs is stopped.',
-  todo: 'Ask the person who paused it: an upgrade may be in progress. Then run `agent-launcher resume`.',
-};
+const WHY = 'No agent starts for queued runs, and no task that hangs is stopped.';
 
 /**
  * What invokes the launcher's function, and whether AWS may run it. `agent-launcher pause` turns both off, which is one finding.
  *
+ * @param name of the schedule
  * @param schedule `undefined`: it doesn't exist
  * @param concurrency the function's reserved concurrency; `undefined`: nothing is reserved
+ * @param isQueueOn whether a queue of wake-ups can invoke the function; `undefined`: unknown
  */
 export function checkSwitches(
+  name: string,
   schedule: Observed<Schedule | undefined>,
   concurrency: Observed<number | undefined>,
+  isQueueOn?: boolean,
 ): Finding[] {
-  const isOff = 'value' in schedule && schedule.value?.enabled === false;
-  if (isOff && 'value' in concurrency && concurrency.value === 0) {
-    const what = 'The launcher’s schedule is off, and the reserved concurrency of its function is 0.';
-    return [error('deployment.schedule', { what, ...PAUSED })];
-  }
-  return [checkSchedule(schedule), checkConcurrency(concurrency)];
+  const isScheduleOn = 'value' in schedule ? schedule.value?.enabled : undefined;
+  const reservedConcurrency = 'value' in concurrency ? concurrency.value : undefined;
+  const pause = pauseOf({ name, isScheduleOn, reservedConcurrency, isQueueOn });
+  if (pause === undefined) return [checkSchedule(schedule), checkConcurrency(concurrency)];
+  const words = { what: pause.what, why: WHY, todo: pause.todo.join(' ') };
+  if (isScheduleOn !== false) return [checkSchedule(schedule), error('deployment.concurrency', words)];
+  const off = error('deployment.schedule', words);
+  return reservedConcurrency === 0 ? [off] : [off, checkConcurrency(concurrency)];
 }
 
 function checkSchedule(schedule: Observed<Schedule | undefined>): Finding {
@@ -40,9 +44,7 @@ function checkSchedule(schedule: Observed<Schedule | undefined>): Finding {
       todo: 'Deploy the stack again.',
     });
   }
-  const { enabled, expression } = schedule.value;
-  if (enabled) return ok(id, `The schedule is on: ${expression}.`);
-  return error(id, { what: 'The launcher’s schedule is off.', ...PAUSED });
+  return ok(id, `The schedule is on: ${schedule.value.expression}.`);
 }
 
 function checkConcurrency(concurrency: Observed<number | undefined>): Finding {
@@ -55,9 +57,5 @@ function checkConcurrency(concurrency: Observed<number | undefined>): Finding {
       'lambda:GetFunctionConcurrency',
     );
   }
-  if (concurrency.value !== 0) return ok(id, 'AWS may run the launcher’s function.');
-  return error(id, {
-    what: 'The reserved concurrency of the launcher’s function is 0, so AWS doesn’t run it.',
-    ...PAUSED,
-  });
+  return ok(id, 'AWS may run the launcher’s function.');
 }

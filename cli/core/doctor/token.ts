@@ -145,7 +145,7 @@ function* ownerFindings({ owner, organizations }: TokenFacts, what: string): Ite
   } else if (owned.length > 0) {
     yield note('token.permissions', {
       what: `${capital(what)} may change the organization ${names}.`,
-      why: 'The launcher only reads, but anyone who gets this token can change the organization.',
+      why: 'The launcher needs only to list runs and agents, but anyone who gets this token can change the organization.',
       todo: 'Use the token of a team that has only "View all workspaces" and "Manage agent pools".',
     });
   }

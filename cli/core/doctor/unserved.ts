@@ -1,20 +1,7 @@
 /** Checks whether runs wait in agent pools that neither this launcher nor any agent serves. */
-import { duration } from '../durations.ts';
 import { capital } from '../sentences.ts';
-import { couldNotCheck, counted, type Finding, listed, note, type Observed, ok, warning } from './findings.ts';
-
-export interface WaitingRun {
-  readonly id: string;
-  readonly workspace: string;
-  /** Milliseconds since the epoch. */
-  readonly queuedAtMs: number;
-}
-
-/** A pool of the organization that isn't one of the launcher's, and has no agents. */
-export interface OtherPool {
-  readonly name: string;
-  readonly waiting: readonly WaitingRun[];
-}
+import { type OtherPool, UNSERVED_WHY, unservedText } from '../unserved.ts';
+import { couldNotCheck, counted, type Finding, note, type Observed, ok, warning } from './findings.ts';
 
 export interface OtherPools {
   /** Number of pools of the organization that this launcher doesn't serve, also of those with agents. */
@@ -25,9 +12,6 @@ export interface OtherPools {
   /** Number of pools without agents whose runs weren't read. */
   readonly unreadPools: number;
 }
-
-/** A launcher elsewhere starts an agent within a minute or two. After this time, nobody serves the pool. */
-const NOBODY_SERVES_AFTER_MS = 5 * 60_000;
 
 /** @param pools `undefined`: the API token can't list the pools */
 export function checkUnserved(
@@ -77,26 +61,8 @@ function* unreadFindings(organization: string, { unreadRuns, unreadPools }: Othe
   }
 }
 
-function waitingFinding({ name, waiting }: OtherPool, nowMs: number): Finding {
-  const id = 'pool.unserved';
-  const oldestFirst = [...waiting].sort((one, other) => one.queuedAtMs - other.queuedAtMs);
-  const runs = listed(
-    oldestFirst.map((run) => `${run.id} of workspace ${run.workspace} (${duration(nowMs - run.queuedAtMs)})`),
-    3,
-  );
-  const they = waiting.length === 1 ? 'this run waits' : 'these runs wait';
-  const what = `${capital(counted(waiting.length, 'run'))} ${waiting.length === 1 ? 'waits' : 'wait'} in the pool ${name}, which has no agents and isn’t a pool of this launcher: ${runs}.`;
-  const isLong = oldestFirst.some(({ queuedAtMs }) => nowMs - queuedAtMs >= NOBODY_SERVES_AFTER_MS);
-  if (!isLong) {
-    return note(id, {
-      what,
-      why: `If no other launcher serves this pool, ${they} forever.`,
-      todo: 'Run doctor again in five minutes. If a run still waits then, nobody serves the pool.',
-    });
-  }
-  return warning(id, {
-    what,
-    why: `Nobody starts agents for this pool, so ${they} forever.`,
-    todo: `Add ${name} to pools[] and deploy. Or let the workspace use a pool that is served: Settings, General, Execution Mode.`,
-  });
+function waitingFinding(pool: OtherPool, nowMs: number): Finding {
+  const { what, isLong, todo } = unservedText(pool, nowMs);
+  const level = isLong ? warning : note;
+  return level('pool.unserved', { what, why: UNSERVED_WHY, todo: todo.join(' ') });
 }

@@ -2,7 +2,7 @@
 import { startCauseOf } from '../../../functions/launcher/core/start-causes.ts';
 import { ago, duration } from '../durations.ts';
 import { describeGatewayError, describeGatewayProblem, GATEWAY_ERROR_REMEDY } from '../gateways.ts';
-import { liveIn, quotaRemedies, statesIn } from '../pool-trouble.ts';
+import { liveIn, quotaRemedies, raiseMaxAgents, statesIn } from '../pool-trouble.ts';
 import { counted, sentence } from '../sentences.ts';
 import { slotsText } from '../slots.ts';
 import { describeError, remedyOfError } from '../tick-errors.ts';
@@ -50,7 +50,7 @@ export const DECISION_CAUSES: readonly Cause[] = [
     return waiting(
       `The pool ${pool.name} is full: plans and applies share its ${counted(pool.maxAgents, 'slot')} (maxAgents), and none is free for this ${phase}${since(decision)}.${inSlots(evidence.slots, nowMs)}`,
       `Wait until a job ends (${counted(busy, 'agent')} ${busy === 1 ? 'is' : 'are'} busy). Applies get free slots before plans.`,
-      `If this happens often, raise maxAgents of pool ${pool.name} and deploy.`,
+      raiseMaxAgents(pool.name, pool.maxAgents),
     );
   }),
   deferredBy('max-agents', 'max-agents', (decision, { pool, poolLine, evidence, nowMs }) => {
@@ -58,7 +58,7 @@ export const DECISION_CAUSES: readonly Cause[] = [
     return waiting(
       `The pool ${pool?.name ?? ''} is full: ${sentence(decision.deferral.reason).slice(0, -1)}${since(decision)}.${inSlots(evidence.slots, nowMs)}`,
       `Wait until a task ends${live === '' ? '' : ` (now: ${live})`}.`,
-      `If the agents are busy and this happens often, raise maxAgents of pool ${pool?.name ?? ''} and deploy.`,
+      ...(pool === undefined ? [] : [raiseMaxAgents(pool.name, pool.maxAgents)]),
     );
   }),
   deferredBy('standby', 'standby', (decision) =>

@@ -3,6 +3,7 @@
 import type { PoolLine } from '../../../functions/launcher/log-lines.ts';
 import { newApiToken, rejectedTokenSecret } from '../api-token.ts';
 import { ago, duration } from '../durations.ts';
+import { pauseOf } from '../paused.ts';
 import { liveIn } from '../pool-trouble.ts';
 import { secretNameOf } from '../secret-name.ts';
 import { counted, sentence } from '../sentences.ts';
@@ -42,14 +43,13 @@ export const LAUNCHER_CAUSES: readonly Cause[] = [
   {
     id: 'launcher-paused',
     find: queued(({ evidence: { launcher, log }, nowMs }) => {
-      const isOff = launcher.schedule === 'DISABLED';
-      if (!isOff && launcher.reservedConcurrency !== 0) return undefined;
+      const { name, schedule, reservedConcurrency, isQueueOn } = launcher;
+      const isScheduleOn = schedule === undefined ? undefined : schedule === 'ENABLED';
+      const pause = pauseOf({ name, isScheduleOn, reservedConcurrency, isQueueOn });
+      if (pause === undefined) return undefined;
       const last = log.recentTicks.at(-1);
       const since = last === undefined ? '' : ` Its last tick was at ${ago(last.atMs, nowMs)}.`;
-      return blocked(
-        `The launcher is paused: ${isOff ? `its schedule ${launcher.name} is disabled` : "its function's reserved concurrency is 0"}.${since}`,
-        'Run `agent-launcher resume`. Ask the person who paused it first: an upgrade may be in progress.',
-      );
+      return blocked(`${pause.what}${since}`, ...pause.todo);
     }),
   },
   {

@@ -1,6 +1,7 @@
 /** Causes that HCP Terraform's answer alone shows: the run isn't visible, has ended, runs, or waits for something other than an agent. */
 import { duration } from '../durations.ts';
 import { sentence } from '../sentences.ts';
+import { isUnserved, serveSteps, UNSERVED_WHY } from '../unserved.ts';
 import { blocked, type Cause, done, type Finding, person, running, waiting } from './cause.ts';
 import type { EarlierRun, RunFacts, ScopeFacts, WorkspaceFacts } from './evidence.ts';
 import { meaningOfStatus, OVERRIDES, statusInWords } from './run-statuses.ts';
@@ -293,14 +294,18 @@ export const RUN_CAUSES: readonly Cause[] = [
             : "Set the workspace's execution mode to agent, and choose a pool.",
         ),
   ),
-  inStatus('pool-not-served', ({ pool, workspace }, { pool: served, evidence: { launcher } }) => {
+  inStatus('pool-not-served', (run, { pool: served, evidence: { launcher, runId }, queuedAtMs, nowMs }) => {
+    const { pool, workspace } = run;
     if (pool === undefined || served !== undefined) return undefined;
-    return blocked(
-      `The workspace ${workspace?.name ?? ''} uses the agent pool ${pool.name}, which the launcher ${launcher.stackName} doesn't serve.`.replace(
-        '  ',
-        ' ',
+    const uses = workspace === undefined ? 'The workspace uses' : `The workspace ${workspace.name} uses`;
+    const isLong = isUnserved(queuedAtMs ?? run.createdAtMs, nowMs);
+    return (isLong ? blocked : waiting)(
+      `${uses} the agent pool ${pool.name}, which the launcher ${launcher.stackName} doesn't serve. ${UNSERVED_WHY}`,
+      ...serveSteps(
+        pool.name,
+        launcher.pools.map(({ name }) => name),
       ),
-      `Add the pool to the settings and deploy, choose one of its pools (${launcher.pools.map(({ name }) => name).join(', ')}) for the workspace, or pass --stack with the launcher of that pool.`,
+      `Or, if another stack serves the pool, run \`agent-launcher why ${runId} --stack NAME\` with its name.`,
     );
   }),
   inStatus('pool-not-allowed', ({ pool, workspace }, { seenAtMs, task }) => {

@@ -40,6 +40,8 @@ export interface LauncherFacts {
   readonly scheduleSeconds?: number | undefined;
   /** The function's reserved concurrency; `undefined`: none, or it could not be read. */
   readonly reservedConcurrency?: number | undefined;
+  /** Whether a queue of wake-ups can invoke the function; read only if the schedule is disabled. */
+  readonly isQueueOn?: boolean | undefined;
   readonly startDeadlineSeconds: number;
   readonly launcherLogGroup: string;
   /** Days that the launcher's log is kept; absent if unknown. */

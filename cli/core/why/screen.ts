@@ -20,6 +20,9 @@ const TITLES: Readonly<Record<State, string>> = {
 /** Causes that the title of their state doesn't describe. */
 const TITLE_OF_CAUSE: Readonly<Record<string, string>> = { 'run-unknown': 'can’t be found' };
 
+/** Causes that end on their own only if this launcher isn't the only one. */
+const WAITS_FOR: Readonly<Record<string, string>> = { 'pool-not-served': 'waits, but not for this launcher' };
+
 /** About this many lines show one fact. */
 const MOST_LINES = 4;
 const LABEL_COLUMNS = 15;
@@ -28,8 +31,9 @@ const LINES_OF_ERROR = 3;
 
 export function screenOf(explanation: Explanation, nowMs: number, columns: number, paint: Paint): string[] {
   const { runId, state, verdict, facts, agentLog, todo, cause } = explanation;
+  const title = TITLE_OF_CAUSE[cause] ?? (state === 'waiting' ? WAITS_FOR[cause] : undefined) ?? TITLES[state];
   const lines = [
-    `${paint('heading', runId)} ${paint(state, TITLE_OF_CAUSE[cause] ?? TITLES[state])} ${paint('faint', `(${cause})`)}`,
+    `${paint('heading', runId)} ${paint(state, title)} ${paint('faint', `(${cause})`)}`,
     ...wrap(harmless(verdict), columns),
     '',
   ];

@@ -239,7 +239,7 @@ const CASES: readonly Case[] = [
     cause: 'pool-not-served',
     state: 'blocked',
     verdict: /uses the agent pool unserved, which the launcher AgentLauncher doesn't serve/,
-    arrange: (scene) => scene.tick(),
+    arrange: (scene) => scene.later(200).tick(),
   },
   {
     name: "a pool that the workspace's project may not use",
@@ -257,7 +257,7 @@ const CASES: readonly Case[] = [
     name: 'a disabled schedule',
     cause: 'launcher-paused',
     state: 'blocked',
-    verdict: /its schedule AgentLauncher is disabled\. Its last tick was at/,
+    verdict: /its schedule AgentLauncher is off.* Queued runs wait until then\. Its last tick was at/,
     arrange: async (scene) => {
       await stage.setSchedule('DISABLED');
       scene.tick({}, 200);
@@ -268,7 +268,7 @@ const CASES: readonly Case[] = [
     name: 'a reserved concurrency of 0',
     cause: 'launcher-paused',
     state: 'blocked',
-    verdict: /reserved concurrency is 0/,
+    verdict: /reserved concurrency of its function is 0/,
     arrange: async (scene) => {
       stage.reserve(0);
       scene.tick({}, 200);

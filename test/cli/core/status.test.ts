@@ -58,6 +58,7 @@ function ended(task: string, more: Partial<TaskEndedLine> = {}): TaskEndedLine {
 function input(more: Partial<StatusInput> = {}): StatusInput {
   return {
     nowMs: NOW,
+    schedule: 'AgentLauncher',
     stack: { name: 'AgentLauncher', status: 'UPDATE_COMPLETE', region: 'eu-central-1', account: '111122223333' },
     pools: [{ name: 'default', maxAgents: 10, families: ['AgentLauncher_all_default'] }],
     startDeadlineMs: 300_000,
@@ -191,7 +192,7 @@ describe('statusOf', () => {
         },
       },
       'partly-paused',
-      /^The schedule is off, but something else still invokes/,
+      /^The launcher is partly paused: its schedule AgentLauncher is off\. Its queue of wake-ups is still on/,
     ],
     ['silent without a tick', { tick: { value: undefined } }, 'silent', /^The launcher is silent/],
     ['silent since its last tick', { tick: { value: tick({}, 301) } }, 'silent', /The last one was 301 s ago/],
@@ -279,6 +280,28 @@ describe('statusOf', () => {
     expect(known.notes[0]).toMatch(
       /1 queued\. 1 agent is busy: plan of run-9 in workspace network for 1 min 30 s\. Wait/,
     );
+  });
+
+  it('reports runs in a pool that nobody serves as a note, and after three minutes as a problem', () => {
+    const waits = (seconds: number) => ({
+      name: 'staging',
+      waiting: [{ id: 'run-7', workspace: 'search', queuedAtMs: NOW - seconds * 1000 }],
+    });
+    const early = statusOf(input({ unserved: [waits(60)] }));
+    expect([early.problems, early.notes]).toEqual([
+      [],
+      [expect.stringMatching(/^One run waits in the pool staging, .*run-7 of workspace search \(1 min\)\. If another/)],
+    ]);
+    const late = statusOf(input({ unserved: [waits(240)] }));
+    expect([late.problems, late.notes]).toEqual([
+      [
+        {
+          what: expect.stringMatching(/run-7 of workspace search \(4 min\)\.$/),
+          do: expect.stringMatching(/`agent-launcher setup --pool staging`.*Settings > General > Execution Mode/),
+        },
+      ],
+      [],
+    ]);
   });
 
   describe('of gateways', () => {

@@ -169,10 +169,17 @@ describe('jobs that wait', () => {
     expect(waiting({ startFailures: [{ task: 't', detail }] })[0]).toMatch(/The registry’s pull limit is used up/);
   });
 
-  it('for a free slot are a warning with the slots in use', () => {
+  it('because an agent can’t register come with the command that prints its log', () => {
+    const remedy = 'the agent ended before it registered. Find the cause in its log. Common causes are others';
+    expect(waiting({ startFailures: [{ task: 't1', detail: 'exit code 1', cause: 'agent', remedy }] })[0]).toContain(
+      'Find the cause in its log (`agent-launcher logs t1`).',
+    );
+  });
+
+  it('for a free slot are a note, because they continue on their own', () => {
     const deferrals = [{ jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 2' }];
     const expected =
-      /^warning deployment\.pool-full: Pool aws is full: 2 live tasks of maxAgents 2 \(1 busy, 1 idle\), 1 queued\. .*raise maxAgents/;
+      /^note deployment\.pool-full: Pool aws is full: 2 live tasks of maxAgents 2 \(1 busy, 1 idle\), 1 queued\. .*raise maxAgents \(now 2\): run `agent-launcher setup --pool aws --max-agents 4`/;
     expect(waiting({ queued: 1, live: { busy: 1, idle: 1 }, deferrals })[0]).toMatch(expected);
     expect(waiting({ queued: 1, live: { busy: 1, idle: 1 } })[0]).toMatch(expected);
   });

@@ -100,3 +100,34 @@ it('words are listed as in a sentence', () => {
     '0 free addresses',
   ]);
 });
+
+it('a note is short: it has no reason, and says only what to do', () => {
+  const note = {
+    id: 'image.exists',
+    severity: 'note',
+    what: 'It is offline.',
+    why: 'A reason.',
+    todo: 'Check it.',
+  } as const;
+  expect(linesOf(note, 80, true)).toEqual(['note     It is offline. Check it. (image.exists)']);
+  expect(linesOf({ ...note, todo: 'Nothing, while listing works.' }, 80, true)).toEqual([
+    'note     It is offline. (image.exists)',
+  ]);
+  expect(linesOf(note, 80).join(' ')).toContain('Why: A reason.');
+});
+
+it('notes about runs come before the other notes, and notes about this machine come last', () => {
+  const note = (id: Finding['id']): Finding => ({ id, severity: 'note', what: '', why: '', todo: '' });
+  const given = [
+    note('machine.settings'),
+    note('token.manage-agent-pools'),
+    note('deployment.pool-full'),
+    note('pool.unserved'),
+  ];
+  expect(sorted(given).map(({ id }) => id)).toEqual([
+    'deployment.pool-full',
+    'pool.unserved',
+    'token.manage-agent-pools',
+    'machine.settings',
+  ]);
+});

@@ -6,10 +6,12 @@ const ON = { value: { enabled: true, expression: 'rate(1 minute)' } };
 const OFF = { value: { enabled: false, expression: 'rate(1 minute)' } };
 
 it('a paused launcher is one finding, which may be on purpose', () => {
-  expect(shown(checkSwitches(OFF, { value: 0 }))).toEqual([
-    'error deployment.schedule: The launcher’s schedule is off, and the reserved concurrency of its function is 0. ' +
-      'The launcher is paused, so no agent starts, and no task that hangs is stopped. ' +
-      'Ask the person who paused it: an upgrade may be in progress. Then run `agent-launcher resume`.',
+  expect(shown(checkSwitches('AgentLauncher', OFF, { value: 0 }))).toEqual([
+    'error deployment.schedule: The launcher is paused: its schedule AgentLauncher is off, and the reserved concurrency of its function is 0. Queued runs wait. ' +
+      'No agent starts for queued runs, and no task that hangs is stopped. ' +
+      "Ask the person who paused it: an upgrade may be in progress. If you don't know who it was, look for the event UpdateSchedule: " +
+      '`aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=UpdateSchedule`. ' +
+      'When the work is done, run `agent-launcher resume`.',
   ]);
 });
 
@@ -19,7 +21,10 @@ it.each([
   ['missing', { value: undefined }, 'error'],
   ['unreadable', DENIED, 'warning'],
 ] as const)('a schedule that is %s is reported as it matters', (_, schedule, severity) => {
-  expect(checkSwitches(schedule, { value: undefined }).map((finding) => finding.severity)).toEqual([severity, 'ok']);
+  expect(checkSwitches('AgentLauncher', schedule, { value: undefined }).map((finding) => finding.severity)).toEqual([
+    severity,
+    'ok',
+  ]);
 });
 
 it.each([
@@ -28,5 +33,5 @@ it.each([
   ['not set', { value: undefined }, 'ok'],
   ['unreadable', DENIED, 'warning'],
 ] as const)('a reserved concurrency that is %s is reported as it matters', (_, concurrency, severity) => {
-  expect(checkSwitches(ON, concurrency).map((finding) => finding.severity)).toEqual(['ok', severity]);
+  expect(checkSwitches('AgentLauncher', ON, concurrency).map((finding) => finding.severity)).toEqual(['ok', severity]);
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { OtherPools, WaitingRun } from '../../../../cli/core/doctor/unserved.ts';
-import { checkUnserved } from '../../../../cli/core/doctor/unserved.ts';
+import { checkUnserved, type OtherPools } from '../../../../cli/core/doctor/unserved.ts';
+import type { WaitingRun } from '../../../../cli/core/unserved.ts';
 import { DENIED, NOW, shown } from './builders.ts';
 
 const MINUTE_MS = 60_000;
@@ -18,20 +18,21 @@ const others = (more: Partial<OtherPools> = {}): OtherPools => ({
 });
 const check = (value: OtherPools | undefined) => checkUnserved('acme', { value }, NOW);
 
-it('a run that waits for five minutes in a pool without agents is a warning', () => {
-  const withoutAgents = [{ name: 'lonely', waiting: [run('run-1', 5), run('run-2', 0)] }];
+it('a run that waits for three minutes in a pool without agents is a warning', () => {
+  const withoutAgents = [{ name: 'lonely', waiting: [run('run-1', 3), run('run-2', 0)] }];
   expect(shown(check(others({ withoutAgents })))).toEqual([
     'warning pool.unserved: 2 runs wait in the pool lonely, which has no agents and isn’t a pool of this launcher: ' +
-      'run-1 of workspace network (5 min) and run-2 of workspace network (under 1 s). ' +
-      'Nobody starts agents for this pool, so these runs wait forever. ' +
-      'Add lonely to pools[] and deploy. Or let the workspace use a pool that is served: Settings, General, Execution Mode.',
+      'run-1 of workspace network (3 min), run-2 of workspace network (under 1 s). ' +
+      'Unless another launcher or an agent serves this pool, its runs wait forever. ' +
+      'If this launcher should serve the pool, run `agent-launcher setup --pool lonely`, which adds it to the settings, and deploy. ' +
+      'Or choose a pool of this launcher for the workspace in HCP Terraform: Settings > General > Execution Mode.',
   ]);
 });
 
-it('a run that waits for less than five minutes is a note, because another launcher may start an agent', () => {
-  const withoutAgents = [{ name: 'lonely', waiting: [run('run-1', 4.9)] }];
+it('a run that waits for less than three minutes is a note, because another launcher may start an agent', () => {
+  const withoutAgents = [{ name: 'lonely', waiting: [run('run-1', 2.9)] }];
   expect(shown(check(others({ withoutAgents })))[0]).toMatch(
-    /^note pool\.unserved: One run waits in the pool lonely, .*If no other launcher serves this pool, this run waits forever/,
+    /^note pool\.unserved: One run waits in the pool lonely, .*If another launcher serves the pool, its agent comes within three minutes/,
   );
 });
 

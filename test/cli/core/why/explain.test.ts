@@ -279,6 +279,12 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
     'pool-not-served',
     'blocked',
     /uses the agent pool gpu, which the launcher AgentLauncher doesn't serve/,
+    evidence({ run: { pool: { ...SCOPE, name: 'gpu' }, planQueuedAtMs: secondsBefore(180) } }),
+  ],
+  [
+    'pool-not-served',
+    'waiting',
+    /doesn't serve\. Unless another launcher or an agent serves this pool, its runs wait forever\.$/,
     evidence({ run: { pool: { ...SCOPE, name: 'gpu' } } }),
   ],
   [
@@ -291,10 +297,15 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
   [
     'launcher-paused',
     'blocked',
-    /The launcher is paused: its schedule AgentLauncher is disabled\. Its last tick was at 11:00:00Z \(1 h ago\)/,
+    /The launcher is paused: its schedule AgentLauncher is off\. Queued runs wait\. Its last tick was at 11:00:00Z \(1 h ago\)/,
     evidence({ launcher: { schedule: 'DISABLED' }, log: logOf([], { recentTicks: [tickAt(secondsBefore(3600))] }) }),
   ],
-  ['launcher-paused', 'blocked', /reserved concurrency is 0/, evidence({ launcher: { reservedConcurrency: 0 } })],
+  [
+    'launcher-paused',
+    'blocked',
+    /reserved concurrency of its function is 0/,
+    evidence({ launcher: { reservedConcurrency: 0 } }),
+  ],
   [
     'launcher-fails',
     'blocked',
@@ -1050,6 +1061,14 @@ describe('explain', () => {
     const reason = `tasks failed to start 3 times in a row, the last with: ${PULL_ERROR}`;
     const { todo } = explain(evidence({ log: logOf([deferredFor('start-failures', reason)]) }));
     expect(todo[0]).toMatch(/^The image does not exist\./);
+  });
+
+  it('advises in steps about a pool that the launcher does not serve', () => {
+    expect(explain(evidence({ run: { pool: { ...SCOPE, name: 'gpu' } } })).todo).toEqual([
+      expect.stringMatching(/`agent-launcher setup --pool gpu`, which adds it to the settings, and deploy\.$/),
+      expect.stringMatching(/a pool of this launcher \(default\) .*Settings > General > Execution Mode\.$/),
+      expect.stringContaining(`\`agent-launcher why ${RUN} --stack NAME\``),
+    ]);
   });
 
   it('says which jobs the agents of a full pool execute, not which their tasks were started for', () => {

@@ -118,3 +118,10 @@ it('an error that the verdict does not quote keeps its address, and is cut at it
   expect(shown.at(-1)).toMatch(/…$/);
   expect(shown.filter((text) => text.length > 80)).toEqual([]);
 });
+
+it('a run in a pool of nobody is not said to continue on its own', () => {
+  const title = (state: 'waiting' | 'blocked') =>
+    screenOf({ ...explain(REJECTED), cause: 'pool-not-served', state }, NOW, 80, plain)[0];
+  expect(title('waiting')).toContain('waits, but not for this launcher (pool-not-served)');
+  expect(title('blocked')).toContain('is blocked (pool-not-served)');
+});
