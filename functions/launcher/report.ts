@@ -90,7 +90,8 @@ export class TickReport {
       const { queuedAtMs, workspaceId } = outcome.launch.job;
       return [{ taskId: outcome.taskId, queuedAtMs, workspaceId }];
     });
-    this.#ends.saw({ running: demand?.running ?? [], launched });
+    const { endedPlans = [], running = [] } = demand ?? {};
+    this.#ends.saw({ running: [...endedPlans, ...running], launched });
     if (isExtra === true || observation === undefined) return { logged: [], counted: [] };
     const failed = new Set(observation.supply.startFailures.map(({ task }) => task.id));
     const news = this.#ends.news(observation.ended ?? [], failed, startedAtMs);

@@ -68,6 +68,9 @@ const STATUSES: Readonly<Record<string, Meaning>> = {
  */
 const AFTER_PLAN: readonly string[] = ['post_plan_running', 'policy_checking'];
 
+/** What the listed runs mean whose plan has ended. */
+const AFTER_THE_PLAN: readonly Meaning[] = ['after-plan', 'apply-queued', 'apply-running'];
+
 /** The statuses with the meaning `person` that a run passes on its own if it is applied automatically. */
 const PASSED_AUTOMATICALLY: readonly string[] = ['planned', 'post_plan_completed', 'cost_estimated', 'policy_checked'];
 
@@ -93,6 +96,7 @@ export function demandOf(runs: readonly Run[], unlisted?: readonly UnlistedJobs[
   const latest = new Map(runs.map((run) => [run.id, run]));
   const queued: QueuedJob[] = [];
   const running: RunningJob[] = [];
+  const endedPlans: RunningJob[] = [];
   const waiting: WaitingRun[] = [];
   const unknownStatuses = new Set<string>();
   for (const run of latest.values()) {
@@ -103,6 +107,9 @@ export function demandOf(runs: readonly Run[], unlisted?: readonly UnlistedJobs[
     else if (meaning === 'plan-running') running.push(runningPlan(run));
     else if (meaning === 'apply-running') running.push(runningApply(run));
     else if (meaning === 'after-plan') waiting.push(waitingRun(run));
+    if (run.planAgentName !== undefined && meaning !== undefined && AFTER_THE_PLAN.includes(meaning)) {
+      endedPlans.push(runningPlan(run));
+    }
   }
   queued.sort((a, b) => a.queuedAtMs - b.queuedAtMs || (a.key < b.key ? -1 : 1));
   waiting.sort((a, b) => a.sinceMs - b.sinceMs || (a.runId < b.runId ? -1 : 1));
@@ -110,6 +117,7 @@ export function demandOf(runs: readonly Run[], unlisted?: readonly UnlistedJobs[
     queued,
     ...(unlisted !== undefined && { unlisted }),
     running,
+    ...(endedPlans.length > 0 && { endedPlans }),
     waiting,
     unknownStatuses: [...unknownStatuses].sort(),
   };

@@ -139,6 +139,8 @@ export interface Demand {
   /** Queued jobs in addition to {@link queued}, if only a part of the queue was read; absent: everything was read. */
   readonly unlisted?: readonly UnlistedJobs[];
   readonly running: readonly RunningJob[];
+  /** Plans that have ended, of runs that go on: they show which job an agent had that no poll saw at work. Absent if there are none. */
+  readonly endedPlans?: readonly RunningJob[];
   /** Runs in a post-plan status, longest wait first. They aren't queued jobs. */
   readonly waiting: readonly WaitingRun[];
   /** Statuses that the launcher doesn't know. Their runs aren't demand. */

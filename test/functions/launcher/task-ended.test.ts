@@ -148,6 +148,19 @@ describe('the line of a task that ended', () => {
     expect(Object.keys(parsed().seconds).toSorted()).toEqual(parts.toSorted());
   });
 
+  it('has the plan of a run that goes on, although no tick saw the plan run', () => {
+    const endedPlans = [{ ...running, key: 'run-9/plan', workspaceId: 'ws-9' } as const];
+    reportAt(NOW - seconds(400), launched(job));
+    reportAt(NOW, { demand: demandWith({ endedPlans }), observation: seen([ENDED]) });
+    expect(parsed()).toMatchObject({
+      launchedFor: 'run-1/plan',
+      job: 'run-9/plan',
+      run: 'run-9',
+      workspace: 'ws-9',
+      queuedSeconds: 45,
+    });
+  });
+
   it('leaves out what nobody shows', () => {
     const bare = stoppedTask('task-2', {
       startedBy: 'warm/main/1',

@@ -38,6 +38,20 @@ describe('the demand of a pool’s runs', () => {
     expect(demandOf([run({ status })])).toEqual({ queued: [], running: [], waiting: [], unknownStatuses: [] });
   });
 
+  it.each(['apply_queued', 'applying', 'post_plan_running'])('shows the agent of the plan of a run in %s', (status) => {
+    const { endedPlans } = demandOf([run({ status, planAgentName: 'task-1' })]);
+    expect(endedPlans).toEqual([expect.objectContaining({ key: 'run-1/plan', agentName: 'task-1' })]);
+  });
+
+  it.each([
+    ['no agent has its plan', run({ status: 'apply_queued' })],
+    ['its plan runs', run({ status: 'planning', planAgentName: 'task-1' })],
+    ['it waits for a person', run({ status: 'planned', planAgentName: 'task-1' })],
+    ['its status is unknown', run({ status: 'rehearsing', planAgentName: 'task-1' })],
+  ])('shows no ended plan of a run if %s', (_, one) => {
+    expect(demandOf([one])).not.toHaveProperty('endedPlans');
+  });
+
   it('counts every queued run of a workspace, not just one run per workspace (hcp-terraform-operator #664)', () => {
     const runs = ['run-1', 'run-2', 'run-3'].map((id) => run({ id, workspaceId: 'ws-1' }));
     expect(demandOf(runs).queued).toHaveLength(3);
