@@ -27,8 +27,12 @@ export function tasksOfJobs(
   });
   const executed = new Set(all.flatMap(({ job }) => job ?? []));
   for (const phase of PHASES) if (agents[phase] !== undefined) executed.add(`${runId}/${phase}`);
-  return all.filter(({ job, launchedFor }) => {
+  const own = all.filter(({ job, launchedFor }) => {
     if (job !== undefined) return jobIn(job)?.run === runId;
     return launchedFor !== undefined && jobIn(launchedFor)?.run === runId && !executed.has(launchedFor);
   });
+  // The task that executes the apply can be older than the one that executed the plan.
+  const rank = ({ job, launchedFor = '' }: RelatedTask): number =>
+    PHASES.findIndex((phase) => phase === jobIn(job ?? launchedFor)?.phase);
+  return own.sort((one, other) => rank(one) - rank(other));
 }

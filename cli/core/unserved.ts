@@ -44,7 +44,7 @@ export function unservedText({ name, waiting }: OtherPool, nowMs: number): Unser
     isLong,
     todo: isLong
       ? serveSteps(name)
-      : ['If another launcher serves the pool, its agent comes within three minutes. Otherwise:', ...serveSteps(name)],
+      : ['If another launcher serves the pool, its agent comes within three minutes.', ...serveSteps(name)],
   };
 }
 

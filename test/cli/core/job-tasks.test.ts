@@ -32,3 +32,11 @@ it('tasksOfJobs believes the launcher, which saw the job of a task that ended', 
     ['t4', undefined],
   ]);
 });
+
+it('tasksOfJobs returns the task of the plan before that of the apply', () => {
+  const tasks = [{ id: 'older' }, { id: 'newer' }];
+  expect(ids('run-A', tasks, { plan: 'newer', apply: 'older' })).toEqual([
+    ['newer', PLAN],
+    ['older', 'run-A/apply'],
+  ]);
+});
