@@ -1,9 +1,9 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Usage: labs/gateway-boot/prepare.sh FOLDER
 # Makes the root folder of a virtual machine that stands for a new instance: Debian with systemd, cloud-init, and the packages that a gateway
 # installs. Programs that only AWS has are replaced: dnf finds its packages installed, `aws` reports its arguments to the world, and the CloudWatch
 # agent does nothing. Needs root and mmdebstrap. The packages are cached, because downloading them takes a minute.
-set -euo pipefail
+set -eu
 root=$1
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/agent-launcher
@@ -20,14 +20,17 @@ mkdir -p "$root"
 tar -xf "$base" -C "$root" --exclude './dev/*'
 
 # As on Amazon Linux, nothing of the filter runs before the user data, and its user is nginx.
-rm -f "$root"/etc/systemd/system/multi-user.target.wants/{nginx,nftables}.service "$root"/etc/systemd/system/sysinit.target.wants/nftables.service
+for service in nginx nftables; do
+  rm -f "$root/etc/systemd/system/multi-user.target.wants/$service.service" "$root/etc/systemd/system/sysinit.target.wants/$service.service"
+done
 chroot "$root" useradd --system --shell /usr/sbin/nologin nginx
 echo gateway >"$root/etc/hostname"
 
 program() { cat >"$root$1" && chmod 755 "$root$1"; }
 mkdir -p "$root/opt/aws/amazon-cloudwatch-agent/bin"
-program /usr/local/bin/dnf <<<'#!/bin/sh'
-program /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl <<<'#!/bin/sh'
+for name in /usr/local/bin/dnf /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl; do
+  echo '#!/bin/sh' | program "$name"
+done
 program /usr/local/bin/aws <<'END'
 #!/bin/sh
 exec curl -sf --max-time 20 --data "$*" http://169.254.169.254/aws
