@@ -25,6 +25,7 @@ import type { SettingsFault } from '../settings/errors.ts';
 import { faultOf } from '../settings/issues.ts';
 import { type ReadableSettings, readSettings } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
+import type { SecretHome } from '../settings/same-secret.ts';
 import type {
   AgentLauncherProps,
   AgentTokenRotationOptions,
@@ -191,7 +192,7 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
   const ofSettings = [
     ...credentialFaults(settings),
     ...issues.flatMap((issue) => [...schemaFaults(issue, settings)]),
-    ...crossFaults({ ...value, network }),
+    ...crossFaults({ ...value, network }, homeOf(scope)),
     ...variableFaults(settings),
     ...targetsFaults(scope, given, value),
     ...exampleFaults(scope, value),
@@ -213,7 +214,6 @@ function targetsFaults(
   { encryption, logs }: ReadableSettings,
 ): Iterable<SettingsFault> {
   const { apiTokenSecret, pools, nudge, agentTokenRotation, caCertificates, launcher } = given;
-  const { account, region } = Stack.of(scope);
   const encryptionAndLogs = { ...(encryption && { encryption }), ...(logs && { logs }) };
   const located = {
     apiTokenSecret: knownArn(apiTokenSecret),
@@ -228,13 +228,21 @@ function targetsFaults(
     })),
   };
   return targetFaults(located, {
-    account: Token.isUnresolved(account) ? undefined : account,
-    region: Token.isUnresolved(region) ? undefined : region,
+    ...homeOf(scope),
     canDecrypt: (path) => {
       const secret = valueAt(given, path.split('.'));
       return isSecret(secret) && secret.encryptionKey !== undefined;
     },
   });
+}
+
+/** Account and region of the stack, if they are known at synthesis. */
+function homeOf(scope: Construct): SecretHome {
+  const { account, region } = Stack.of(scope);
+  return {
+    account: Token.isUnresolved(account) ? undefined : account,
+    region: Token.isUnresolved(region) ? undefined : region,
+  };
 }
 
 /** A secret's ARN, complete or without its random suffix; `undefined` if it is known only at deployment. */

@@ -12,9 +12,14 @@ import { pollingFaults } from './checks/polling.ts';
 import { poolFaults } from './checks/pools.ts';
 import type { SettingsFault } from './errors.ts';
 import type { ReadableSettings } from './read.ts';
+import type { SecretHome } from './same-secret.ts';
 
-/** All faults of these checks. */
-export function* crossFaults(settings: ReadableSettings): Iterable<SettingsFault> {
+/**
+ * All faults of these checks.
+ *
+ * @param home account and region of the stack, as far as they are known
+ */
+export function* crossFaults(settings: ReadableSettings, home: SecretHome): Iterable<SettingsFault> {
   const { hostname, fips, network, agentImage = {} } = settings;
   const pools = (settings.pools ?? []).map((pool) => pool ?? {});
   const { registry, copy } = agentImage;
@@ -24,7 +29,7 @@ export function* crossFaults(settings: ReadableSettings): Iterable<SettingsFault
   yield* jobHoursFaults(settings, pools);
   yield* encryptionFaults(settings);
   yield* exportFaults(settings);
-  yield* sharedSecretFaults(settings, pools);
+  yield* sharedSecretFaults(settings, pools, home);
   yield* caCertificatesFaults(settings);
   yield* launcherProxyFaults(settings);
   yield* imageFaults(agentImage);

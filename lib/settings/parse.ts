@@ -44,7 +44,7 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
   const { data, value, issues } = readSettings(given);
   const faults = inOrder([
     ...credentialFaults(given),
-    ...crossFaults(value),
+    ...crossFaults(value, target),
     ...variableFaults(given),
     ...targetFaults(value, target),
     ...placeholderFaults(value, context[ALLOW_PLACEHOLDER]),

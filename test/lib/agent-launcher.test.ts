@@ -222,7 +222,7 @@ describe('the construct refuses', () => {
         const agentTokenSecret = secretIn(stack, 'Shared');
         return { apiTokenSecret: agentTokenSecret, pools: [{ name: 'default', agentTokenSecret }] };
       },
-      'which is also an apiTokenSecret',
+      'which is also the secret of apiTokenSecret',
     ],
   ])('a wrong %s: %o', (path, props, hint = '') => {
     const message = refusal(props);

@@ -3,7 +3,8 @@ import { credentialIn, looksLikeToken, shown } from '../../credentials.ts';
 import { variableFault } from '../environment.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';
-import { isRecord, repeated } from '../records.ts';
+import { isRecord } from '../records.ts';
+import { isSameSecret, type SecretHome } from '../same-secret.ts';
 import { secretReference } from '../secret-reference.ts';
 
 /** Context key that makes the checks accept the example's organization, so that `npm run synth` works in a fresh clone. */
@@ -70,74 +71,85 @@ export function* variableFaults(given: unknown): Iterable<SettingsFault> {
   }
 }
 
-/** Faults of secrets that two pools share, or that a pool, the nudge or the rotation shares with another part. */
+/** A setting with a secret. */
+interface SecretAt {
+  readonly path: string;
+  readonly secret: string;
+}
+
+/**
+ * Faults of secrets that two pools share, or that a pool, the nudge, the rotation or a login shares with another part. Only the launcher's
+ * API tokens can share a secret.
+ *
+ * @param home account and region of the stack, as far as they are known
+ */
 export function* sharedSecretFaults(
   { apiTokenSecret, nudge, agentTokenRotation, launcher, agentImage }: ReadableSettings,
   pools: readonly ReadablePool[],
+  home: SecretHome = {},
 ): Iterable<SettingsFault> {
-  // IAM can't restrict a reader to one key, so two keys of one secret are the same secret. Only the launcher's API tokens can share one.
-  const idOf = (secret: string | undefined) => secret && secretReference(secret).id;
-  const apiTokens = new Set([apiTokenSecret, ...pools.map((pool) => pool.apiTokenSecret)].map(idOf));
-  const agentTokens = pools.map(({ agentTokenSecret }) => idOf(agentTokenSecret));
-  for (const [index, secret] of agentTokens.entries()) {
-    if (secret === undefined || !apiTokens.has(secret)) continue;
-    yield {
-      path: `pools.${index}.agentTokenSecret`,
-      given: `${shown(secret)}, which is also an apiTokenSecret`,
-      allowed:
-        "a separate secret: an agent token isn't an API token, the launcher must not read agent tokens, and agents must not read API tokens",
-      remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
-    };
-  }
-  const ofRotation = idOf(agentTokenRotation?.apiTokenSecret);
-  if (ofRotation !== undefined && (apiTokens.has(ofRotation) || agentTokens.includes(ofRotation))) {
-    yield {
-      path: 'agentTokenRotation.apiTokenSecret',
-      given: `${shown(ofRotation)}, which is also the secret of another token`,
-      allowed:
-        'a separate secret: the token of the rotation manages agent pools, and the launcher must not have this permission',
-      remedy: 'create an API token of a team with the permission Manage agent pools, and a secret for it',
-    };
-  }
-  const key = idOf(nudge?.hmacKeySecret);
-  if (key !== undefined && (apiTokens.has(key) || agentTokens.includes(key) || key === ofRotation)) {
-    yield {
-      path: 'nudge.hmacKeySecret',
-      given: `${shown(key)}, which is also the secret of a token`,
-      allowed:
-        "a separate secret: the function behind the public URL must not read tokens, and a token isn't an HMAC key",
-      remedy: 'create a key (openssl rand -hex 32), and a secret for it',
-    };
-  }
-  const rotated = ofRotation !== undefined;
-  const logins = [
-    // Both the launcher and the rotation read it. The launcher may read its own tokens, but no other function may.
-    {
-      path: 'launcher.httpsProxyCredentialsSecret',
-      secret: idOf(launcher?.httpsProxyCredentialsSecret),
-      others: [...agentTokens, ofRotation, key, ...(rotated ? apiTokens : [])],
-    },
-    {
-      path: 'agentImage.credentialsSecret',
-      secret: idOf(agentImage?.credentialsSecret),
-      others: [...agentTokens, ofRotation, key, ...apiTokens],
-    },
+  const at = (path: string, secret: string | undefined): SecretAt[] => (secret === undefined ? [] : [{ path, secret }]);
+  const sameAs = ({ secret }: SecretAt, others: readonly SecretAt[]) =>
+    others.find((other) => isSameSecret(secret, other.secret, home));
+  const apiTokens = [
+    ...at('apiTokenSecret', apiTokenSecret),
+    ...pools.flatMap((pool, index) => at(`pools.${index}.apiTokenSecret`, pool.apiTokenSecret)),
   ];
-  for (const { path, secret, others } of logins) {
-    if (secret === undefined || !others.includes(secret)) continue;
-    yield {
-      path,
-      given: `${shown(secret)}, which is also the secret of a token or of the HMAC key`,
-      allowed: 'a separate secret: a function that reads one key of a secret can read the whole secret',
-      remedy: 'create a secret for the login',
-    };
+  const agentTokens = pools.flatMap((pool, index) => at(`pools.${index}.agentTokenSecret`, pool.agentTokenSecret));
+  const ofRotation = at('agentTokenRotation.apiTokenSecret', agentTokenRotation?.apiTokenSecret);
+  const hmacKey = at('nudge.hmacKeySecret', nudge?.hmacKeySecret);
+  const proxyLogin = at('launcher.httpsProxyCredentialsSecret', launcher?.httpsProxyCredentialsSecret);
+  const registryLogin = at('agentImage.credentialsSecret', agentImage?.credentialsSecret);
+  const rules = [
+    ...agentTokens.map((its) => ({ its, others: apiTokens, ...OF_AGENTS })),
+    ...ofRotation.map((its) => ({ its, others: [...apiTokens, ...agentTokens], ...OF_ROTATION })),
+    ...hmacKey.map((its) => ({ its, others: [...apiTokens, ...agentTokens, ...ofRotation], ...OF_NUDGE })),
+    // Both the launcher and the rotation read it. The launcher may read its own tokens, but no other function may.
+    ...proxyLogin.map((its) => ({
+      its,
+      others: [...agentTokens, ...ofRotation, ...hmacKey, ...(ofRotation.length > 0 ? apiTokens : [])],
+      ...OF_LOGIN,
+    })),
+    ...registryLogin.map((its) => ({
+      its,
+      others: [...agentTokens, ...ofRotation, ...hmacKey, ...apiTokens],
+      ...OF_LOGIN,
+    })),
+  ];
+  for (const { its, others, allowed, remedy } of rules) {
+    const other = sameAs(its, others);
+    if (other !== undefined) yield { path: its.path, given: sharedWith(its, other), allowed, remedy };
   }
-  for (const { index, value, first } of repeated(agentTokens)) {
-    yield {
-      path: `pools.${index}.agentTokenSecret`,
-      given: `${shown(value)}, as in pools.${first}`,
-      allowed: 'a separate secret for every pool: an agent token belongs to one pool',
-      remedy: 'create an agent token in this pool, and a secret for it',
-    };
+  for (const [index, its] of agentTokens.entries()) {
+    const other = sameAs(its, agentTokens.slice(0, index));
+    if (other !== undefined) yield { path: its.path, given: sharedWith(its, other), ...OF_POOLS };
   }
 }
+
+function sharedWith({ secret }: SecretAt, other: SecretAt): string {
+  const form = secretReference(secret).id === secretReference(other.secret).id ? '' : ` (there ${shown(other.secret)})`;
+  return `${shown(secret)}, which is also the secret of ${other.path}${form}`;
+}
+
+const OF_AGENTS = {
+  allowed:
+    "a separate secret: an agent token isn't an API token, the launcher must not read agent tokens, and agents must not read API tokens",
+  remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
+};
+const OF_POOLS = {
+  allowed: 'a separate secret for every pool: an agent token belongs to one pool',
+  remedy: 'create an agent token in this pool, and a secret for it',
+};
+const OF_ROTATION = {
+  allowed:
+    'a separate secret: the token of the rotation manages agent pools, and the launcher must not have this permission',
+  remedy: 'create an API token of a team with the permission Manage agent pools, and a secret for it',
+};
+const OF_NUDGE = {
+  allowed: "a separate secret: the function behind the public URL must not read tokens, and a token isn't an HMAC key",
+  remedy: 'create a key (openssl rand -hex 32), and a secret for it',
+};
+const OF_LOGIN = {
+  allowed: 'a separate secret: a function that reads one key of a secret can read the whole secret',
+  remedy: 'create a secret for the login',
+};

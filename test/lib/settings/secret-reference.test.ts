@@ -46,6 +46,81 @@ it('the setting caCertificates.secret refuses a key, and says what to set', () =
 const HTTPS_PROXY = 'http://proxy.acme.example:3128';
 const REGISTRY = 'registry.acme.example/team/agent:1.33.0';
 
+describe('one secret, by its name in one setting and by its ARN in another', () => {
+  const byName = { apiTokenSecret: 'acme/tokens:api' };
+  const pool = (agentTokenSecret: string, name = 'default') => ({ name, agentTokenSecret });
+  const rotation = { agentTokenRotation: { days: 30, apiTokenSecret: `${arn}:rotation` } };
+  const copy = { agentImage: { registry: REGISTRY, copy: true, credentialsSecret: `${arn}:hub` } };
+  const proxy = { launcher: { httpsProxy: HTTPS_PROXY, httpsProxyCredentialsSecret: `${arn}:proxy` } };
+  const apart = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/apart-AbCdEf';
+
+  it.each([
+    ['agentImage.credentialsSecret', 'apiTokenSecret', { ...byName, ...copy }],
+    ['agentImage.credentialsSecret', 'nudge.hmacKeySecret', { ...copy, nudge: { hmacKeySecret: 'acme/tokens:hmac' } }],
+    ['pools.0.agentTokenSecret', 'apiTokenSecret', { ...byName, pools: [pool(`${arn}:agent`)] }],
+    ['agentTokenRotation.apiTokenSecret', 'apiTokenSecret', { ...byName, ...rotation }],
+    [
+      'launcher.httpsProxyCredentialsSecret',
+      'apiTokenSecret',
+      { ...byName, ...proxy, agentTokenRotation: { days: 30, apiTokenSecret: 'acme/rotation' } },
+    ],
+    ['launcher.httpsProxyCredentialsSecret', 'pools.0.agentTokenSecret', { ...proxy, pools: [pool('acme/tokens')] }],
+    ['nudge.hmacKeySecret', 'apiTokenSecret', { ...byName, nudge: { hmacKeySecret: `${arn}:hmac` } }],
+    ['pools.1.agentTokenSecret', 'pools.0.agentTokenSecret', { pools: [pool('acme/tokens'), pool(`${arn}:b`, 'b')] }],
+    ['pools.1.agentTokenSecret', 'pools.0.agentTokenSecret', { pools: [pool(`${arn}:a`), pool('acme/tokens', 'b')] }],
+    // If a secret is deleted and created again, its ARN has other random characters.
+    [
+      'pools.1.agentTokenSecret',
+      'pools.0.agentTokenSecret',
+      { pools: [pool(arn), pool(arn.replace('AbCdEf', 'GhIjKl'), 'b')] },
+    ],
+    // The name could end like an ARN, or be one with its random characters.
+    ['agentTokenRotation.apiTokenSecret', 'apiTokenSecret', { apiTokenSecret: 'acme/tokens-AbCdEf', ...rotation }],
+    [
+      'agentTokenRotation.apiTokenSecret',
+      'apiTokenSecret',
+      {
+        apiTokenSecret: 'acme/apart-AbCdEf',
+        agentTokenRotation: { days: 30, apiTokenSecret: `${apart}-GhIjKl` },
+      },
+    ],
+  ])('is refused in %s, and the fault names %s', (path, other, settings) => {
+    const faults = faultsOf(settings);
+    expect(faults.map((fault) => fault.path)).toEqual([path]);
+    expect(faults[0]?.given).toContain(`which is also the secret of ${other}`);
+    expect(faults[0]?.given).toMatch(/\(there "/);
+  });
+
+  it.each([
+    [
+      'is another secret with another name',
+      { ...byName, ...copy, agentImage: { ...copy.agentImage, credentialsSecret: `${apart}:hub` } },
+    ],
+    ['is another secret although its name begins with this one', { apiTokenSecret: 'acme/token', ...rotation }],
+    [
+      'is another secret although both names end with a hyphen and six characters',
+      { apiTokenSecret: 'acme/api-token1', agentTokenRotation: { days: 30, apiTokenSecret: 'acme/api-token2' } },
+    ],
+    ["can be the launcher's API token and the proxy's login", { ...byName, ...proxy }],
+    [
+      'can have the API tokens of two pools',
+      { ...byName, pools: [{ ...pool('acme/agent'), organization: 'other', apiTokenSecret: `${arn}:other` }] },
+    ],
+  ])('%s', (_, settings) => {
+    expect(faultsOf(settings)).toEqual([]);
+  });
+
+  it.each([
+    ['another account', { account: '210987654321', region: 'eu-central-1' }, []],
+    ['the same account', { account: '123456789012', region: 'eu-central-1' }, ['pools.0.agentTokenSecret']],
+    ['an unknown account', {}, ['pools.0.agentTokenSecret']],
+  ])('compares the ARN with the name in a stack of %s', (_, target, paths) => {
+    const secretsKeyArn = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555';
+    const settings = { ...LEAST, ...byName, pools: [pool(`${arn}:agent`)], encryption: { secretsKeyArn } };
+    expect(faultsIn({ agentLauncher: settings }, target).map(({ path }) => path)).toEqual(paths);
+  });
+});
+
 describe('the login of a proxy or a registry under a key of a JSON secret', () => {
   it.each([
     ['launcher.httpsProxyCredentialsSecret', (secret: string) => proxied(secret)],
