@@ -72,8 +72,21 @@ export function imageParameter(architecture: 'arm64' | 'x86_64'): string {
   return `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${architecture}`;
 }
 
-/** Minutes without a connection after which a gateway powers itself off. An agent sends requests more often. */
+/** Minimum minutes without a connection after which a gateway powers itself off. An agent sends requests more often. */
 const UNUSED_MINUTES = 60;
+
+/** Time that the launcher has to stop an idle gateway, in minutes. */
+const TIME_TO_STOP_MINUTES = 30;
+
+/**
+ * Minutes without a connection after which a gateway powers itself off, in case the launcher doesn't stop it.
+ *
+ * This is later than the launcher's stop. The launcher doesn't know when a gateway powers itself off, so at the same minute it could launch a task
+ * whose first connection comes too late.
+ */
+function unusedMinutes(idleTime: Duration): number {
+  return Math.max(UNUSED_MINUTES, idleTime.toMinutes() + TIME_TO_STOP_MINUTES);
+}
 
 /** The subnets of one zone. */
 interface Zone {
@@ -255,8 +268,7 @@ export class Gateways extends Construct {
       logGroup: this.logGroup.logGroupName,
       service: this.service,
       region: Stack.of(this).region,
-      // Only if the launcher doesn't stop the gateway.
-      unusedMinutes: Math.max(UNUSED_MINUTES, props.idleTime.toMinutes()),
+      unusedMinutes: unusedMinutes(props.idleTime),
       sessionManager: props.sessionManager,
     });
   }

@@ -73,6 +73,14 @@ describe('the instance of a gateway', () => {
     expect(data['InstanceInitiatedShutdownBehavior']).toBe('stop');
   });
 
+  it('powers itself off half an hour later than the launcher would stop it, and never within an hour of its last use', () => {
+    const minutes = (gatewayIdleMinutes: number) =>
+      /-ge \$\(\((\d+) \* 60\)\)/.exec(
+        text(dataOf(onDemand({ gatewayIdleMinutes }))[0]['UserData']['Fn::Base64']),
+      )?.[1];
+    expect([minutes(10), minutes(60), minutes(1440)]).toEqual(['60', '90', '1470']);
+  });
+
   it('has full speed while it starts, if its type is burstable', () => {
     expect(data['CreditSpecification']).toEqual({ CpuCredits: 'unlimited' });
     expect(dataOf(onDemand({ gatewayInstanceType: 'c7gn.medium' }))[0]).not.toHaveProperty('CreditSpecification');
