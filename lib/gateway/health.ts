@@ -9,6 +9,9 @@ export const HEALTH_SCRIPT = '/usr/local/sbin/agent-launcher-gateway';
 /** A disk with less free space is a problem: nginx could no longer write its log. */
 const FULL_PERCENT = 95;
 
+/** systemd starts nginx again within seconds, so only this many failed looks in a row prove that the filter doesn't run. */
+const DEAD_LOOKS = { count: 3, secondsBetween: 5 };
+
 /** After this time without an answer of the host, a gateway whose filter listens counts as ready. The host may be down, and agents must then say so. */
 const SILENT_HOST_SECONDS = 60;
 
@@ -28,6 +31,8 @@ export interface HealthOptions {
  * signed it, and it sends no data.
  */
 export function healthScript({ host, port, region, unusedMinutes }: HealthOptions): string {
+  // Tasks may use only the host's own port, such as an idle agent of Terraform Enterprise on port 8443.
+  const ports = [...new Set([443, port])];
   return `#!/bin/bash
 # Written by agent-launcher.
 set -u
@@ -40,9 +45,15 @@ metadata() {
 }
 tag() { aws ec2 create-tags --region '${region}' --resources "$(metadata instance-id)" --tags "Key=$1,Value=$2"; }
 untag() { aws ec2 delete-tags --region '${region}' --resources "$(metadata instance-id)" --tags "Key=$1"; }
-listens() { [ -n "$(ss -Hltn 'sport = :443')" ]; }
+listens() { ${ports.map((one) => `[ -n "$(ss -Hltn 'sport = :${one}')" ]`).join(' && ')}; }
+dead() {
+  for look in {1..${DEAD_LOOKS.count}}; do
+    if listens; then return 1; fi
+    if [ "$look" -lt ${DEAD_LOOKS.count} ]; then sleep ${DEAD_LOOKS.secondsBetween}; fi
+  done
+}
 reaches() { curl -sk --max-time 5 -o /dev/null --resolve '${host}:${port}:127.0.0.1' 'https://${host}:${port}/'; }
-connections() { ss -Htn state established 'sport = :443' '! dst 127.0.0.1' | wc -l; }
+connections() { ss -Htn state established '( ${ports.map((one) => `sport = :${one}`).join(' or ')} )' '! dst 127.0.0.1' | wc -l; }
 uptime_seconds() { cut -d. -f1 /proc/uptime; }
 
 case "$1" in
@@ -54,7 +65,7 @@ ready)
 check)
   problem=
   if [ "$(df --output=pcent / | tail -n 1 | tr -dc 0-9)" -ge ${FULL_PERCENT} ]; then problem=disk-full; fi
-  if ! listens; then problem=engine-dead; fi
+  if dead; then problem=engine-dead; fi
   before=$(cat "$state/problem" 2>/dev/null)
   # After a start, the instance can still have the tag of its last run.
   if [ ! -e "$state/problem" ] || [ "$problem" != "$before" ]; then

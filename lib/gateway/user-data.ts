@@ -177,6 +177,7 @@ ExecStart=${HEALTH_SCRIPT} ${command}
   })),
 ];
 
+/** By default, systemd runs timers up to a minute late. */
 const TIMERS: readonly { readonly name: string; readonly text: string }[] = [
   { name: 'check', seconds: 20 },
   { name: 'unused', seconds: 60 },
@@ -187,6 +188,7 @@ Description=Watches the gateway (${name})
 [Timer]
 OnBootSec=${seconds}
 OnUnitActiveSec=${seconds}
+AccuracySec=1
 [Install]
 WantedBy=timers.target
 `,
