@@ -21,4 +21,10 @@ export const ALLOWED: readonly Allowed[] = [
     why: 'ECS, Lambda and the other services assume the roles for resources of the same account, so the new conditions always hold.',
     announcement: 'the trust policy of every role has the condition `aws:SourceAccount`',
   },
+  {
+    action: 'replaced',
+    id: /ImageCopiesRepository[0-9A-F]{8}/,
+    why: "A repository can't change its key. The new one has the copies before the task definitions refer to it, and CloudFormation deletes the old one at the end.",
+    announcement: 'the update replaces the repository and copies the images again',
+  },
 ];

@@ -4,6 +4,8 @@
  */
 import { EXISTING_VPC, REGISTRY_IMAGE } from '../lib/synthesis.ts';
 
+const KEY = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555';
+
 const EVERY_OPTION = {
   idlePollSeconds: 10,
   nudge: { hmacKeySecret: 'acme/nudge-key' },
@@ -32,6 +34,8 @@ export const CASES: Readonly<Record<string, object>> = {
       guardDuty: true,
     },
   },
+  // Its part of the first baseline comes from the last commit in which the key wasn't that of the repository too.
+  'nat-gateway with a key and a copied image': { ...REGISTRY_IMAGE, encryption: { keyArn: KEY } },
   'network-firewall': { network: { egress: 'network-firewall' } },
   'network-firewall in all zones': {
     network: {

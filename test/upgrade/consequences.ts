@@ -11,7 +11,8 @@ export const HARMLESS_REPLACEMENT: Readonly<Record<string, string>> = {
   'AWS::Lambda::Permission': 'the next invocation uses the new permission',
   'AWS::Lambda::EventSourceMapping': 'wake-ups only move a poll, and the schedule polls every minute',
   'AWS::SQS::QueuePolicy': 'wake-ups only move a poll, and the schedule polls every minute',
-  'Custom::ImageCopy': 'the image stays in the repository',
+  'Custom::ImageCopy':
+    'the new copy exists before CloudFormation deletes the old one, at the end of the update. Only a task that has not pulled its image by then fails to start',
 };
 
 /** What is lost with a resource of this type. Every other type is lost, too, but only the type's name says what that means. */
