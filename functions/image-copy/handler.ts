@@ -76,7 +76,8 @@ async function outcome(event: CloudFormationCustomResourceEvent, context: Contex
 
 /**
  * Removes the copy of a resource that the stack no longer has. CloudFormation asks for it when all other resources have been updated, so new
- * tasks already use another image. A task that was about to pull this one doesn't start, and the launcher starts another.
+ * tasks already use another image. A task that was about to pull this one doesn't start, and the launcher starts another. In a burst, these can be
+ * many, so the runbook tells users to drain the launcher before such an update.
  *
  * It never fails, because a failure would leave the stack with a resource that can't be deleted. What remains costs the price of its storage.
  */

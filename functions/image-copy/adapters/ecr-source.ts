@@ -36,6 +36,7 @@ export class EcrSource implements Source {
         }),
         { abortSignal: signal },
       )
+      .catch(this.#denied('BatchGetImage'))
       .catch(inTime('ECR', 'BatchGetImage', signal));
     const { imageManifest, imageManifestMediaType = '' } = images[0] ?? {};
     if (imageManifest !== undefined) return { mediaType: imageManifestMediaType, body: imageManifest };
@@ -49,6 +50,7 @@ export class EcrSource implements Source {
     const { client, repositoryName, signal } = this.#options;
     const { downloadUrl } = await client
       .send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: digest }), { abortSignal: signal })
+      .catch(this.#denied('GetDownloadUrlForLayer'))
       .catch(inTime('ECR', 'GetDownloadUrlForLayer', signal));
     if (downloadUrl === undefined) throw this.#error(`ECR has no URL for layer ${digest}. Deploy again`);
     // The URL is signed, so no message contains it.
@@ -71,10 +73,20 @@ export class EcrSource implements Source {
     }
   }
 
+  /** The stack gives the role the permission, so only a policy outside the stack can deny it. */
+  #denied(operation: string): (error: unknown) => never {
+    return (error) => {
+      if (!(error instanceof Error) || error.name !== 'AccessDeniedException') throw error;
+      throw this.#error(
+        `ECR denies ecr:${operation} to the role of this function, although the stack allows it. Look for a deny in the permissions boundary of the role, in the policy of the repository and in the service control policies, and deploy again`,
+      );
+    };
+  }
+
   #error(what: string): ImageCopyError {
     const { repositoryName } = this.#options;
     return new ImageCopyError(
-      `The built image in the repository ${repositoryName} can't be copied into the stack's: ${what}.`,
+      `The built image in the repository ${repositoryName} can't be copied into the stack's repository: ${what}.`,
     );
   }
 }

@@ -34,6 +34,7 @@ beforeEach(() => {
   ecr.operations.length = 0;
   ecr.answers.length = 0;
   ecr.layerStatus = 200;
+  ecr.denied = undefined;
   lines.length = 0;
   ecr.create('copies');
 });
@@ -191,6 +192,14 @@ describe('a built image', () => {
       },
       /127\.0\.0\.1:\d+ answered 403 instead of layer sha256:/,
     ],
+    ...['BatchGetImage', 'GetDownloadUrlForLayer'].map((operation): [string, () => void, RegExp] => [
+      `a policy denies ${operation}`,
+      () => {
+        ecr.push(ASSETS, 'a1', 'first');
+        ecr.denied = operation;
+      },
+      new RegExp(`into the stack's repository: ECR denies ecr:${operation} .*permissions boundary.*deploy again`),
+    ]),
     [
       'a layer is broken',
       () => {

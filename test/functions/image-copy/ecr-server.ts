@@ -51,6 +51,8 @@ export class EcrServer {
   readonly answers: string[] = [];
   /** Status of every signed URL; default: 200. */
   layerStatus = 200;
+  /** Operation that a policy denies. */
+  denied?: string | undefined;
   url = '';
   readonly #server: Server;
   readonly #uploads = new Map<string, Buffer>();
@@ -133,6 +135,7 @@ export class EcrServer {
   }
 
   #answer(operation: string, input: Input): object {
+    if (operation === this.denied) refuse('AccessDeniedException', 'not authorized, with an explicit deny');
     const repository =
       this.repositories.get(input.repositoryName) ??
       refuse('RepositoryNotFoundException', `The repository with name '${input.repositoryName}' does not exist`);
