@@ -59,8 +59,8 @@ export interface RegistryLogin {
  * registry's CDN hosts, which change without notice, nor on its pull limit. For a built image, the repository has the stack's own rules
  * instead of those of the CDK's repository (docs/decisions/0066-built-images-are-copied.md).
  *
- * An image has a tag for each resource that needs it. Without a tag, no task definition of the stack refers to it, and the lifecycle rule
- * deletes it. The rule never matches by count or age alone: that could delete an image that tasks still pull.
+ * An image has a tag for each resource that needs it, and ECR deletes it with its last tag. The lifecycle rule deletes what others leave without
+ * a tag. The rule never matches by count or age alone: that could delete an image that tasks still pull.
  *
  * A pull-through cache rule doesn't achieve this: on the first pull of an image it redirects the task to the upstream's
  * CDN (docs/decisions/0033-registry-images-are-copied.md).
