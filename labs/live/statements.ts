@@ -48,6 +48,16 @@ export const STATEMENTS: readonly Statement[] = [
     check: 'gateway-start',
   },
   {
+    says: 'EC2 lets the launcher create a gateway: the conditions on its type, instance profile, metadata and tag fit its launch template.',
+    where: [],
+    check: 'gateway-start',
+  },
+  {
+    says: 'ec2:Attribute has a certain value in a request for a public address of a network interface.',
+    where: [at('lib/launcher/gateway-permissions.ts', 'unverified which value a condition would need')],
+    outOfReach: 'AWS documents no value, so the policy has no such condition',
+  },
+  {
     says: 'A gateway forwards TLS to HCP Terraform, and refuses a connection to an address. Its log shows both.',
     where: [],
     check: 'gateway-filter',

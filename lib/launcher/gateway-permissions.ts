@@ -1,6 +1,10 @@
 /**
  * The launcher's permissions for the gateways of the mode `on-demand`. Actions, resource types and condition keys:
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+ *
+ * What IAM can't limit: a caller of RunInstances can replace the parameters of a launch template that aren't resources, such as the user data
+ * (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/use-launch-templates-to-control-launching-instances.html), and no condition key covers these.
+ * The launcher never does so. But a holder of its role can, and then decides what a gateway runs.
  */
 import type { Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -14,7 +18,13 @@ export function gatewayStatements(stack: Stack, gateways: Gateways): iam.PolicyS
   const arn = (resource: string, owner = account) => `arn:${partition}:ec2:${region}:${owner}:${resource}`;
   const [instances, volumes] = [arn('instance/*'), arn('volume/*')];
   const { all, securityGroup, imageParameter, volumeKey } = gateways;
-  const ofTheGateways = { [`aws:ResourceTag/${GATEWAY_TAGS.gateway}`]: all.map(({ name }) => name) };
+  const names = all.map(({ name }) => name);
+  const ofTheGateways = { [`aws:ResourceTag/${GATEWAY_TAGS.gateway}`]: names };
+  const taggedAsGateway = { [`aws:RequestTag/${GATEWAY_TAGS.gateway}`]: names };
+  const fromTheirTemplates = {
+    'ec2:LaunchTemplate': all.map(({ launchTemplateId }) => arn(`launch-template/${launchTemplateId}`)),
+  };
+  const onlyResourcesOfTheTemplate = { 'ec2:IsLaunchTemplateResource': 'true' };
   return [
     new iam.PolicyStatement({
       // Describe actions support no narrower resource. The response contains no secret: instances have none in their user data, and the
@@ -24,8 +34,8 @@ export function gatewayStatements(stack: Stack, gateways: Gateways): iam.PolicyS
       resources: ['*'],
     }),
     new iam.PolicyStatement({
-      // Only instances with the tag of a gateway, which nothing but their launch template and TagGatewaysAtLaunch sets. An instance's ID is
-      // random, so the resource ends in `/*`.
+      // Only instances with the tag of a gateway. The launcher can set this tag only on instances that it creates. An instance's ID is random,
+      // so the resource ends in `/*`.
       sid: 'StartAndStopGateways',
       actions: ['ec2:StartInstances', 'ec2:StopInstances', 'ec2:TerminateInstances'],
       resources: [instances],
@@ -51,13 +61,27 @@ export function gatewayStatements(stack: Stack, gateways: Gateways): iam.PolicyS
       },
     }),
     new iam.PolicyStatement({
-      // Creates instances from the gateways' launch templates only, and with everything as the template has it: image, interface, volume,
-      // user data. New instances and volumes have no ID yet, so these resources end in `/*`. The account of an image is its owner's,
-      // which the ARN leaves out, and the ID of the image changes with every release of Amazon Linux.
+      // Creates instances from the gateways' launch templates only, with the type, the role and the tag of a gateway, and with metadata that
+      // needs a token. A new instance has no ID yet, so the resource ends in `/*`.
       sid: 'CreateGateways',
       actions: ['ec2:RunInstances'],
+      resources: [instances],
+      conditions: {
+        StringEquals: {
+          'ec2:InstanceType': gateways.instanceType,
+          'ec2:MetadataHttpTokens': 'required',
+          ...taggedAsGateway,
+        },
+        ArnEquals: { ...fromTheirTemplates, 'ec2:InstanceProfile': all.map(({ profileArn }) => profileArn) },
+        Bool: onlyResourcesOfTheTemplate,
+      },
+    }),
+    new iam.PolicyStatement({
+      // The other resources of a new instance: only those of its launch template. New volumes have no ID yet, so this resource ends in `/*`.
+      // The account of an image is its owner's, which the ARN leaves out, and the ID of the image changes with every release of Amazon Linux.
+      sid: 'UseResourcesOfGateways',
+      actions: ['ec2:RunInstances'],
       resources: [
-        instances,
         volumes,
         arn('image/*', ''),
         ...all.flatMap(({ launchTemplateId, networkInterfaceId, subnetId }) => [
@@ -67,19 +91,15 @@ export function gatewayStatements(stack: Stack, gateways: Gateways): iam.PolicyS
         ]),
         arn(`security-group/${securityGroup.securityGroupId}`),
       ],
-      conditions: {
-        ArnEquals: {
-          'ec2:LaunchTemplate': all.map(({ launchTemplateId }) => arn(`launch-template/${launchTemplateId}`)),
-        },
-        Bool: { 'ec2:IsLaunchTemplateResource': 'true' },
-      },
+      conditions: { ArnEquals: fromTheirTemplates, Bool: onlyResourcesOfTheTemplate },
     }),
     new iam.PolicyStatement({
-      // Tags instances and their volumes only while it creates them. Their IDs are random, so the resources end in `/*`.
+      // Tags instances and their volumes only while it creates them, and only as those of a gateway. Their IDs are random, so the resources end
+      // in `/*`.
       sid: 'TagGatewaysAtLaunch',
       actions: ['ec2:CreateTags'],
       resources: [instances, volumes],
-      conditions: { StringEquals: { 'ec2:CreateAction': 'RunInstances' } },
+      conditions: { StringEquals: { 'ec2:CreateAction': 'RunInstances', ...taggedAsGateway } },
     }),
     new iam.PolicyStatement({
       // Passes only the gateways' roles to EC2, and to nothing else. The names of the service are those of all partitions.
@@ -99,6 +119,8 @@ export function gatewayStatements(stack: Stack, gateways: Gateways): iam.PolicyS
       : [
           new iam.PolicyStatement({
             // Asks EC2 for a public address of the gateway's interface. Without permissions on a security group, it can't change the groups.
+            // It can change other attributes. AWS documents `ec2:Attribute` for this action, but not its value for a public address, so it is
+            // unverified which value a condition would need. With a wrong one, no gateway would get an address.
             sid: 'GiveGatewaysAddresses',
             actions: ['ec2:ModifyNetworkInterfaceAttribute'],
             resources: all.map(({ networkInterfaceId }) => arn(`network-interface/${networkInterfaceId}`)),
@@ -137,11 +159,11 @@ export function gatewayWildcards(stack: Stack): Acknowledgement[] {
     ),
     wildcard(
       arnInFindings(stack, 'ec2', 'volume/*'),
-      'Volumes of instances that are created from a launch template of the gateways; see CreateGateways.',
+      'Volumes of instances that are created from a launch template of the gateways; see UseResourcesOfGateways.',
     ),
     wildcard(
       arnInFindings(stack, 'ec2', 'image/*', ''),
-      'Only the image of a launch template of the gateways; see CreateGateways.',
+      'Only the image of a launch template of the gateways; see UseResourcesOfGateways.',
     ),
   ];
 }

@@ -35,8 +35,9 @@ export interface Gateway {
   readonly launchTemplateVersion: string;
   readonly networkInterfaceId: string;
   readonly subnetId: string;
-  /** Role of the instance. */
+  /** Role of the instance, and its instance profile. */
   readonly roleArn: string;
+  readonly profileArn: string;
   /** Hash of everything that an instance is made from. */
   readonly config: string;
   readonly fixedAddress: boolean;
@@ -98,6 +99,7 @@ export class Gateways extends Construct {
   readonly all: readonly Gateway[];
   readonly logGroup: logs.LogGroup;
   readonly securityGroup: ec2.SecurityGroup;
+  readonly instanceType: string;
   /** Parameter with the ID of the gateways' image. */
   readonly imageParameter: string;
   /** The fixed addresses; empty if each start of a gateway gets another address. */
@@ -117,6 +119,7 @@ export class Gateways extends Construct {
     if (architecture === undefined) {
       throw new Error(`The gateways can't have the instance type ${props.instanceType}. This is our bug: report it.`);
     }
+    this.instanceType = props.instanceType;
     this.imageParameter = imageParameter(architecture);
     this.volumeKey = props.volumeKey;
     this.service = Stack.of(this).stackName;
@@ -181,6 +184,7 @@ export class Gateways extends Construct {
       networkInterfaceId: networkInterface.ref,
       subnetId: zone.gateway.subnetId,
       roleArn: role.roleArn,
+      profileArn: profile.attrArn,
       config: template.config,
       fixedAddress,
     };

@@ -18,6 +18,7 @@ const NAMES = expect.arrayContaining([
   expect.stringMatching(/^AgentLauncher\/gateway-1-/),
   expect.stringMatching(/^AgentLauncher\/gateway-2-/),
 ]);
+const taggedAsGateway = { 'aws:RequestTag/agent-launcher:gateway': NAMES };
 const ofTheGateways = { 'aws:ResourceTag/agent-launcher:gateway': NAMES };
 
 it('the launcher has no permissions in EC2 in other modes', () => {
@@ -55,7 +56,7 @@ it.each<[string, string[], string[], object | undefined]>([
     'TagGatewaysAtLaunch',
     ['ec2:CreateTags'],
     ['ec2:instance/*', 'ec2:volume/*'],
-    { StringEquals: { 'ec2:CreateAction': 'RunInstances' } },
+    { StringEquals: { 'ec2:CreateAction': 'RunInstances', ...taggedAsGateway } },
   ],
   [
     'ReadIdOfGatewaysImage',
@@ -77,11 +78,26 @@ it.each<[string, string[], string[], object | undefined]>([
 });
 
 describe('the launcher', () => {
-  it('creates instances only as their launch templates say', () => {
+  it('creates only instances with the launch template, type, role, tag and metadata of a gateway', () => {
     const statement = bySid.get('CreateGateways');
     expect(statement?.Action).toEqual(['ec2:RunInstances']);
+    expect(statement && resourcesOf(statement).map(short)).toEqual(['ec2:instance/*']);
+    expect(statement?.Condition).toEqual({
+      StringEquals: { 'ec2:InstanceType': 't4g.nano', 'ec2:MetadataHttpTokens': 'required', ...taggedAsGateway },
+      ArnEquals: { 'ec2:LaunchTemplate': expect.anything(), 'ec2:InstanceProfile': expect.anything() },
+      Bool: { 'ec2:IsLaunchTemplateResource': 'true' },
+    });
+    const { 'ec2:LaunchTemplate': templates, 'ec2:InstanceProfile': profiles } =
+      statement?.Condition?.['ArnEquals'] ?? {};
+    expect(
+      [templates, profiles].flat().map((arn) => /Gateway\d(?:Template|Profile)/.exec(JSON.stringify(arn))?.[0]),
+    ).toEqual(['Gateway1Template', 'Gateway2Template', 'Gateway1Profile', 'Gateway2Profile']);
+  });
+
+  it('uses only the resources of the launch templates for them', () => {
+    const statement = bySid.get('UseResourcesOfGateways');
+    expect(statement?.Action).toEqual(['ec2:RunInstances']);
     expect(statement && resourcesOf(statement).map(short)).toEqual([
-      'ec2:instance/*',
       'ec2:volume/*',
       'ec2:<AWS::Region>::image/*',
       ...[1, 2].flatMap((id) => [
@@ -117,6 +133,7 @@ describe('the launcher', () => {
       'UnprotectGateways',
       'NoteUseOfGateways',
       'CreateGateways',
+      'UseResourcesOfGateways',
       'TagGatewaysAtLaunch',
       'ReadIdOfGatewaysImage',
       'GiveGatewaysAddresses',
