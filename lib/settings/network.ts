@@ -187,7 +187,7 @@ const onDemandNetwork = z.strictObject({
   guardDuty,
   gateways: setting(z.enum(['one', 'all']).default('one'), {
     description:
-      'Number of gateways. `one` puts everything into one zone. `all` creates two zones with a gateway each, which both run while agents run.',
+      'Number of gateways. `one` puts everything into one zone. `all` creates two zones with a gateway each, which both run while agents run. Agents start only while all gateways work.',
     absent: 'one',
   }),
   gatewayInstanceType: setting(
