@@ -1,7 +1,6 @@
 /** Reads what `why` has to know about the launcher's state: its schedule, its reserved concurrency, and how long it keeps its log. */
 import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { rateMinutes } from '../core/schedule.ts';
-import { isAnyOn } from '../core/switches.ts';
 import type { LauncherFacts } from '../core/why/evidence.ts';
 import type { Aws } from './clients.ts';
 import type { Deployment } from './deployment.ts';
@@ -9,24 +8,24 @@ import { readConcurrency, readQueues, readSchedule } from './switches.ts';
 
 type Switch = Pick<
   LauncherFacts,
-  'isQueueOn' | 'schedule' | 'scheduleSeconds' | 'reservedConcurrency' | 'logRetentionDays'
+  'queues' | 'schedule' | 'scheduleSeconds' | 'reservedConcurrency' | 'logRetentionDays'
 >;
 
 /** What can't be read, because a permission is missing or the resource is gone, is absent. */
 export async function readSwitch(aws: Aws, { name, functionName, launcherLogGroup }: Deployment): Promise<Switch> {
   const logs = await aws.logs();
-  const [schedule, reservedConcurrency, groups] = await Promise.all([
+  const [schedule, reservedConcurrency, queues, groups] = await Promise.all([
     attempt(readSchedule(aws, name)),
     attempt(readConcurrency(aws, functionName)),
+    attempt(readQueues(aws, functionName)),
     attempt(logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: launcherLogGroup }))),
   ]);
-  const queues = schedule?.enabled === false ? await attempt(readQueues(aws, functionName)) : undefined;
   const minutes = rateMinutes(schedule?.expression ?? '');
   return {
     schedule: schedule && (schedule.enabled ? 'ENABLED' : 'DISABLED'),
     scheduleSeconds: minutes === undefined ? undefined : minutes * 60,
     reservedConcurrency,
-    isQueueOn: queues && isAnyOn(queues),
+    queues,
     logRetentionDays: groups?.logGroups?.find(({ logGroupName }) => logGroupName === launcherLogGroup)?.retentionInDays,
   };
 }

@@ -10,13 +10,15 @@ export interface PauseFacts {
   /** Whether a queue of wake-ups can invoke the function. `false` also if there is no queue. */
   readonly isQueueOn: boolean | undefined;
   /** Whether there is a queue of wake-ups that is off. */
-  readonly isQueueOff?: boolean;
+  readonly isQueueOff: boolean;
 }
 
 export interface Pause {
   readonly what: string;
   /** What to do, in order. */
   readonly todo: readonly string[];
+  /** Whether the schedule still starts ticks, so that queued runs continue without anybody's help. */
+  readonly ticks: boolean;
 }
 
 /** @returns `undefined` if nothing is off */
@@ -25,7 +27,7 @@ export function pauseOf({
   isScheduleOn,
   reservedConcurrency,
   isQueueOn,
-  isQueueOff = false,
+  isQueueOff,
 }: PauseFacts): Pause | undefined {
   const isScheduleOff = isScheduleOn === false;
   if (reservedConcurrency === 0) {
@@ -53,6 +55,7 @@ export function pauseOf({
   return pause(
     'The launcher is partly paused: its queue of wake-ups is off. Its schedule is still on, so queued runs wait for the next tick of the schedule.',
     QUEUE,
+    { ticks: true },
   );
 }
 
@@ -65,9 +68,10 @@ function eventsOf(attribute: string, event: string): string {
   return `If you don't know who it was, look for the event ${event}: \`aws cloudtrail lookup-events --lookup-attributes ${attribute}\`.`;
 }
 
-function pause(what: string, who: string): Pause {
+function pause(what: string, who: string, { ticks } = { ticks: false }): Pause {
   return {
     what,
+    ticks,
     todo: [
       'Ask the person who paused it: an upgrade may be in progress.',
       who,

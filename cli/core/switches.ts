@@ -33,14 +33,21 @@ export function invocationOf({ schedule, reservedConcurrency, queues }: Switches
   return on.some(Boolean) ? 'partly' : 'paused';
 }
 
+/** The switches that could be read. The others are `undefined`. */
+export interface KnownSwitches {
+  readonly schedule: Pick<Switches['schedule'], 'enabled'> | undefined;
+  readonly reservedConcurrency: Switches['reservedConcurrency'];
+  readonly queues: Switches['queues'] | undefined;
+}
+
 /** The switches in the words of a pause. @param name of the schedule */
-export function pauseFactsOf({ schedule, reservedConcurrency, queues }: Switches, name: string): PauseFacts {
+export function pauseFactsOf({ schedule, reservedConcurrency, queues }: KnownSwitches, name: string): PauseFacts {
   return {
     name,
-    isScheduleOn: schedule.enabled,
+    isScheduleOn: schedule?.enabled,
     reservedConcurrency,
-    isQueueOn: isAnyOn(queues),
-    isQueueOff: queues.some(({ state }) => !isOn(state)),
+    isQueueOn: queues?.some(({ state }) => isOn(state)),
+    isQueueOff: queues?.some(({ state }) => !isOn(state)) === true,
   };
 }
 
@@ -82,10 +89,6 @@ export function describeChange(change: Change): string {
 }
 
 /** Whether a queue can invoke the function. */
-export function isAnyOn(queues: Switches['queues']): boolean {
-  return queues.some(({ state }) => isOn(state));
-}
-
 function isOn(state: string): boolean {
   return state !== 'Disabled' && state !== 'Disabling' && state !== 'Deleting';
 }

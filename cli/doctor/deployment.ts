@@ -34,7 +34,6 @@ import {
   targetOfDeployment,
 } from '../core/doctor/target.ts';
 import { silentAfterMs } from '../core/schedule.ts';
-import { isAnyOn } from '../core/switches.ts';
 import { CommandError } from '../io.ts';
 import { version } from '../package.ts';
 import { alarmReceiverFindings } from './alarm-receivers.ts';
@@ -137,13 +136,13 @@ export async function deploymentFindings(
   const schedule = await observe(() => scheduleOf(aws, deployment.name));
   const known = 'value' in schedule ? schedule.value : undefined;
   const silentMs = silentAfterMs(known?.expression);
-  const [concurrency, ticks, alarms, tasks] = await Promise.all([
+  const [concurrency, queues, ticks, alarms, tasks] = await Promise.all([
     observe(() => readConcurrency(aws, deployment.functionName)),
+    observe(() => readQueues(aws, deployment.functionName)),
     observe(() => ticksOf(aws, deployment, nowMs, silentMs)),
     observe(() => alarmsOf(aws, deployment.name)),
     observe(() => liveTasks(aws, deployment)),
   ]);
-  const queues = known?.enabled === false ? await observe(() => readQueues(aws, deployment.functionName)) : undefined;
   // If the alarms can't be read, their check reports it.
   const receivers =
     'value' in alarms && alarms.value.length > 0
@@ -157,12 +156,7 @@ export async function deploymentFindings(
   const deployed = versionOf(deployment) ?? ('value' in ticks ? ticks.value.last?.version : undefined);
   return [
     checkStack(deployment.stackName, deployment.stackStatus),
-    ...checkSwitches(
-      deployment.name,
-      schedule,
-      concurrency,
-      queues && 'value' in queues ? isAnyOn(queues.value) : undefined,
-    ),
+    ...checkSwitches(deployment.name, { schedule, concurrency, queues }),
     ...checkTicks(ticks, { silentMs, paused, changedAtMs }, nowMs),
     ...checkWaiting('value' in ticks ? recent(ticks.value, nowMs, silentMs) : undefined, deployment),
     ...checkAlarms('value' in alarms ? { value: raised(alarms.value) } : alarms),

@@ -7,6 +7,7 @@ import { pauseOf } from '../paused.ts';
 import { liveIn } from '../pool-trouble.ts';
 import { secretNameOf } from '../secret-name.ts';
 import { counted, sentence } from '../sentences.ts';
+import { pauseFactsOf } from '../switches.ts';
 import { blocked, type Cause, type Finding, waiting } from './cause.ts';
 import { mentions, type Situation } from './situation.ts';
 
@@ -42,11 +43,16 @@ const withError = (
 export const LAUNCHER_CAUSES: readonly Cause[] = [
   {
     id: 'launcher-paused',
-    find: queued(({ evidence: { launcher, log }, nowMs }) => {
-      const { name, schedule, reservedConcurrency, isQueueOn } = launcher;
-      const isScheduleOn = schedule === undefined ? undefined : schedule === 'ENABLED';
-      const pause = pauseOf({ name, isScheduleOn, reservedConcurrency, isQueueOn });
+    find: queued(({ evidence: { launcher, log }, decision, lastTick, queuedAtMs = 0, nowMs }) => {
+      const { name, reservedConcurrency, queues } = launcher;
+      const schedule = launcher.schedule === undefined ? undefined : { enabled: launcher.schedule === 'ENABLED' };
+      const pause = pauseOf(pauseFactsOf({ schedule, reservedConcurrency, queues }, name));
       if (pause === undefined) return undefined;
+      if (pause.ticks) {
+        // After a tick, the run no longer waits for one. Its cause is another one.
+        const isSeen = decision !== undefined || (lastTick !== undefined && lastTick.atMs >= queuedAtMs);
+        return isSeen ? undefined : waiting(pause.what, ...pause.todo);
+      }
       const last = log.recentTicks.at(-1);
       const since = last === undefined ? '' : ` Its last tick was at ${ago(last.atMs, nowMs)}.`;
       return blocked(`${pause.what}${since}`, ...pause.todo);

@@ -2,6 +2,7 @@
 import type { Phase } from '../../../functions/launcher/contract.ts';
 import type { PoolLine, TaskEndedLine, TickLine } from '../../../functions/launcher/log-lines.ts';
 import type { BusyJob, Slot } from '../slots.ts';
+import type { Switches } from '../switches.ts';
 
 export interface Evidence {
   readonly nowMs: number;
@@ -40,8 +41,8 @@ export interface LauncherFacts {
   readonly scheduleSeconds?: number | undefined;
   /** The function's reserved concurrency; `undefined`: none, or it could not be read. */
   readonly reservedConcurrency?: number | undefined;
-  /** Whether a queue of wake-ups can invoke the function; read only if the schedule is disabled. */
-  readonly isQueueOn?: boolean | undefined;
+  /** The queues of wake-ups; absent if they could not be read. */
+  readonly queues?: Switches['queues'] | undefined;
   readonly startDeadlineSeconds: number;
   readonly launcherLogGroup: string;
   /** Days that the launcher's log is kept; absent if unknown. */

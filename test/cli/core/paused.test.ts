@@ -6,6 +6,7 @@ const on: PauseFacts = {
   isScheduleOn: true,
   reservedConcurrency: undefined,
   isQueueOn: undefined,
+  isQueueOff: false,
 };
 
 it.each<[Partial<PauseFacts>, RegExp, string]>([
@@ -41,3 +42,9 @@ it.each<Partial<PauseFacts>>([{}, { isScheduleOn: undefined }, { reservedConcurr
     expect(pauseOf({ ...on, ...facts })).toBeUndefined();
   },
 );
+
+it('pauseOf says whether the schedule still starts ticks', () => {
+  expect(pauseOf({ ...on, isQueueOff: true })?.ticks).toBe(true);
+  expect(pauseOf({ ...on, isQueueOff: true, reservedConcurrency: 0 })?.ticks).toBe(false);
+  expect(pauseOf({ ...on, isQueueOn: true, isScheduleOn: false })?.ticks).toBe(false);
+});

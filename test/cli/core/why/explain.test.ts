@@ -307,6 +307,21 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
     evidence({ launcher: { reservedConcurrency: 0 } }),
   ],
   [
+    'launcher-paused',
+    'blocked',
+    /partly paused: its schedule AgentLauncher is off\. Its queue of wake-ups is still on/,
+    evidence({ launcher: { schedule: 'DISABLED', queues: [{ id: 'q', state: 'Enabled' }] } }),
+  ],
+  [
+    'launcher-paused',
+    'waiting',
+    /partly paused: its queue of wake-ups is off\. Its schedule is still on/,
+    evidence({
+      launcher: { queues: [{ id: 'q', state: 'Disabled' }] },
+      log: logOf([], { recentTicks: [tickAt(secondsBefore(41))] }),
+    }),
+  ],
+  [
     'launcher-fails',
     'blocked',
     /The launcher's function fails: Task timed out after 60\.00 seconds/,
