@@ -1,12 +1,13 @@
 /** Reads the deployed stack: its parts, schedule, log, alarms and tasks. */
 import { type MetricAlarm, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
 import { type ContainerDefinition, DescribeTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import { CONNECTION_ENV } from '../../functions/connection/contract.ts';
 import { AGENT_CONTAINER, ENV } from '../../functions/launcher/contract.ts';
 import { LOG_MESSAGES } from '../../functions/launcher/log-lines.ts';
 import { proxyPortsIn } from '../../lib/agent/proxies.ts';
 import { versionOfImage } from '../../lib/agent/version.ts';
 import { OUTPUTS } from '../../lib/names.ts';
-import { secretReference } from '../../lib/settings/secret-reference.ts';
+import { secretReference, secretReferenceText } from '../../lib/settings/secret-reference.ts';
 import type { Aws } from '../aws/clients.ts';
 import { type Deployment, NoLauncherError } from '../aws/deployment.ts';
 import { nameOfAwsError } from '../aws/errors.ts';
@@ -92,10 +93,22 @@ export async function targetOf({ aws }: Context, deployment: Deployment): Promis
     hostname: deployment.hostname,
     organization: deployment.organization,
     apiTokenSecret: deployment.apiTokenSecret,
+    ...connectionSecretsIn(environment),
     pools,
     tasks: new Map(tasks),
     network,
   });
+}
+
+/** The secrets of the launcher's connections, from its variables. */
+function connectionSecretsIn(environment: Deployment['environment']) {
+  const variable = (name: string): string | undefined => environment[name] || undefined;
+  const login = variable(CONNECTION_ENV.httpsProxyCredentialsSecret);
+  const jsonKey = variable(CONNECTION_ENV.httpsProxyCredentialsJsonKey);
+  return {
+    proxyLoginSecret: login && secretReferenceText({ id: login, jsonKey }),
+    caCertificatesSecret: variable(CONNECTION_ENV.caCertificatesSecret),
+  };
 }
 
 async function deployedTask(aws: Aws, family: string): Promise<DeployedTask> {

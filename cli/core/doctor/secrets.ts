@@ -1,4 +1,7 @@
 /** Checks of the secrets. They need no value: Secrets Manager's metadata shows whether there is one. A value is read only on request. */
+import { certificatesIn } from '../../../functions/connection/ca-certificates.ts';
+import { UpstreamError } from '../../../functions/connection/errors.ts';
+import { proxyLogin } from '../../../functions/connection/proxy-login.ts';
 import { TOKEN } from '../../../functions/token-rotation/core/agent-tokens.ts';
 import { secretReference } from '../../../lib/settings/secret-reference.ts';
 import { jsonOf } from '../json.ts';
@@ -17,7 +20,11 @@ export type ValueShape =
   /** Quotes, spaces or line breaks inside. */
   | 'not-a-token'
   /** A registry login that isn't `{"username", "password"}`. The function that copies images also accepts `accessToken`. */
-  | 'not-a-login';
+  | 'not-a-login'
+  /** Not `user:password`, as the launcher reads it. */
+  | 'not-a-proxy-login'
+  /** No certificate in PEM, or one that the launcher can't read. */
+  | 'no-certificates';
 
 export interface SecretFacts {
   /** Milliseconds since the epoch; absent: not scheduled for deletion. */
@@ -34,12 +41,25 @@ export interface SecretFacts {
 export function shapeOf(kind: SecretKind, value: string): ValueShape {
   const text = value.trim();
   if (text === '') return 'empty';
+  if (kind === 'proxy-login') return accepts(() => proxyLogin(text, { id: '' })) ? 'ok' : 'not-a-proxy-login';
+  if (kind === 'ca-certificates') return accepts(() => certificatesIn(text, '')) ? 'ok' : 'no-certificates';
   const json = jsonOf(text);
   if (kind === 'registry-login') return isLogin(json, 'password', 'accessToken') ? 'ok' : 'not-a-login';
   if (kind === 'pull-login') return isLogin(json, 'password') ? 'ok' : 'not-a-login';
   if (typeof json === 'object' && json !== null) return 'json';
   if (kind === 'hmac-key' || TOKEN.test(text)) return 'ok';
   return 'not-a-token';
+}
+
+/** Whether the launcher's own parser accepts the value. */
+function accepts(parse: () => unknown): boolean {
+  try {
+    parse();
+    return true;
+  } catch (error) {
+    if (error instanceof UpstreamError) return false;
+    throw error;
+  }
 }
 
 /** What the string under a key of a JSON object looks like. */
@@ -129,6 +149,10 @@ function valueFindings(use: SecretUse, { value }: SecretFacts, name: string): Fi
       return [valueError(use, `${name} contains quotes, spaces or other characters that no token has.`)];
     case 'not-a-login':
       return [valueError(use, `${name} isn’t a login of the form {"username": "…", "password": "…"}.`)];
+    case 'not-a-proxy-login':
+      return [valueError(use, `${name} isn’t a login of the form user:password.`)];
+    case 'no-certificates':
+      return [valueError(use, `${name} contains no certificate in PEM, or one that can’t be read.`)];
     case 'ok':
       return [ok('secrets.value', `${name} exists, and its value has the right form.`)];
   }
@@ -169,6 +193,8 @@ const EFFECT: Readonly<Record<SecretKind, string>> = {
   'hmac-key': 'Without it, the nudge’s function rejects every request.',
   'registry-login': 'Without it, the deployment can’t copy a private image.',
   'pull-login': 'Without it, ECS can’t pull the image, so no task starts.',
+  'proxy-login': 'Without it, the launcher can’t use the proxy, so no agent starts.',
+  'ca-certificates': 'Without them, the launcher can’t connect, so no agent starts.',
 };
 
 const WORD: Readonly<Record<SecretKind, string>> = {
@@ -178,6 +204,8 @@ const WORD: Readonly<Record<SecretKind, string>> = {
   'hmac-key': 'key',
   'registry-login': 'login',
   'pull-login': 'login',
+  'proxy-login': 'login (user:password)',
+  'ca-certificates': 'certificates (PEM)',
 };
 
 const FILE: Readonly<Record<SecretKind, string>> = {
@@ -187,4 +215,6 @@ const FILE: Readonly<Record<SecretKind, string>> = {
   'hmac-key': 'key.txt',
   'registry-login': 'login.json',
   'pull-login': 'login.json',
+  'proxy-login': 'proxy-login.txt',
+  'ca-certificates': 'ca.pem',
 };

@@ -62,7 +62,9 @@ export type SecretKind =
   | 'rotation-api-token'
   | 'hmac-key'
   | 'registry-login'
-  | 'pull-login';
+  | 'pull-login'
+  | 'proxy-login'
+  | 'ca-certificates';
 
 export interface SecretUse {
   /** Name or ARN. */
@@ -133,7 +135,8 @@ function imageOf(registry: string | undefined, agentImage: Settings['agentImage'
   };
 }
 
-function secretsOf({ apiTokenSecret, pools, nudge, agentTokenRotation, agentImage }: Settings): SecretUse[] {
+function secretsOf(settings: Settings): SecretUse[] {
+  const { apiTokenSecret, pools, nudge, agentTokenRotation, agentImage, launcher, caCertificates } = settings;
   const ofPools = pools.flatMap((pool): SecretUse[] => [
     ...(pool.apiTokenSecret === undefined ? [] : [apiToken(pool.apiTokenSecret)]),
     agentToken(pool.agentTokenSecret, pool.name),
@@ -162,6 +165,8 @@ function secretsOf({ apiTokenSecret, pools, nudge, agentTokenRotation, agentImag
             purpose: 'the login for the registry',
           } as const,
         ]),
+    ...proxyLogin(launcher.httpsProxyCredentialsSecret),
+    ...certificates(caCertificates?.secret),
   ]);
 }
 
@@ -171,6 +176,11 @@ const agentToken = (id: string, pool: string): SecretUse => ({
   kind: 'agent-token',
   purpose: `the agent token of pool ${pool}`,
 });
+
+const proxyLogin = (id: string | undefined): SecretUse[] =>
+  id === undefined ? [] : [{ id, kind: 'proxy-login', purpose: 'the login for the proxy' }];
+const certificates = (id: string | undefined): SecretUse[] =>
+  id === undefined ? [] : [{ id, kind: 'ca-certificates', purpose: 'the certificates that the functions trust' }];
 
 /** One entry per secret and kind. A secret that several pools share names all of them. */
 function unique(uses: readonly SecretUse[]): SecretUse[] {
@@ -202,6 +212,10 @@ export interface DeployedParts {
   readonly hostname: string;
   readonly organization: string;
   readonly apiTokenSecret: string;
+  /** With its key if it has one; absent: the proxy asks for no login, or there is no proxy. */
+  readonly proxyLoginSecret?: string | undefined;
+  /** Absent: the functions trust only public certificates, or those of a file. */
+  readonly caCertificatesSecret?: string | undefined;
   readonly pools: readonly AgentPoolEnvironment[];
   /** By family. */
   readonly tasks: ReadonlyMap<string, Observed<DeployedTask>>;
@@ -240,6 +254,8 @@ export function targetOfDeployment(parts: DeployedParts): Target {
         .filter((id) => id !== '')
         .map(apiToken),
       ...agentTokens,
+      ...proxyLogin(parts.proxyLoginSecret),
+      ...certificates(parts.caCertificatesSecret),
     ]),
     network: parts.network,
   };

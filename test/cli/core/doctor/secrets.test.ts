@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { checkSecret, type SecretFacts, shapeOf, shapeOfKey } from '../../../../cli/core/doctor/secrets.ts';
 import type { SecretKind, SecretUse } from '../../../../cli/core/doctor/target.ts';
+import { newAuthority } from '../../../certificates.ts';
 import { DENIED, NOW, shown } from './builders.ts';
 
+const { cert: CA } = await newAuthority('Acme');
 const use: SecretUse = { id: 'acme/agent-token', kind: 'agent-token', purpose: 'the agent token of pool aws' };
 const facts = (more: Partial<SecretFacts> = {}): SecretFacts => ({ hasValue: true, ...more });
 
@@ -22,6 +24,12 @@ describe('the form of a value', () => {
     ['a login for copies only', 'pull-login', '{"username":"me","accessToken":"x"}', 'not-a-login'],
     ['a login without a token', 'registry-login', '{"username":"me"}', 'not-a-login'],
     ['a token as a login', 'registry-login', 'abc', 'not-a-login'],
+    ['a login for the proxy', 'proxy-login', 'me:secret\n', 'ok'],
+    ['a user without a password', 'proxy-login', 'me', 'not-a-proxy-login'],
+    ['a JSON object as a login for the proxy', 'proxy-login', '{"login":"me:secret"}', 'not-a-proxy-login'],
+    ['certificates', 'ca-certificates', `${CA}\n${CA}`, 'ok'],
+    ['a broken certificate', 'ca-certificates', CA.replace(/MII.{20}/, ''), 'no-certificates'],
+    ['a key instead of a certificate', 'ca-certificates', 'abc', 'no-certificates'],
   ])('of %s is recognized', (_, kind, value, shape) => {
     expect(shapeOf(kind, value)).toBe(shape);
   });
@@ -47,6 +55,23 @@ it.each([
   ['nothing', '{"other":{"username":"me","password":"x"}}', 'no-such-key'],
 ])('under a key, the login for a copy can be %s', (_, value, shape) => {
   expect(shapeOfKey('registry-login', value, 'agent')).toBe(shape);
+});
+
+it.each([
+  ['a string', '{"agent":"me:secret","other":1}', 'ok'],
+  ['a token', '{"agent":"secret"}', 'not-a-proxy-login'],
+])('under a key, the login for a proxy can be %s', (_, value, shape) => {
+  expect(shapeOfKey('proxy-login', value, 'agent')).toBe(shape);
+});
+
+it.each([
+  ['proxy-login', 'not-a-proxy-login', 'user:password', 'proxy-login.txt'],
+  ['ca-certificates', 'no-certificates', 'PEM', 'ca.pem'],
+] as const)('the finding of a wrong %s says which form is right', (kind, shape, form, file) => {
+  const [finding] = shown(checkSecret({ ...use, kind }, { value: facts({ value: { value: shape } }) }));
+  expect(finding).toMatch(/^error secrets\.value: /);
+  expect(finding).toContain(form);
+  expect(finding).toContain(file);
 });
 
 it('the findings of a secret with a key say where the token belongs, and never to overwrite the other keys', () => {

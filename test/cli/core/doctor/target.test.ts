@@ -68,6 +68,31 @@ it('each secret is listed once with everything that it is for', () => {
   ]);
 });
 
+const PROXY_LOGIN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/tokens-AbC123:proxy';
+const OF_CONNECTIONS = [
+  { id: PROXY_LOGIN, kind: 'proxy-login', purpose: 'the login for the proxy' },
+  { id: 'acme/ca', kind: 'ca-certificates', purpose: 'the certificates that the functions trust' },
+];
+
+it('the secrets of the launcher’s connections are those of the settings', () => {
+  const launcher = { httpsProxy: 'http://proxy.acme.example:3128', httpsProxyCredentialsSecret: PROXY_LOGIN };
+  expect(ofSettings({ launcher, caCertificates: { secret: 'acme/ca' } }).secrets.slice(2)).toEqual(OF_CONNECTIONS);
+});
+
+it('the secrets of the launcher’s connections are those of the deployment', () => {
+  const { secrets } = targetOfDeployment({
+    hostname: 'app.terraform.io',
+    organization: 'acme',
+    apiTokenSecret: 'acme/api-token',
+    proxyLoginSecret: PROXY_LOGIN,
+    caCertificatesSecret: 'acme/ca',
+    pools: [],
+    tasks: new Map(),
+    network: { kind: 'own', egress: 'nat-gateway' },
+  });
+  expect(secrets.slice(1)).toEqual(OF_CONNECTIONS);
+});
+
 it('an existing VPC is checked with the needs of all pools', () => {
   const network = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
   expect(ofSettings({ network }).network).toMatchObject({
