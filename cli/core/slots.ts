@@ -34,10 +34,13 @@ export function slotsText(slots: readonly Slot[], busy: readonly BusyJob[] | und
   const atWork = new Set(jobs.map(({ agentName }) => agentName));
   const others = slots.filter(({ taskId }) => !atWork.has(taskId));
   const left = Math.max(0, slots.length - jobs.length);
+  const running = listed(jobs.map((job) => jobText(job, nowMs)));
+  // Without names, an agent that isn't the launcher's looks like the others.
+  if (jobs.length > slots.length) {
+    return `${counted(jobs.length, 'job')} of this pool run, some perhaps on agents that the launcher didn’t start: ${running}.`;
+  }
   return [
-    jobs.length === 0
-      ? ''
-      : `${counted(jobs.length, 'agent')} ${jobs.length === 1 ? 'is' : 'are'} busy: ${listed(jobs.map((job) => jobText(job, nowMs)))}.`,
+    jobs.length === 0 ? '' : `${counted(jobs.length, 'agent')} ${jobs.length === 1 ? 'is' : 'are'} busy: ${running}.`,
     left === 0
       ? ''
       : `${counted(left, jobs.length === 0 ? 'task' : 'other task')} ${left === 1 ? 'was' : 'were'} started for ${listed(others.slice(0, left).map((slot) => slotText(slot, nowMs)))}; ${left === 1 ? 'its agent may have taken another job' : 'their agents may have taken other jobs'}, because an agent takes any queued job of its pool.`,

@@ -42,3 +42,12 @@ it('shows what tasks were started for if HCP Terraform could not be read, and no
   );
   expect(slotsText([], [], NOW)).toBe('');
 });
+
+it('claims no agent for jobs without the name of their agent if there are more of them than tasks', () => {
+  const nameless = [1, 2, 3].map((n) => ({ ...job(n), agentName: undefined }));
+  expect(slotsText([slot(1), slot(2)], nameless, NOW)).toBe(
+    '3 jobs of this pool run, some perhaps on agents that the launcher didn’t start: ' +
+      'apply of run-J1 in workspace w1 for 1 min, apply of run-J2 in workspace w2 for 1 min, apply of run-J3 in workspace w3 for 1 min.',
+  );
+  expect(slotsText([slot(1), slot(2)], nameless.slice(1), NOW)).toMatch(/^2 agents are busy: /);
+});
