@@ -1,6 +1,6 @@
 /**
  * Writes docs/enterprise.md: what security and platform teams of large companies ask for. A row says *has* only if its settings, its
- * test and its section of the documentation exist. `enterprise.test.ts` fails if only some of them do.
+ * test and its section of the documentation exist. `enterprise.test.ts` fails if a row doesn't.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import {
@@ -20,6 +20,8 @@ interface Row {
   /** What a stack without settings has. */
   readonly byDefault: string;
   readonly settings?: readonly string[];
+  /** Why there is no setting. Required if there is none. */
+  readonly withoutSetting?: string;
   /** A test file. It must contain `proof`, or the name of the first setting. */
   readonly test: string;
   readonly proof?: string;
@@ -76,6 +78,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'Private Terraform Enterprise, private authority and proxies, tried in network namespaces',
         byDefault: 'a lab',
+        withoutSetting: 'a test of the settings above',
         test: 'labs/enterprise/enterprise.lab.ts',
         proof: 'real firewall',
         docs: 'labs/README.md#labs',
@@ -84,6 +87,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'GovCloud and China',
         byDefault: 'yes',
+        withoutSetting: 'the region decides',
         test: 'test/lib/partitions.test.ts',
         proof: 'us-gov',
         docs: 'docs/partitions.md#what-is-different',
@@ -137,6 +141,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'Agent tokens, API tokens and the HMAC key under a key of a JSON secret',
         byDefault: 'the secret contains only the token',
+        settings: ['pools[].agentTokenSecret', 'apiTokenSecret', 'pools[].apiTokenSecret', 'nudge.hmacKeySecret'],
         test: 'test/lib/settings/secret-reference.test.ts',
         proof: 'under a key of a JSON secret',
         docs: 'docs/security.md#tokens-in-json',
@@ -181,6 +186,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'Output of every role, and what to put into key policies',
         byDefault: 'yes',
+        withoutSetting: 'always there',
         test: 'test/lib/roles.test.ts',
         proof: 'RoleArns',
         docs: 'docs/roles.md#key-policies-and-resource-policies',
@@ -189,6 +195,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: '`aws:SourceAccount` in every trust policy',
         byDefault: 'yes',
+        withoutSetting: 'always there',
         test: 'test/lib/service-trust.test.ts',
         proof: 'aws:SourceAccount',
         docs: 'docs/security.md#who-can-assume-the-roles',
@@ -197,6 +204,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'Deployment with least privilege',
         byDefault: 'generated policies',
+        withoutSetting: 'policies to attach',
         test: 'test/bin/deploy-policy.test.ts',
         proof: 'deploy-policy',
         docs: 'docs/deploy-policy/README.md#deploy-with-least-privilege',
@@ -205,6 +213,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'A workflow of GitHub Actions with OIDC',
         byDefault: 'example',
+        withoutSetting: 'a file to copy',
         test: 'test/docs/supply-chain.test.ts',
         proof: 'examples/github-actions',
         docs: 'examples/github-actions/README.md#example-deploy-with-github-actions',
@@ -245,6 +254,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'SECURITY.md, dependency updates, audit in CI, images of CI by digest, provenance and SBOM',
         byDefault: 'yes',
+        withoutSetting: 'part of this repository',
         test: 'test/docs/supply-chain.test.ts',
         proof: 'pins each image by its digest',
         docs: 'SECURITY.md#what-we-check',
@@ -284,6 +294,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
       {
         item: 'Rule packs NIST 800-53 R5, HIPAA Security, PCI DSS 3.2.1, Serverless',
         byDefault: 'yes, with exceptions',
+        withoutSetting: 'always there',
         test: 'test/lib/compliance.test.ts',
         proof: 'has a reason in the code',
         docs: 'docs/compliance.md#exceptions',
@@ -414,7 +425,7 @@ function line(row: Row): string {
     row.item,
     'has',
     row.byDefault,
-    settings || 'none',
+    settings || `none: ${row.withoutSetting}`,
     `[test](../${row.test})`,
     `[${path.split('/').slice(-2).join('/').replace('../', '')}](${path}#${anchor})`,
     row.price,
