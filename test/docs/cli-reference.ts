@@ -13,6 +13,10 @@ const INTRO = `# The command line
 
 \`agent-launcher\` sets up, explains and operates a launcher. It reads what is deployed from the stack's outputs and from AWS.
 
+![status shows pools, tasks, alarms and today's cost](pictures/status.svg)
+
+![cost shows what the jobs of each workspace cost](pictures/cost.svg)
+
 - In a clone: \`npm run --silent agent-launcher -- <command>\`.
 - From the package: \`agent-launcher <command>\`. The package contains everything that the command needs, except Node.js.
 
