@@ -2,6 +2,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CreateSecretCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CONNECTION_ENV } from '../../functions/connection/contract.ts';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { LAUNCHER } from '../../local/start/task-definition.ts';
 import { Stage } from './commands/scene.ts';
@@ -89,6 +90,24 @@ it('doctor reports a function that AWS may not run', async () => {
   expect(findings).toContainEqual(
     expect.objectContaining({ id: 'deployment.concurrency', severity: 'error', what: expect.stringContaining('is 0') }),
   );
+});
+
+it('doctor checks the secrets of the launcher’s proxy and certificates', async () => {
+  const secrets = new SecretsManagerClient({});
+  await secrets.send(new CreateSecretCommand({ Name: 'acme/logins', SecretString: '{"proxy":"me:secret"}' }));
+  await secrets.send(new CreateSecretCommand({ Name: 'acme/ca', SecretString: 'none' }));
+  stage.serve((pool) => pool, {
+    [CONNECTION_ENV.httpsProxyCredentialsSecret]: 'acme/logins',
+    [CONNECTION_ENV.httpsProxyCredentialsJsonKey]: 'proxy',
+    [CONNECTION_ENV.caCertificatesSecret]: 'acme/ca',
+  });
+  const { stdout } = await stage.system.run(['doctor', '--only', 'secrets', '--read-secrets', '--json']);
+  const { findings }: { findings: { severity: string; what: string }[] } = JSON.parse(stdout);
+  const found = findings.filter(({ what }) => /acme\/(logins|ca)/.test(what));
+  expect(found.map(({ severity, what }) => [severity, what]).sort()).toEqual([
+    ['error', expect.stringMatching(/acme\/ca .*no certificate in PEM/)],
+    ['ok', expect.stringMatching(/acme\/logins \(the login for the proxy\) exists, and its value has the right form/)],
+  ]);
 });
 
 describe('a pool with its own API token', () => {
