@@ -146,7 +146,9 @@ export class GatewayPromises {
       if (gateways.works(gateway)) continue;
       if (settings.start === 'with-tasks' && gateways.awakeSinceMs(gateway) !== undefined) continue;
       const downMs = now - gateways.changedAtMs(gateway);
-      const isUnaware = this.#troubledAtMs >= gateways.changedAtMs(gateway) - SLACK_MS && downMs <= UNAWARE_MS;
+      const isUnaware =
+        this.#troubledAtMs >= gateways.changedAtMs(gateway) - SLACK_MS &&
+        now - gateways.shownAtMs(gateway) <= UNAWARE_MS;
       if (isUnaware && !this.#endedByLauncher.has(gateway)) continue;
       const why = this.#endedByLauncher.has(gateway)
         ? 'the launcher has ended it'

@@ -26,6 +26,9 @@ export const LONGEST_LAG_MS = 9_900;
 /** A script in the instance looks for problems at this interval. */
 const CHECKED_EVERY_MS = 20 * SECOND;
 
+/** It reports that the filter is dead only if the filter stays so for this long. */
+const DEAD_FOR_MS = 10 * SECOND;
+
 const PLACE = { region: 'eu-central-1', accountId: '123456789012' };
 const QUOTA = 1_000;
 
@@ -80,6 +83,8 @@ interface State {
   works: boolean;
   /** When {@link works} last changed. */
   changedAtMs: number;
+  /** When an instance last reported or will report that its filter is dead. */
+  reportedAtMs: number;
   /** Since when its instance is pending or running. */
   awakeSinceMs: number | undefined;
 }
@@ -136,6 +141,7 @@ export class GatewayWorld {
       environment: environmentOf(gateways, index),
       works: false,
       changedAtMs: time.now(),
+      reportedAtMs: Number.NEGATIVE_INFINITY,
       awakeSinceMs: undefined,
     }));
     for (const [index, { environment }] of this.#states.entries()) {
@@ -190,6 +196,11 @@ export class GatewayWorld {
   /** Since when it has worked, or has not worked. */
   changedAtMs(gateway: number): number {
     return this.#states[gateway]?.changedAtMs ?? 0;
+  }
+
+  /** Since when EC2 has shown that it doesn't work. In the future if its instance hasn't reported the dead filter yet. */
+  shownAtMs(gateway: number): number {
+    return Math.max(this.changedAtMs(gateway), this.#states[gateway]?.reportedAtMs ?? 0);
   }
 
   /** Since when the gateway has had an instance that is pending or running; `undefined` if it has none. */
@@ -388,7 +399,10 @@ export class GatewayWorld {
         later(troubleMs, () => {
           this.#parts.troubled();
           filter(false);
-          later(noticed(), () => this.#tag(id, GATEWAY_TAGS.problem, ENGINE_DEAD));
+          const reportedMs = DEAD_FOR_MS + noticed();
+          const state = this.#states[this.gatewayOf(id) ?? -1];
+          if (state !== undefined) state.reportedAtMs = time.now() + reportedMs;
+          later(reportedMs, () => this.#tag(id, GATEWAY_TAGS.problem, ENGINE_DEAD));
           if (!isTransient) return;
           later(lastsMs, () => filter(true));
           later(lastsMs + CHECKED_EVERY_MS, () => this.#untag(id, GATEWAY_TAGS.problem));
