@@ -51,6 +51,9 @@ export const DEFAULT_VPC_CIDR = '10.90.0.0/20';
 /** Instance type of a gateway: the smallest one, with 512 MiB of memory. */
 export const DEFAULT_GATEWAY_INSTANCE_TYPE = 't4g.nano';
 
+/** Minimum of the setting `gatewayIdleMinutes`: until ECS certainly shows a task that needs the gateway (`functions/launcher/core/gateway.ts`). */
+export const LEAST_GATEWAY_IDLE_MINUTES = 7;
+
 /** Minutes that a gateway keeps running after its last task. */
 export const DEFAULT_GATEWAY_IDLE_MINUTES = 10;
 

@@ -5,6 +5,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { readDeployment } from '../../cli/aws/deployment.ts';
 import { usersToken } from '../../cli/hcp-terraform/token.ts';
 import type { GatewayStart } from '../../functions/launcher/contract.ts';
+import { LEAST_GATEWAY_IDLE_MINUTES } from '../../lib/defaults.ts';
 import { LabAws } from './aws.ts';
 import { cdk, writeApp } from './cdk.ts';
 import { Cleanup, type CreatedThing } from './cleanup.ts';
@@ -79,9 +80,6 @@ export interface Proof {
 }
 
 export const EVERYTHING: Proof = { cost: COST, network: { egress: 'public-ip' }, prove };
-
-/** The smallest value of the setting `gatewayIdleMinutes`. The launcher waits for 7 minutes anyway. */
-const LEAST_GATEWAY_IDLE_MINUTES = 5;
 
 export const GATEWAY_COST =
   'The lab takes about 25 minutes and costs about 5 US cents: the stack and its gateway exist for this time, and the launcher waits some minutes before it stops the gateway.';

@@ -10,6 +10,7 @@ import {
   DEFAULT_GATEWAY_INSTANCE_TYPE,
   DEFAULT_GATEWAY_MAX_AGE_DAYS,
   DEFAULT_VPC_CIDR,
+  LEAST_GATEWAY_IDLE_MINUTES,
 } from '../defaults.ts';
 import { PRESETS } from '../network/allowed-domains.ts';
 import { parseName } from '../network/domain-name.ts';
@@ -202,7 +203,7 @@ const onDemandNetwork = z.strictObject({
         'use a type that your zone offers: aws ec2 describe-instance-type-offerings --location-type availability-zone',
     },
   ),
-  gatewayIdleMinutes: setting(whole(5, 1440).default(DEFAULT_GATEWAY_IDLE_MINUTES), {
+  gatewayIdleMinutes: setting(whole(LEAST_GATEWAY_IDLE_MINUTES, 1440).default(DEFAULT_GATEWAY_IDLE_MINUTES), {
     description: 'Minutes that a gateway keeps running after its last task.',
   }),
   gatewayStart: setting(z.enum(GATEWAY_STARTS).default('before-tasks'), {
