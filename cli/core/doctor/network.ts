@@ -132,7 +132,7 @@ function findingsOf(list: AllowList, poolIds: readonly string[], egress: Egress)
       error(AGENTS.id, {
         what: `The IP allowlist "${name}" limits the pool’s agents to ${shown}, but each task has another public address.`,
         why: 'HCP Terraform refuses the agents.',
-        todo: 'Set network.egress to nat-gateway, which has a fixed address, and add this address to the list.',
+        todo: 'Set network.egress to nat-gateway, which has a fixed address, or to on-demand with network.fixedAddress. Then add this address to the list.',
       }),
     ];
   }
@@ -171,7 +171,7 @@ function addressFindings({ name, ranges }: AllowList, egress: Egress, sender: Se
       note(id, {
         what: `The IP allowlist "${name}" ${limited} ${listed(ranges)}.`,
         why,
-        todo: `Check that the list contains the public source addresses of the ${senders}. After a deployment with nat-gateway, the output EgressAddresses shows them.`,
+        todo: `Check that the list contains the public source addresses of the ${senders}. After a deployment with nat-gateway, or with on-demand and fixedAddress, the output EgressAddresses shows them.`,
       }),
     ];
   }

@@ -104,7 +104,7 @@ export const DECISION_CAUSES: readonly Cause[] = [
   deferredBy('gateway', 'gateway', (decision) =>
     waiting(
       `The tasks' gateway isn't ready, and the run gets its agent as soon as it is${since(decision)}. ${sentence(decision.deferral.reason)}`,
-      'Wait. A gateway usually starts within ten seconds, and a new one within a minute.',
+      'Wait. A gateway usually starts within ten seconds. A new one takes some minutes.',
       'If jobs come often, raise network.gatewayIdleMinutes, so that the gateway stays awake between them.',
     ),
   ),
