@@ -43,7 +43,7 @@ export const ENV = {
   gateways: 'GATEWAYS',
   /** Minutes that a gateway stays awake after it was last used, from 5 to 1440; 10 by default. The launcher waits for at least 7. */
   gatewayIdleMinutes: 'GATEWAY_IDLE_MINUTES',
-  /** `before-tasks` (default): a task starts only when the gateway is ready; `with-tasks`: both start at the same time. */
+  /** `before-tasks` (default): a task starts only when the gateway is ready; `with-tasks`: both start at the same time, unless the gateway is new. */
   gatewayStart: 'GATEWAY_START',
   /** Days after which an idle gateway is replaced, from 1 to 365; 30 by default. */
   gatewayMaxAgeDays: 'GATEWAY_MAX_AGE_DAYS',

@@ -76,6 +76,11 @@ export const STATEMENTS: readonly Statement[] = [
     outOfReach: 'AWS documents no bounds, and a measurement finds only the usual case.',
   },
   {
+    says: 'EC2 shows when the stop of an instance was requested, as `User initiated (… GMT)`.',
+    where: [at('functions/launcher/adapters/ec2/answers.ts', 'AWS documents no format')],
+    outOfReach: 'Without the time, launches wait half a minute after each start, and nothing else changes.',
+  },
+  {
     says: 'With `gatewayStart: with-tasks`, Fargate’s image pull waits for a route that works some seconds later.',
     where: [
       at('docs/network.md', 'whether the image pull waits long enough'),

@@ -134,7 +134,7 @@ export interface OnDemandNetwork extends OwnVpcOptions {
    */
   readonly gatewayIdleMinutes?: number | undefined;
   /**
-   * `before-tasks`: a task starts when the gateway is ready. `with-tasks`: both start at the same time.
+   * `before-tasks`: a task starts when the gateway is ready. `with-tasks`: both start at the same time, unless the gateway is new.
    *
    * @default 'before-tasks'
    */

@@ -208,7 +208,7 @@ const onDemandNetwork = z.strictObject({
   }),
   gatewayStart: setting(z.enum(GATEWAY_STARTS).default('before-tasks'), {
     description:
-      'When tasks start while the gateway sleeps. `before-tasks`: when the gateway is ready, so that the image pull cannot fail. `with-tasks`: at the same time, which saves the time of the start of the gateway; it is unverified whether the image pull waits long enough.',
+      'When tasks start while the gateway sleeps. `before-tasks`: when the gateway is ready, so that the image pull cannot fail. `with-tasks`: at the same time, which saves the time of the start of the gateway, except for a new gateway, which must be ready first; it is unverified whether the image pull waits long enough.',
   }),
   gatewayMaxAgeDays: setting(whole(1, 365).default(DEFAULT_GATEWAY_MAX_AGE_DAYS), {
     description:

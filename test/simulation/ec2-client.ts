@@ -272,6 +272,7 @@ const SDK_NAMES: Readonly<Record<string, string>> = {
   ipAddress: 'PublicIpAddress',
   networkInterfaceSet: 'NetworkInterfaces',
   tagSet: 'Tags',
+  reason: 'StateTransitionReason',
 };
 
 /** Converts a response into that of the SDK. */

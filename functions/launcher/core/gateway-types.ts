@@ -49,6 +49,8 @@ export interface GatewayInstance {
   readonly launchedAtMs: number;
   /** Why EC2 changed its state, such as `Client.InternalError: …`; absent if EC2 gives no reason. */
   readonly stateReason?: string | undefined;
+  /** When a person or the launcher requested that it stops or ends, if EC2 says it. Absent after the next start. */
+  readonly endRequestedMs?: number | undefined;
   /** Its primary network interface; absent once the instance is terminated. */
   readonly networkInterfaceId?: string | undefined;
   /** Absent while the instance has none. */

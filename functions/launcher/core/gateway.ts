@@ -10,7 +10,10 @@
  * - A tick launches only if the mark that it read is younger than the idle time by {@link SAFETY_MS}. It renews an older mark, and the launches wait:
  *   another tick may have decided to stop the gateway because of the old mark. After {@link SETTLED_MS}, EC2 shows whether it did.
  *   `used-since` says since when no tick can have had an old mark.
- * - With `gatewayStart: with-tasks`, the tick that starts a gateway also launches, as soon as EC2 has accepted the mark and the start.
+ * - A second request to stop a gateway can arrive after the gateway was started again, because the tick that sends it saw it running. Only a tick that
+ *   read the gateway before the first stop can send one. So for a sound gateway, `used-since` is the time of its stop.
+ * - With `gatewayStart: with-tasks`, the tick that starts a gateway also launches, as soon as EC2 has accepted the mark and the start. It doesn't if
+ *   another tick may still stop or replace the gateway, or if the gateway was not ready after its last start: its first boot takes minutes.
  * - ECS can take minutes to show a new task. Until then, only the mark protects the task. So a launch needs a mark that protects it for that long.
  * - If the number of live tasks is unknown, nothing is stopped or replaced, except a gateway that is proven dead.
  * - Before the launcher stops or replaces a gateway, `gateway-retire.ts` reads everything again and decides again.
@@ -57,6 +60,12 @@ const STOP_ARRIVES_MS = 11_000;
 
 /** After this time, all ticks see the renewed mark, and this tick sees what they did before. */
 const SETTLED_MS = 2 * EC2_READ_LAG_MS + STOP_ARRIVES_MS;
+
+/** Maximum time by which the request of a stop can be later than EC2 says, by the launcher's clock. EC2 shows it in seconds. */
+const STOP_TIME_ERROR_MS = EC2_CLOCK_SKEW_MS + 1000;
+
+/** A tick that decided to replace a gateway can have begun this much later than this tick. */
+const LATER_TICK_MS = MINUTE_MS;
 
 /** EC2 shows the public address of a running instance within this time. */
 const ADDRESS_SHOWN_MS = 15_000;
@@ -177,11 +186,8 @@ function replacementOf(
 }
 
 /** What to do with an instance that isn't replaced now. */
-function actionsFor(
-  instance: GatewayInstance,
-  cause: ReplacementCause | undefined,
-  { gateway, liveTasks, wanted, rules, nowMs }: Context,
-): GatewayAction[] {
+function actionsFor(instance: GatewayInstance, cause: ReplacementCause | undefined, context: Context): GatewayAction[] {
+  const { gateway, liveTasks, wanted, rules, nowMs } = context;
   const { state, launchedAtMs, publicAddress } = instance;
   const unused = unusedMs(instance, nowMs);
   const isAlive = liveTasks !== undefined && liveTasks > 0;
@@ -189,7 +195,7 @@ function actionsFor(
     if (!wanted && !isAlive) return [];
     const reason = isAlive ? `${liveTasks} tasks are alive` : 'tasks are wanted';
     return [
-      { kind: 'mark', instance, usedSinceMs: nowMs },
+      { kind: 'mark', instance, usedSinceMs: untouchedSinceMs(instance, context) },
       { kind: 'start', instance, reason },
     ];
   }
@@ -234,23 +240,35 @@ function permissionFor(
   if (replacement !== undefined) return held('unhealthy', `is replaced: ${cause && describeCause(cause, instance)}`);
   if (state === 'stopped') {
     const asleep = held('asleep', 'was asleep and is being started');
-    const isUsable = cause === undefined || isOutdated(cause);
-    return rules.start === 'with-tasks' && isUsable ? { ...asleep, untilStarted: true } : asleep;
+    const isUntouched = nowMs - untouchedSinceMs(instance, context) >= SETTLED_MS;
+    return rules.start === 'with-tasks' && isUntouched ? { ...asleep, untilStarted: true } : asleep;
   }
   if (state === 'stopping') return held('asleep', 'is stopping, and is started again when it has stopped');
   if (cause !== undefined && !isOutdated(cause))
     return held('unhealthy', `can’t be used: ${describeCause(cause, instance)}`);
   if (failsChecks(instance, context)) return held('unhealthy', 'can’t be used now: its status checks fail');
   const upMs = nowMs - launchedAtMs;
-  const startsToo = rules.start === 'with-tasks' && !wasReady(instance) && upMs < READY_WITHIN_MS;
+  const wasReadyOnce = instance.readyMs !== undefined;
+  const startsToo = rules.start === 'with-tasks' && !wasReady(instance) && wasReadyOnce && upMs < READY_WITHIN_MS;
   if (!isReady(instance, context) && !startsToo)
     return held('starting', `isn’t ready yet, ${Math.round(upMs / 1000)} s after its start`);
-  const isSettled =
-    nowMs - usedSinceMs(instance) >= SETTLED_MS || launchedAtMs >= usedSinceMs(instance) - EC2_CLOCK_SKEW_MS;
+  const isSettled = nowMs - usedSinceMs(instance) >= SETTLED_MS;
   if (!isFresh(instance, rules, nowMs) || !isSettled) {
-    return held('starting', 'was about to be stopped; the launches wait until it is certain that it stays awake');
+    return held(
+      'starting',
+      'may be stopped by another tick; the launches wait until it is certain that it stays awake',
+    );
   }
   return { kind: 'allowed', needsMarks: markAgeMs(instance, nowMs) > idleMsOf(rules) - SETTLED_AFTER_MS };
+}
+
+/** Since when no other tick can be about to stop or replace this stopped gateway. Now, if nothing proves it. */
+function untouchedSinceMs(instance: GatewayInstance, context: Context): number {
+  const { nowMs } = context;
+  // Another tick may be replacing it, or it will have to. That it was ready after its last start rules out the other causes.
+  const cause = replacementCauseOf(instance, { ...context, nowMs: nowMs + LATER_TICK_MS });
+  if (cause !== undefined || !wasReady(instance) || instance.endRequestedMs === undefined) return nowMs;
+  return Math.min(nowMs, instance.endRequestedMs + STOP_TIME_ERROR_MS);
 }
 
 /** Whether the mark is so young that no tick can stop the gateway while this tick launches. */

@@ -33,7 +33,7 @@ const shows = (...instances: Partial<GatewayInstance>[]): void => {
 const launched = () => tasks.launches.map(({ pool: of, job }) => `${of.name} ${job.key}`);
 const deferralsOf = ({ pools }: Tick) => pools.flatMap(({ decision }) => decision?.deferrals ?? []);
 
-const ASLEEP = { state: 'stopped', publicAddress: undefined } as const;
+const ASLEEP = { state: 'stopped', publicAddress: undefined, endRequestedMs: NOW - minutes(20) } as const;
 const IDLE = { lastUsedMs: NOW - minutes(30) } as const;
 
 describe('a tick without gateways', () => {

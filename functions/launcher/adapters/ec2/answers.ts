@@ -10,18 +10,22 @@ export const ec2Instance = z.object({
   PublicIpAddress: z.string().optional(),
   NetworkInterfaces: z.array(z.object({ NetworkInterfaceId: z.string().optional() })).optional(),
   StateReason: z.object({ Code: z.string().optional(), Message: z.string().optional() }).optional(),
+  StateTransitionReason: z.string().optional(),
   Tags: z.array(z.object({ Key: z.string().optional(), Value: z.string().optional() })).optional(),
 });
 
 /** Someone stopped or ended the instance on purpose, so the reason explains nothing. */
 const ON_PURPOSE = /^Client\.(User|Instance)InitiatedShutdown$/;
 
+/**
+ * EC2's words for a stop or an end that someone requested. UNVERIFIED: AWS documents no format. Without a time, launches wait half
+ * a minute after a start (`core/gateway.ts`).
+ */
+const REQUESTED = /^User initiated \((\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) GMT\)$/;
+
 export function instanceOf(answer: z.infer<typeof ec2Instance>): GatewayInstance {
   const tags = new Map(answer.Tags?.map(({ Key, Value }) => [Key, Value]));
-  const timeIn = (key: string): number | undefined => {
-    const ms = Date.parse(tags.get(key) ?? '');
-    return Number.isNaN(ms) ? undefined : ms;
-  };
+  const timeIn = (key: string): number | undefined => msOf(tags.get(key) ?? '');
   const failures = Number(tags.get(GATEWAY_TAGS.failures));
   const { Code: code, Message: message } = answer.StateReason ?? {};
   return {
@@ -30,6 +34,7 @@ export function instanceOf(answer: z.infer<typeof ec2Instance>): GatewayInstance
     state: answer.State.Name,
     launchedAtMs: answer.LaunchTime.getTime(),
     stateReason: code === undefined || ON_PURPOSE.test(code) ? undefined : (message ?? code),
+    endRequestedMs: requestedMsOf(answer.StateTransitionReason),
     networkInterfaceId: answer.NetworkInterfaces?.[0]?.NetworkInterfaceId,
     publicAddress: answer.PublicIpAddress,
     config: tags.get(GATEWAY_TAGS.config),
@@ -40,6 +45,16 @@ export function instanceOf(answer: z.infer<typeof ec2Instance>): GatewayInstance
     readyMs: timeIn(GATEWAY_TAGS.ready),
     problem: tags.get(GATEWAY_TAGS.problem),
   };
+}
+
+function requestedMsOf(reason = ''): number | undefined {
+  const [, day, time] = REQUESTED.exec(reason) ?? [];
+  return msOf(`${day}T${time}Z`);
+}
+
+function msOf(time: string): number | undefined {
+  const ms = Date.parse(time);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 const check = z

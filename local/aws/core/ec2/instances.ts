@@ -141,7 +141,12 @@ export class Instances {
     const { id } = this.run(request);
     this.#timers.get(id)?.();
     this.#timers.delete(id);
-    const asleep: Instance = { ...this.#existingOne(id), state: 'stopped', wasRunning: true };
+    const asleep: Instance = {
+      ...this.#existingOne(id),
+      state: 'stopped',
+      wasRunning: true,
+      transitionReason: this.#userInitiated(),
+    };
     this.#put(asleep);
     return asleep;
   }
@@ -296,6 +301,9 @@ export class Instances {
       ...instance,
       createdAt: instance.createdAt - ms,
       launchedAt: instance.launchedAt - ms,
+      transitionReason: instance.transitionReason.replace(/\((.+) GMT\)/, (_, time: string) =>
+        requestTime(Date.parse(`${time.replace(' ', 'T')}Z`) - ms),
+      ),
       tags: Object.fromEntries(tags),
     });
   }
@@ -375,8 +383,7 @@ export class Instances {
   }
 
   #userInitiated(): string {
-    const time = new Date(this.#parts.scheduler.now()).toISOString();
-    return `User initiated (${time.slice(0, 10)} ${time.slice(11, 19)} GMT)`;
+    return `User initiated ${requestTime(this.#parts.scheduler.now())}`;
   }
 
   #existingOne(id: string): Instance {
@@ -410,6 +417,12 @@ export class Instances {
       if (terminatedAt !== undefined && terminatedAt <= horizon) this.#records.delete(id);
     }
   }
+}
+
+/** The time of a request as EC2 says it. */
+function requestTime(ms: number): string {
+  const time = new Date(ms).toISOString();
+  return `(${time.slice(0, 10)} ${time.slice(11, 19)} GMT)`;
 }
 
 function isEnding(state: Instance['state']): boolean {

@@ -75,6 +75,7 @@ describe('the list of instances', () => {
         state: 'running',
         launchedAtMs: Date.parse('2026-03-01T10:00:00Z'),
         stateReason: undefined,
+        endRequestedMs: undefined,
         networkInterfaceId: 'eni-1',
         publicAddress: '192.0.2.1',
         config: 'config-1',
@@ -128,6 +129,17 @@ describe('the list of instances', () => {
     const reason = `<stateReason><code>${code}</code>${message === undefined ? '' : `<message>${message}</message>`}</stateReason>`;
     ec2.on('DescribeInstances', answered('DescribeInstances', listed(instance(RUNNING + reason))));
     expect(await gateways.instances(signal)).toMatchObject([{ stateReason }]);
+  });
+
+  it.each([
+    ['User initiated (2026-11-24 06:00:08 GMT)', Date.parse('2026-11-24T06:00:08Z')],
+    ['User initiated', undefined],
+    ['Server.ScheduledStop: Stopped due to scheduled retirement (2026-11-24 06:00:08 GMT)', undefined],
+    ['', undefined],
+  ])('says when someone requested a stop: %s', async (words, endRequestedMs) => {
+    const stopped = `<instanceState><name>stopped</name></instanceState><reason>${words}</reason>`;
+    ec2.on('DescribeInstances', answered('DescribeInstances', listed(instance(stopped))));
+    expect(await gateways.instances(signal)).toMatchObject([{ endRequestedMs }]);
   });
 
   it('is never half of an answer that nobody can read', async () => {

@@ -21,13 +21,40 @@ describe('a launch', () => {
     expect(decideOne([renewed(seconds(31))], WANTED).launch).toEqual({ kind: 'allowed', needsMarks: false });
   });
 
-  it('does not wait after the start that renewed the mark', () => {
-    const started = { launchedAtMs: NOW - seconds(12), readyMs: NOW - seconds(3) };
-    const mark = { lastUsedMs: NOW - seconds(13), usedSinceMs: NOW - seconds(13) };
-    expect(decideOne([{ ...started, ...mark }], WANTED).launch).toEqual({ kind: 'allowed', needsMarks: false });
-    // EC2's clock may be behind the launcher's, but not by this much.
-    const earlier = { launchedAtMs: NOW - seconds(19), readyMs: NOW - seconds(3) };
-    expect(decideOne([{ ...earlier, ...mark }], WANTED).launch).toMatchObject(waits);
+  it('waits after a start until no request of an overlapping tick can stop the gateway again', () => {
+    const started = { launchedAtMs: NOW - seconds(12), readyMs: NOW - seconds(3), lastUsedMs: NOW - seconds(13) };
+    const launch = (usedSince: number) =>
+      decideOne([{ ...started, usedSinceMs: NOW - seconds(usedSince) }], WANTED).launch;
+    expect(launch(13)).toMatchObject(waits);
+    expect(launch(30)).toMatchObject(waits);
+    expect(launch(31)).toEqual({ kind: 'allowed', needsMarks: false });
+  });
+
+  describe('after a gateway slept', () => {
+    const asleep = { state: 'stopped', publicAddress: undefined } as const;
+    const usedSince = (instance: Partial<GatewayInstance>) => {
+      const [mark] = decideOne([{ ...asleep, ...instance }], { ...WANTED, liveTasks: 1 }).actions;
+      return mark?.kind === 'mark' ? NOW - mark.usedSinceMs : undefined;
+    };
+
+    it('does not wait for the requests that stopped it, because its use begins when it was stopped', () => {
+      // EC2's clock may be five seconds behind the launcher's, and its time has no fractions of a second.
+      expect(usedSince({ endRequestedMs: NOW - minutes(20) })).toBe(minutes(20) - seconds(6));
+      expect(usedSince({ endRequestedMs: NOW - seconds(7) })).toBe(seconds(1));
+      expect(usedSince({ endRequestedMs: NOW - seconds(2) })).toBe(0);
+    });
+
+    it.each([
+      ['EC2 does not say when it was stopped', {}],
+      ['it was not ready after its last start', { launchedAtMs: NOW - minutes(4), endRequestedMs: NOW - minutes(2) }],
+      ['another tick may replace it', { config: 'old', endRequestedMs: NOW - minutes(20) }],
+      [
+        'a tick that begins a minute later may replace it',
+        { createdAtMs: NOW - RULES.maxAgeMs + seconds(59), endRequestedMs: NOW - minutes(20) },
+      ],
+    ])('waits if %s', (_, instance) => {
+      expect(usedSince(instance)).toBe(0);
+    });
   });
 
   it('keeps the start of an unbroken use if it renews a mark that is young enough, and begins a new one otherwise', () => {
@@ -65,31 +92,35 @@ describe('a launch', () => {
       launchedAtMs: NOW - ago,
       readyMs: NOW - minutes(90),
       lastUsedMs: NOW - Math.min(ago, seconds(30)),
-      usedSinceMs: NOW - ago,
+      usedSinceMs: NOW - minutes(20),
     });
+    const asleep = { state: 'stopped', publicAddress: undefined, endRequestedMs: NOW - minutes(20) } as const;
 
     it('is allowed as soon as the start of a gateway that sleeps is accepted, if it can be used', () => {
-      const asleep = { state: 'stopped', publicAddress: undefined } as const;
       expect(decideOne([asleep], together).launch).toMatchObject({ hold: 'asleep', untilStarted: true });
-      expect(decideOne([{ ...asleep, config: 'old' }], together).launch).toMatchObject({ untilStarted: true });
       const cannot = [
         decideOne([{ ...asleep, problem: 'disk-full' }], { ...together, liveTasks: 1 }),
+        decideOne([{ ...asleep, config: 'old' }], { ...together, liveTasks: 1 }),
+        decideOne([{ ...asleep, readyMs: undefined, launchedAtMs: NOW - minutes(1) }], together),
+        decideOne([{ ...asleep, endRequestedMs: NOW - seconds(36) }], together),
+        decideOne([{ ...asleep, endRequestedMs: undefined }], together),
         decideOne([asleep], { wanted: true }),
         decideOne([{ ...asleep, state: 'stopping' }], together),
       ];
       for (const { launch } of cannot) expect(launch).not.toHaveProperty('untilStarted');
+      const earlier = { ...asleep, endRequestedMs: NOW - seconds(37) };
+      expect(decideOne([earlier], together).launch).toMatchObject({ untilStarted: true });
     });
 
     it('waits if one of two gateways sleeps, and the other one can’t be used', () => {
       const second = { ...GATEWAY, name: 'launcher/gateway-2', networkInterfaceId: 'eni-2' };
-      const asleep = gatewayInstance({ state: 'stopped', publicAddress: undefined });
       const permissionWith = (other: Partial<GatewayInstance>) => {
         const two = { id: 'i-2', gateway: second.name, networkInterfaceId: 'eni-2', ...other };
-        const input = gatewayInput([asleep, gatewayInstance(two)], together);
+        const input = gatewayInput([gatewayInstance(asleep), gatewayInstance(two)], together);
         return permissionOf(decideGateways({ ...input, gateways: [GATEWAY, second] }));
       };
       expect(permissionWith({})).toMatchObject({ hold: 'asleep', untilStarted: true });
-      expect(permissionWith({ state: 'stopped' })).toMatchObject({ hold: 'asleep', untilStarted: true });
+      expect(permissionWith(asleep)).toMatchObject({ hold: 'asleep', untilStarted: true });
       expect(permissionWith({ state: 'stopping' })).toEqual({
         kind: 'held',
         hold: 'asleep',
@@ -103,6 +134,13 @@ describe('a launch', () => {
         allowed,
       );
       expect(decideOne([{ ...started(minutes(5) - 1), state }], together).launch).toEqual(allowed);
+    });
+
+    it('waits for the first boot of a gateway, which installs packages for minutes', () => {
+      for (const state of ['pending', 'running'] as const) {
+        const first = { ...started(minutes(1)), state, readyMs: undefined };
+        expect(decideOne([first], together).launch).toMatchObject({ hold: 'starting' });
+      }
     });
 
     it('waits if the gateway isn’t ready after five minutes, is stopped, or stops', () => {

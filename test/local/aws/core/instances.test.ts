@@ -351,6 +351,10 @@ describe('what reads show', () => {
       launchedAt: earlier,
       tags: { used: new Date(earlier).toISOString(), config: '4f2a' },
     });
+    instances.stop([id]);
+    instances.age(id, 600_000);
+    const stopped = new Date(time.now() - 600_000).toISOString().slice(11, 19);
+    expect(instances.get(id)?.transitionReason).toBe(`User initiated (2026-11-24 ${stopped} GMT)`);
   });
 });
 
