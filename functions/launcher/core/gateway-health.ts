@@ -20,6 +20,9 @@ const PROBLEM_CLEARED_MS = 2 * MINUTE_MS;
 /** EC2 sometimes repairs an impaired instance within a short time. */
 const IMPAIRED_FOR_MS = 3 * MINUTE_MS;
 
+/** Stopping and ending an instance usually takes less than a minute. */
+const STUCK_AFTER_MS = 10 * MINUTE_MS;
+
 /** After this many failures in a row, the launcher replaces the gateway only once per {@link RETRY_EVERY_MS}. */
 const QUICK_RETRIES = 3;
 const RETRY_EVERY_MS = HOUR_MS;
@@ -39,6 +42,17 @@ export interface HealthContext {
 /** Whether the filter worked at some time since the last start. */
 export function wasReady({ readyMs, launchedAtMs }: GatewayInstance): boolean {
   return readyMs !== undefined && readyMs >= launchedAtMs - EC2_CLOCK_SKEW_MS;
+}
+
+/** Whether EC2 accepted the last start, but then stopped the instance again before it was ready. */
+export function failedToStart(instance: GatewayInstance): boolean {
+  return instance.state === 'stopped' && instance.stateReason !== undefined && !wasReady(instance);
+}
+
+/** Whether the instance has been stopping or ending for longer than this usually takes. EC2 doesn't always say since when. */
+export function isStuck({ state, endRequestedMs }: GatewayInstance, nowMs: number): boolean {
+  const isEnding = state === 'stopping' || state === 'shutting-down';
+  return isEnding && endRequestedMs !== undefined && nowMs - endRequestedMs > STUCK_AFTER_MS;
 }
 
 /** Whether tasks can use the gateway now, as far as its instance and EC2 show it. */
@@ -75,7 +89,7 @@ export function isProvenDead(cause: ReplacementCause): boolean {
 }
 
 /** Whether the gateway works and is only out of date. */
-export function isOutdated(cause: ReplacementCause): boolean {
+export function isOutdated(cause: ReplacementCause): cause is 'new-config' | 'too-old' {
   return cause === 'new-config' || cause === 'too-old';
 }
 
@@ -93,8 +107,6 @@ export function ageMsOf(instance: GatewayInstance, nowMs: number): number {
 export function failuresUpTo(instance: GatewayInstance, gateway: Gateway, nowMs: number): number {
   // A deployment may have repaired what made the earlier instances fail.
   if (hasOldConfig(instance, gateway)) return 0;
-  // The launcher tries again at once when EC2 has no capacity for a moment. The instance itself is not the cause.
-  if (instance.stateReason?.startsWith('Server.InsufficientInstanceCapacity') === true) return instance.failures;
   if (instance.readyMs === undefined || ageMsOf(instance, nowMs) < YOUNG_MS) return instance.failures + 1;
   return instance.problem !== undefined || !wasReady(instance) ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 /** The problems of gateways that need a person, each with its remedy. */
-import { ageMsOf, type HealthContext } from './gateway-health.ts';
+import { ageMsOf, failedToStart, type HealthContext, isOutdated, isStuck } from './gateway-health.ts';
 import type {
   Gateway,
   GatewayInstance,
@@ -27,6 +27,10 @@ const REMEDIES: Readonly<Record<Exclude<GatewayProblemCause, `refused-${string}`
     'the launcher replaces the gateway as soon as no task is alive. If the next one reports the same, look for the cause in the gateway’s log group',
   'no-public-address':
     'the gateway has no public IPv4 address, so it reaches nothing. The launcher asks EC2 for one. If that doesn’t help, set network.fixedAddress to true, which keeps an Elastic IP',
+  'start-failed':
+    'the launcher starts the gateway again while jobs wait, and replaces it if none do. If it continues, deploy with another network.gatewayInstanceType, which replaces the gateway',
+  stuck:
+    'EC2 has not finished this after 10 minutes. Force it: aws ec2 stop-instances --force, or Force stop instance in the EC2 console. If that doesn’t help, terminate the instance (turn off its termination protection first), or open a case with AWS Support',
   overdue:
     'the gateway can only be replaced while no task is alive, and tasks are alive all the time. Give warm agents a schedule with a quiet hour, or pause the launcher until all tasks have ended',
 };
@@ -39,7 +43,7 @@ const STATE_REASONS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /InsufficientInstanceCapacity/,
-    'EC2 has no capacity for this instance type in this Availability Zone. The launcher tries again in every tick. If it continues, choose another network.gatewayInstanceType',
+    'EC2 has no capacity for this instance type in this Availability Zone. The launcher tries again. If it continues, choose another network.gatewayInstanceType',
   ],
   [
     /VolumeLimitExceeded/,
@@ -53,15 +57,30 @@ function problemOf(gateway: string, cause: keyof typeof REMEDIES, detail: string
   return { gateway, cause, detail, remedy: remedy ?? REMEDIES[cause] };
 }
 
-/** The problems of an instance that has to be replaced for this cause. */
+/** The problems of an instance. @param cause - why it has to be replaced */
 export function problemsWith(
   instance: GatewayInstance,
-  cause: ReplacementCause,
-  { gateway, rules, nowMs }: HealthContext,
+  cause: ReplacementCause | undefined,
+  context: HealthContext,
 ): GatewayProblem[] {
-  if (cause === 'new-config') return [];
-  if (cause !== 'too-old')
-    return [problemOf(gateway.name, cause, describeCause(cause, instance), instance.stateReason)];
+  const { name } = context.gateway;
+  if (isStuck(instance, context.nowMs)) return [stuck(instance, name)];
+  if (cause !== undefined && !isOutdated(cause))
+    return [problemOf(name, cause, describeCause(cause, instance), instance.stateReason)];
+  if (failedToStart(instance)) {
+    const detail = `EC2 accepted its start, but then stopped it again (${instance.stateReason})`;
+    return [problemOf(name, 'start-failed', detail, instance.stateReason)];
+  }
+  return cause === undefined ? [] : overdue(instance, context);
+}
+
+/** The problem of an instance that EC2 doesn't finish stopping or ending. */
+export function stuck({ id, state }: GatewayInstance, gateway: string): GatewayProblem {
+  return problemOf(gateway, 'stuck', `its instance ${id} is ${state} for more than 10 minutes`);
+}
+
+/** A deployment can be recent, so that only the age shows for how long an outdated gateway could not be replaced. */
+function overdue(instance: GatewayInstance, { gateway, rules, nowMs }: HealthContext): GatewayProblem[] {
   const ageMs = ageMsOf(instance, nowMs);
   if (ageMs <= rules.maxAgeMs + OVERDUE_MS) return [];
   return [

@@ -97,9 +97,14 @@ export interface GatewayRefusal {
   readonly remedy: string;
 }
 
-/** Why a person may have to look at a gateway. `overdue`: tasks are alive all the time, so it can't be replaced. */
+/**
+ * Why a person may have to look at a gateway. `start-failed`: EC2 accepts its start, and then stops it again. `stuck`: EC2 doesn't finish stopping or
+ * ending it. `overdue`: tasks are alive all the time, so it can't be replaced.
+ */
 export type GatewayProblemCause =
   | Exclude<ReplacementCause, 'new-config' | 'too-old'>
+  | 'start-failed'
+  | 'stuck'
   | 'overdue'
   | `refused-${GatewayRefusal['cause']}`;
 

@@ -25,12 +25,13 @@ import {
   isOutdated,
   isProvenDead,
   isReady,
+  isStuck,
   nextTryMs,
   READY_WITHIN_MS,
   replacementCauseOf,
   wasReady,
 } from './gateway-health.ts';
-import { describeCause, failedInARow, inARow, problemsWith } from './gateway-problems.ts';
+import { describeCause, failedInARow, inARow, problemsWith, stuck } from './gateway-problems.ts';
 import type {
   Gateway,
   GatewayAction,
@@ -129,7 +130,8 @@ function withoutInstance(ended: readonly GatewayInstance[], { gateway, nowMs }: 
   const held = (hold: GatewayHold, reason: string): LaunchPermission => ({ kind: 'held', hold, reason });
   if (ended.some(({ state }) => state === 'shutting-down')) {
     const launch = held('starting', `gateway ${gateway.name} is being replaced: its last instance is shutting down`);
-    return { gateway, status: 'replacing', actions: [], launch, problems: [] };
+    const problems = ended.filter((one) => isStuck(one, nowMs)).map((one) => stuck(one, gateway.name));
+    return { gateway, status: 'replacing', actions: [], launch, problems };
   }
   const [last] = ended;
   const failures = last === undefined ? 0 : failuresUpTo(last, gateway, nowMs);
@@ -156,7 +158,7 @@ function withInstance(instance: GatewayInstance, context: Context): GatewayView 
     instance,
     actions: replacement === undefined ? actionsFor(instance, cause, context) : [replacement],
     launch,
-    problems: cause === undefined ? [] : problemsWith(instance, cause, context),
+    problems: problemsWith(instance, cause, context),
   };
 }
 
@@ -177,6 +179,9 @@ function replacementOf(
 ): GatewayAction | undefined {
   const terminate = { kind: 'terminate', instance, cause, reason: describeCause(cause, instance) } as const;
   const idle = liveTasks === 0 && !wanted && unusedMs(instance, nowMs) >= idleMsOf(rules);
+  // The old one may be the one that EC2 can't start any more, and the deployment the remedy. EC2's refusals aren't stored, so this doesn't depend on them.
+  const isObsolete = cause === 'new-config' && instance.state === 'stopped' && liveTasks === 0;
+  if (isObsolete && wanted) return terminate;
   if (isOutdated(cause)) return idle ? terminate : undefined;
   if (nowMs < nextTryMs(instance, gateway, nowMs)) return undefined;
   if (isProvenDead(cause)) return terminate;

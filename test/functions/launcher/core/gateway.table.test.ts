@@ -133,8 +133,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     '30 s, 3 min, 5 min, 8 min, 10 min, none | - | mark + start + asleep | mark + start | mark + start + asleep | - | mark + start + asleep',
   ],
   'stopped, old config': [
-    '30 s, 3 min, 5 min, 8 min | - | mark + start + asleep | mark + start | mark + start + asleep | - | mark + start + asleep',
-    '10 min, none | terminate | mark + start + asleep | mark + start | mark + start + asleep | - | mark + start + asleep',
+    '30 s, 3 min, 5 min, 8 min | - | terminate + unhealthy | mark + start | mark + start + asleep | - | mark + start + asleep',
+    '10 min, none | terminate | terminate + unhealthy | mark + start | mark + start + asleep | - | mark + start + asleep',
   ],
   'stopped, not ready': [
     '30 s, 3 min, 5 min, 8 min, 10 min, none | terminate | terminate + unhealthy | mark + start | mark + start + asleep | - | mark + start + asleep',

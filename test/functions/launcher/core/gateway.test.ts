@@ -264,9 +264,27 @@ describe('replacements', () => {
     expect(decideOne([failed(5, { config: 'config-0', ...ended })]).actions).toMatchObject([{ failures: 0 }]);
   });
 
-  it('do not count instances that ended because EC2 had no capacity', () => {
+  it('count instances that ended because EC2 had no capacity, so that their number is limited', () => {
     const stateReason = 'Server.InsufficientInstanceCapacity: Insufficient capacity';
-    expect(decideOne([failed(2, { ...ended, stateReason })]).actions).toMatchObject([{ failures: 2 }]);
+    expect(decideOne([failed(1, { ...ended, stateReason })]).actions).toMatchObject([{ failures: 2 }]);
+    expect(decideOne([failed(2, { ...ended, stateReason })])).toMatchObject({
+      actions: [],
+      problems: [{ remedy: expect.stringContaining('gatewayInstanceType') }],
+    });
+  });
+
+  it('of a stopped gateway come at once after a deployment, because EC2 may not be able to start the old one', () => {
+    const old = { state: 'stopped', config: 'config-0' } as const;
+    const view = decideOne([old], { wanted: true });
+    expect(view).toMatchObject({
+      actions: [{ kind: 'terminate', cause: 'new-config' }],
+      launch: { hold: 'unhealthy' },
+    });
+    for (const liveTasks of [1, undefined])
+      expect(kinds(decideOne([old], { wanted: true, liveTasks }))).toEqual(['mark', 'start']);
+    expect(kinds(decideOne([{ ...old, state: 'running' }], { wanted: true }))).toEqual([]);
+    const tooOld = { state: 'stopped', createdAtMs: NOW - RULES.maxAgeMs - 1 } as const;
+    expect(kinds(decideOne([tooOld], { wanted: true }))).toEqual(['mark', 'start']);
   });
 
   it('wait until the last instance has ended, because its network interface is in use until then', () => {
@@ -314,6 +332,13 @@ describe('replacements', () => {
     expect(old(38)).toMatchObject({ actions: [], problems: [{ cause: 'overdue' }] });
   });
 
+  it('are overdue after a week although a deployment has changed the gateway since', () => {
+    const old = (days: number) =>
+      decideOne([{ createdAtMs: NOW - days * minutes(1440), config: 'config-0' }], { liveTasks: 1 });
+    expect(old(36).problems).toEqual([]);
+    expect(old(38).problems).toMatchObject([{ cause: 'overdue' }]);
+  });
+
   it('leave an instance alone that has the network interface, if another one has not', () => {
     const view = decideOne([{ id: 'i-0', networkInterfaceId: 'eni-0', createdAtMs: NOW }, { id: 'i-1' }]);
     expect(view.instance?.id).toBe('i-1');
@@ -321,6 +346,57 @@ describe('replacements', () => {
 
   it('treat a start without a tag for the creation as the creation', () => {
     expect(kinds(decideOne([failed(2, { createdAtMs: undefined })]))).toEqual([]);
+  });
+});
+
+describe('a start that EC2 accepts, and that then fails', () => {
+  const stateReason = 'Client.InternalError: Client error on launch';
+  const failed = {
+    state: 'stopped',
+    stateReason,
+    launchedAtMs: NOW - minutes(1),
+    endRequestedMs: NOW - minutes(20),
+  } as const;
+
+  it('is a problem at once, with its remedy, and the launcher tries again', () => {
+    const view = decideOne([failed], { wanted: true });
+    expect(kinds(view)).toEqual(['mark', 'start']);
+    expect(view.problems).toMatchObject([
+      { cause: 'start-failed', detail: expect.stringContaining(stateReason), remedy: expect.stringContaining('kms:') },
+    ]);
+    const other = decideOne([{ ...failed, stateReason: 'Server.InternalError: An internal error' }]);
+    expect(other.problems).toMatchObject([{ remedy: expect.stringContaining('starts the gateway again') }]);
+  });
+
+  it('lets no task start together with the gateway', () => {
+    const rules = { ...RULES, start: 'with-tasks' as const };
+    expect(decideOne([failed], { wanted: true, rules }).launch).not.toHaveProperty('untilStarted');
+  });
+
+  it('ends with a deployment, which replaces the gateway', () => {
+    const view = decideOne([{ ...failed, config: 'config-0' }], { wanted: true });
+    expect(kinds(view)).toEqual(['terminate']);
+    expect(view.problems).toMatchObject([{ cause: 'start-failed' }]);
+  });
+
+  it('is not what ended a gateway that was ready before', () => {
+    const retired = { state: 'stopped', stateReason: 'Server.ScheduledStop: Stopped for a retirement' } as const;
+    expect(decideOne([retired]).problems).toEqual([]);
+  });
+});
+
+describe('an instance that EC2 doesn’t finish stopping or ending', () => {
+  it.each(['stopping', 'shutting-down'] as const)('is a problem after ten minutes: %s', (state) => {
+    const problems = (ago: number) => decideOne([{ state, endRequestedMs: NOW - ago }], { wanted: true }).problems;
+    expect(problems(minutes(10))).toEqual([]);
+    expect(problems(minutes(10) + 1)).toMatchObject([
+      { cause: 'stuck', detail: expect.stringContaining(state), remedy: expect.stringContaining('--force') },
+    ]);
+    expect(decideOne([{ state, endRequestedMs: undefined }]).problems).toEqual([]);
+  });
+
+  it('is none once it is stopped', () => {
+    expect(decideOne([{ state: 'stopped', endRequestedMs: NOW - minutes(60) }]).problems).toEqual([]);
   });
 });
 
