@@ -167,6 +167,11 @@ export class GatewayPromises {
       broken(11, `tried to create a second instance of gateway ${gateway}, which has had one for ${ageMs} ms`);
   }
 
+  /** The gateways are 40 days older. So earlier instances don't count any more, and the launcher replaces gateways because of their age. */
+  aged(): void {
+    this.#createdAtMs.clear();
+  }
+
   /** Promise 11: the number of instances per hour is limited. */
   created(gateway: number): void {
     const { time, settings, broken } = this.#parts;

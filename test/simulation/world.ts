@@ -427,6 +427,7 @@ function happen(
       return;
     case 'old-gateways':
       gateways?.age();
+      promises.gateways?.aged();
       return;
     case 'image-gone':
       gateways?.deleteImage();
