@@ -33,12 +33,15 @@ async function start() {
   const client = new EC2Client(clientSettings(ecs));
   const names = [gateway.environment.name];
   const ec2 = new Ec2Gateways({ client, endClient: client, names, clock: { now: Date.now } });
-  /** What the launcher decides. */
-  const decided = async (wanted: boolean, liveTasks = 0) => {
+  const viewOf = async (wanted: boolean, liveTasks = 0) => {
     const seen = await readGateways(ec2, Date.now(), AbortSignal.timeout(5_000));
     const gateways = [gateway.environment];
     const input = { ...seen, gateways, wanted, liveTasks, rules: RULES, nowMs: Date.now() };
-    const [view] = decideGateways(input);
+    return decideGateways(input)[0];
+  };
+  /** What the launcher decides. */
+  const decided = async (wanted: boolean, liveTasks = 0) => {
+    const view = await viewOf(wanted, liveTasks);
     return {
       launch: view?.launch satisfies LaunchPermission | undefined,
       kinds: view?.actions.map(({ kind }) => kind),
@@ -47,7 +50,9 @@ async function start() {
   const id = gateway.instanceId ?? '';
   const signal = AbortSignal.timeout(30_000);
   const wake = async (): Promise<void> => {
-    await ec2.mark(id, Date.now(), Date.now(), signal);
+    const mark = (await viewOf(true))?.actions.find(({ kind }) => kind === 'mark');
+    if (mark?.kind !== 'mark') throw new Error('the launcher does not mark the gateway');
+    await ec2.mark(id, mark.usedSinceMs, Date.now(), signal);
     await ec2.start(id, signal);
   };
   return { ecs, gateway, ec2, decided, wake, id, signal };
