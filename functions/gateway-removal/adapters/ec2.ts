@@ -1,6 +1,7 @@
 import {
   DescribeInstancesCommand,
   type EC2Client,
+  EC2ServiceException,
   ModifyInstanceAttributeCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
@@ -13,8 +14,9 @@ const EXISTING = ['pending', 'running', 'stopping', 'stopped', 'shutting-down'];
 const GONE = /^InvalidInstanceID\.(?:NotFound|Malformed)$/;
 /** The instance's state doesn't allow the request yet, such as while it is created. */
 const TOO_EARLY = /^(?:IncorrectInstanceState|IncorrectState|OperationNotPermitted)$/;
+/** Throttling, or too little capacity for the request. Some of these have a status below 500. */
 const BUSY =
-  /^(?:RequestLimitExceeded|Throttling|ThrottlingException|Unavailable|InternalError|ServiceUnavailable|TimeoutError)$/;
+  /^(?:RequestLimitExceeded|Throttling(?:Exception)?|ThrottledException|EC2ThrottledException|TooManyRequests|Unavailable)$/;
 
 /** The instances that have the name of a gateway in a tag. */
 export class TaggedInstances implements Instances {
@@ -65,12 +67,14 @@ function unlessGone(operation: string): (error: unknown) => void {
   };
 }
 
-/** Sorts an error of the SDK by whether another attempt can help. */
+/** Sorts an error of the SDK by whether another attempt can help. Without an answer of EC2, such as after a timeout, it can. */
 function failed(operation: string): (error: unknown) => never {
   return (error) => {
     const name = nameOf(error);
     const message = `${operation} failed with ${name}: ${error instanceof Error ? error.message : `${error}`}`;
-    if (BUSY.test(name) || TOO_EARLY.test(name) || statusOf(error) >= 500) throw new TransientError(message);
+    const isRefusal =
+      error instanceof EC2ServiceException && error.$fault === 'client' && !BUSY.test(name) && !TOO_EARLY.test(name);
+    if (!isRefusal) throw new TransientError(message);
     throw new GatewayRemovalError(
       `${message}. Terminate the instances with the tag of the gateways yourself, and delete the stack again.`,
     );
@@ -79,13 +83,4 @@ function failed(operation: string): (error: unknown) => never {
 
 function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : 'an unknown error';
-}
-
-/** Status of the answer; 0 without one. */
-function statusOf(error: unknown): number {
-  if (!(error instanceof Error) || !('$metadata' in error)) return 0;
-  const { $metadata: metadata } = error;
-  return typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata
-    ? Number(metadata.httpStatusCode)
-    : 0;
 }

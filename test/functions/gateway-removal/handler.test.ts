@@ -20,6 +20,8 @@ const PROPERTIES: GatewayRemovalProperties = {
 interface Reply {
   readonly status?: number;
   readonly body: string;
+  /** The server closes the connection without an answer. */
+  readonly isClosed?: boolean;
 }
 
 const requests: URLSearchParams[] = [];
@@ -44,7 +46,11 @@ const server = createServer(async (request, response) => {
   const parameters = new URLSearchParams(body);
   requests.push(parameters);
   const action = parameters.get('Action') ?? '';
-  const { status = 200, body: answer } = replies[action]?.(parameters) ?? error(400, 'InvalidAction', action);
+  const { status = 200, body: answer, isClosed } = replies[action]?.(parameters) ?? error(400, 'InvalidAction', action);
+  if (isClosed) {
+    request.socket.destroy();
+    return;
+  }
   response.writeHead(status, { 'content-type': 'text/xml;charset=UTF-8' }).end(answer);
 });
 
@@ -150,6 +156,9 @@ describe('the instances of gateways', () => {
 
   it.each([
     [503, 'RequestLimitExceeded'],
+    [400, 'RequestLimitExceeded'],
+    [400, 'Throttling'],
+    [400, 'EC2ThrottledException'],
     [503, 'Unavailable'],
     [500, 'InternalError'],
     [400, 'IncorrectInstanceState'],
@@ -158,6 +167,15 @@ describe('the instances of gateways', () => {
   ])('can be asked again after %i %s', async (status, code) => {
     replies['TerminateInstances'] = () => error(status, code, 'try again');
     await expect(instances().end('i-1')).rejects.toThrow(TransientError);
+  });
+
+  it('can be asked again after a closed connection and without a connection', async () => {
+    replies['TerminateInstances'] = () => ({ body: '', isClosed: true });
+    await expect(instances().end('i-1')).rejects.toThrow(TransientError);
+    // Nothing listens on port 1.
+    const endpoint = 'http://127.0.0.1:1';
+    const nowhere = new TaggedInstances(new EC2Client({ endpoint }), PROPERTIES.TagKey, PROPERTIES.Gateways);
+    await expect(nowhere.find()).rejects.toThrow(TransientError);
   });
 
   it.each(['UnauthorizedOperation', 'AuthFailure', 'InvalidParameterValue'])(
@@ -220,6 +238,16 @@ describe('the function that removes gateways', () => {
       expect(await answerTo(event('Delete'))).toEqual({ ...ids, PhysicalResourceId: 'earlier', Status: 'SUCCESS' });
     }
     expect(of('TerminateInstances').map((request) => request['InstanceId.1'])).toEqual(['i-1', 'i-2']);
+  });
+
+  it('looks again when EC2 closes a connection without an answer', async () => {
+    let looks = 0;
+    replies['DescribeInstances'] = () => {
+      looks += 1;
+      return looks === 1 ? { body: '', isClosed: true } : page({});
+    };
+    expect(await answerTo(event('Delete'))).toEqual({ ...ids, PhysicalResourceId: 'earlier', Status: 'SUCCESS' });
+    expect(looks).toBeGreaterThan(1);
   });
 
   it.each<[string, string, object, number, RegExp]>([
