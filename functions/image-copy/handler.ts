@@ -1,13 +1,13 @@
 /**
  * Copies a registry's image, or an image that the CDK built, into the stack's own ECR repository while the stack is deployed. CloudFormation invokes it as
- * a custom resource and waits for an answer at the event's URL, so every invocation answers.
- * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
+ * a custom resource.
  */
 import { createHash } from 'node:crypto';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { CloudFormationCustomResourceDeleteEvent, CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
 import * as z from 'zod';
+import { answerWith, type Done } from '../connection/custom-resource.ts';
 import { EcrRepository } from './adapters/ecr.ts';
 import { EcrSource } from './adapters/ecr-source.ts';
 import { loginIn, Registry, type RegistryCredentials } from './adapters/registry.ts';
@@ -25,10 +25,6 @@ const secrets = new SecretsManagerClient({ requestHandler: limits });
 /** Time at the end of an invocation that is reserved for sending the answer. */
 const ANSWER_MS = 20_000;
 
-/** Attempts to send the answer, and the timeout of each: together less than {@link ANSWER_MS}. */
-const ANSWER_ATTEMPTS = 3;
-const ANSWER_ATTEMPT_MS = 5_000;
-
 const properties = z.object({
   Registry: z.string().optional(),
   Repository: z.string(),
@@ -41,37 +37,21 @@ const properties = z.object({
 });
 
 export async function handler(event: CloudFormationCustomResourceEvent, context: Context): Promise<void> {
-  await answer(event, await outcome(event, context));
+  await answerWith(event, () => done(event, context), AbortSignal.timeout);
 }
 
 type Properties = z.infer<typeof properties>;
 
-interface Outcome {
-  /** Absent: the ID stays the same. */
-  readonly PhysicalResourceId?: string;
-  readonly Status: 'SUCCESS' | 'FAILED';
-  readonly Reason?: string;
-  readonly Data?: Readonly<Record<string, string>>;
-}
-
-/** Never throws: without an answer, CloudFormation waits until its timeout. */
-async function outcome(event: CloudFormationCustomResourceEvent, context: Context): Promise<Outcome> {
+async function done(event: CloudFormationCustomResourceEvent, context: Context): Promise<Done> {
   if (event.RequestType === 'Delete') {
     await removed(event, context);
-    return { Status: 'SUCCESS' };
+    return {};
   }
-  try {
-    const wanted = properties.parse(event.ResourceProperties);
-    return {
-      Status: 'SUCCESS',
-      PhysicalResourceId: copyId(wanted),
-      Data: { [DIGEST_ATTRIBUTE]: await copied(event, wanted, context) },
-    };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : `${error}`;
-    console.error(reason);
-    return { Status: 'FAILED', Reason: reason.slice(0, 1_000) };
-  }
+  const wanted = properties.parse(event.ResourceProperties);
+  return {
+    PhysicalResourceId: copyId(wanted),
+    Data: { [DIGEST_ATTRIBUTE]: await copied(event, wanted, context) },
+  };
 }
 
 /**
@@ -143,32 +123,4 @@ async function credentialsIn(
       ? `The secret ${secretId} does not contain a registry login. Its string must be {"username": "…", "password": "…"}. If the login is under a key, set the key in agentImage.credentialsSecret.`
       : `The secret ${secretId} does not contain a registry login under the key ${jsonKey}. Its string must be {"${jsonKey}": {"username": "…", "password": "…"}}; other keys are possible. The login can also be a string with this JSON.`,
   );
-}
-
-/** Sends the answer, and tries again on failure. Without an answer, the deployment would wait until its timeout. */
-async function answer(event: CloudFormationCustomResourceEvent, result: Outcome): Promise<void> {
-  const { StackId, RequestId, LogicalResourceId } = event;
-  const PhysicalResourceId = 'PhysicalResourceId' in event ? event.PhysicalResourceId : LogicalResourceId;
-  const body = JSON.stringify({ PhysicalResourceId, ...result, StackId, RequestId, LogicalResourceId });
-  for (let attempt = 1; ; attempt += 1) {
-    const fault = await faultOfPut(event.ResponseURL, body);
-    if (fault === undefined) return;
-    // The URL is signed, so it isn't logged.
-    console.error(`CloudFormation did not accept the answer: ${fault}`);
-    if (attempt === ANSWER_ATTEMPTS) throw new Error(`CloudFormation did not accept the answer: ${fault}`);
-  }
-}
-
-async function faultOfPut(url: string, body: string): Promise<string | undefined> {
-  try {
-    const { ok, status } = await fetch(url, {
-      method: 'PUT',
-      body,
-      headers: { 'content-type': '' },
-      signal: AbortSignal.timeout(ANSWER_ATTEMPT_MS),
-    });
-    return ok ? undefined : `status ${status}`;
-  } catch (error) {
-    return error instanceof Error ? error.name : 'an unknown error';
-  }
 }
