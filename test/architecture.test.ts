@@ -182,7 +182,7 @@ describe('an import', () => {
 
   it('of functions in cli is the contract, a schema of what the launcher writes, the causes of start failures, the expiry or the rotation of tokens, or a parser of the secrets of connections', () => {
     const shared =
-      /\/(contract|pool-environment|log-lines|core\/start-causes|core\/token-expiry|token-rotation\/core\/[a-z-]+|connection\/(proxy-login|ca-certificates|errors))\.ts$/;
+      /\/(contract|pool-environment|log-lines|core\/start-causes|core\/token-expiry|token-rotation\/core\/[a-z-]+|connection\/(proxy-login|ca-certificates|json-value|errors))\.ts$/;
     expect(offences(within('cli/'), (to) => !/^functions\//.test(to) || shared.test(to))).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ import {
   PutSecretValueCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { stringUnderKey } from '../../functions/connection/json-value.ts';
 import type { SecretVersion } from '../../functions/token-rotation/core/rotation.ts';
 import {
   currentVersionIn,
@@ -16,7 +17,7 @@ import {
   type SecretFacts,
   versionIn,
 } from '../../functions/token-rotation/core/secret-answers.ts';
-import { secretReference, stringUnderKey } from '../../lib/settings/secret-reference.ts';
+import { secretReference } from '../../lib/settings/secret-reference.ts';
 import { secretNameOf } from '../core/secret-name.ts';
 import { CommandError } from '../io.ts';
 import type { Aws } from './clients.ts';

@@ -3,7 +3,6 @@ export {
   type SecretReference,
   secretReference,
   secretReferenceText,
-  stringUnderKey,
 } from '../../functions/launcher/core/secret-reference.ts';
 
 /** The keys that a setting can select. ECS separates a key from what follows it with a colon. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { jsonObject, valueUnderKey } from '../../connection/json-value.ts';
 import { IMAGE_TYPES, INDEX_TYPES } from '../core/manifests.ts';
 import { ImageCopyError } from '../errors.ts';
 import type { Manifest, Source } from '../ports.ts';
@@ -15,20 +16,9 @@ export type RegistryCredentials = z.infer<typeof registryCredentials>;
 
 /** The login in the string of a secret, or under a key of its JSON object; `undefined` if there is none. */
 export function loginIn(text: string, jsonKey: string | undefined): RegistryCredentials | undefined {
-  const document = parsed(text);
-  if (jsonKey === undefined) return registryCredentials.safeParse(document).data;
-  if (typeof document !== 'object' || document === null || !Object.hasOwn(document, jsonKey)) return undefined;
-  const part: unknown = Reflect.get(document, jsonKey);
+  const login = jsonKey === undefined ? text : valueUnderKey(text, jsonKey);
   // The console's key/value editor stores only strings.
-  return registryCredentials.safeParse(typeof part === 'string' ? parsed(part) : part).data;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return registryCredentials.safeParse(typeof login === 'string' ? jsonObject(login) : login).data;
 }
 
 export interface RegistryOptions {

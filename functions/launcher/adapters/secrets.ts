@@ -1,6 +1,7 @@
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { stringUnderKey } from '../../connection/json-value.ts';
 import { secretText } from '../../connection/secret-text.ts';
-import { secretReference, stringUnderKey } from '../core/secret-reference.ts';
+import { secretReference } from '../core/secret-reference.ts';
 import { UpstreamError } from '../errors.ts';
 import type { Secrets } from '../ports.ts';
 

@@ -30,18 +30,6 @@ export function secretReferenceText({
   return jsonKey === undefined ? id : `${id}:${jsonKey}`;
 }
 
-/** The string under a key of a JSON object; `undefined` if the text is no JSON object, or has no such string. */
-export function stringUnderKey(text: string, key: string): string | undefined {
-  try {
-    const object: unknown = JSON.parse(text);
-    if (typeof object !== 'object' || object === null || !Object.hasOwn(object, key)) return undefined;
-    const value: unknown = Reflect.get(object, key);
-    return typeof value === 'string' ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * The secret's name, with its key if it has one, which identifies an API token. If the secret is given as an ARN, the name is in the ARN,
  * followed by six random characters. Secrets with the same name in two accounts share a budget. That is slower, but never exceeds the limit.

@@ -9,6 +9,7 @@ it.each([
   ['null', undefined],
   ['"hmac"', undefined],
   ['key', undefined],
+  ['', undefined],
 ])('the string under the key hmac of %s is %s', (text, value) => {
   expect(stringUnderKey(text, 'hmac')).toBe(value);
 });

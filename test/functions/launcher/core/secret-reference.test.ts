@@ -3,7 +3,6 @@ import {
   secretNameOf,
   secretReference,
   secretReferenceText,
-  stringUnderKey,
 } from '../../../../functions/launcher/core/secret-reference.ts';
 
 const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/tokens-AbCdEf';
@@ -16,23 +15,6 @@ it.each([
 ])('the reference %s selects its secret and its key, and is the text of both', (text, reference) => {
   expect(secretReference(text)).toEqual(reference);
   expect(secretReferenceText(reference)).toBe(text);
-});
-
-it.each([
-  ['{"api":"x","other":1}', 'x'],
-  ['{"other":"x"}', undefined],
-  ['{"api":1}', undefined],
-  ['["api"]', undefined],
-  ['null', undefined],
-  ['"api"', undefined],
-  ['token', undefined],
-  ['', undefined],
-])('the string under the key api of %s is %s', (text, value) => {
-  expect(stringUnderKey(text, 'api')).toBe(value);
-});
-
-it('a key that every object inherits is no key of the secret', () => {
-  expect(stringUnderKey('{}', 'constructor')).toBeUndefined();
 });
 
 it.each([
