@@ -7,7 +7,7 @@ import { usersToken } from '../../cli/hcp-terraform/token.ts';
 import type { GatewayStart } from '../../functions/launcher/contract.ts';
 import { LEAST_GATEWAY_IDLE_MINUTES } from '../../lib/defaults.ts';
 import { LabAws } from './aws.ts';
-import { cdk, writeApp } from './cdk.ts';
+import { type CdkOptions, cdk, writeApp } from './cdk.ts';
 import { Cleanup, type CreatedThing } from './cleanup.ts';
 import type { Evidence } from './evidence.ts';
 import { evidence as evidenceSchema } from './evidence.ts';
@@ -54,6 +54,8 @@ export interface SessionDeps {
   readonly signal: AbortSignal;
   /** Sends the requests to HCP Terraform. Default: one that verifies certificates. */
   readonly dispatcher?: Dispatcher;
+  /** Runs the CDK CLI. Default: the one of this clone. */
+  readonly cdk?: typeof cdk;
 }
 
 export interface SessionResult {
@@ -109,6 +111,29 @@ function connect({ hostname, organization, region, profile }: LiveOptions, { env
   return { aws, hcpTerraform, found };
 }
 
+/** How the CDK CLI runs in the folder of the app: in the same region and with the same profile as the other calls to AWS. */
+function cdkOptions(folder: string, { region, profile }: LiveOptions, note: CdkOptions['note']): CdkOptions {
+  return {
+    folder,
+    env: {
+      ...(region !== undefined && { AWS_REGION: region }),
+      ...(profile !== undefined && { AWS_PROFILE: profile }),
+    },
+    note,
+  };
+}
+
+/** Removes what a run with a deployment created. Rejects if something is still there. */
+function removerFor({ aws, hcpTerraform }: Pick<LabDeps, 'aws' | 'hcpTerraform'>, cli: CdkOptions, run: typeof cdk) {
+  return async (thing: CreatedThing): Promise<void> => {
+    if (thing.kind !== 'stack') return removeOther(thing, aws, hcpTerraform);
+    if (!(await aws.stackExists(thing.id))) return;
+    await run(['destroy', '--force'], cli);
+    // The CLI succeeds if it finds no stack.
+    if (await aws.stackExists(thing.id)) throw new Error(`the stack ${thing.id} still exists after cdk destroy`);
+  };
+}
+
 /** Uses a stack that exists, and leaves it as it was. It only adds workspaces, which it removes again. */
 export async function runDeployed(
   options: LiveOptions & { readonly stack: string },
@@ -143,7 +168,7 @@ export async function runLive(
   timing = LIVE_TIMING,
   proof: Proof = EVERYTHING,
 ): Promise<SessionResult | undefined> {
-  const { hostname, organization, region, profile, agentVersion } = options;
+  const { hostname, organization, region, agentVersion } = options;
   const { id, note, confirm, now } = deps;
   const { aws, hcpTerraform, found } = connect(options, deps);
   const account = await aws.account();
@@ -153,17 +178,9 @@ export async function runLive(
 
   const name = `agent-launcher-live-${id}`;
   const app = join(deps.folder, 'cdk');
-  const cdkEnv = {
-    ...(region !== undefined && { AWS_REGION: region }),
-    ...(profile !== undefined && { AWS_PROFILE: profile }),
-  };
-  const cli = { folder: app, env: cdkEnv, note };
-  const remove = async (thing: CreatedThing): Promise<void> => {
-    if (thing.kind === 'stack') {
-      if (await aws.stackExists(thing.id)) await cdk(['destroy', '--force'], cli);
-    } else await removeOther(thing, aws, hcpTerraform);
-  };
-  const cleanup = newCleanup(deps, remove);
+  const { cdk: run = cdk } = deps;
+  const cli = cdkOptions(app, options, note);
+  const cleanup = newCleanup(deps, removerFor({ aws, hcpTerraform }, cli, run));
   const evidence = newEvidence('live', options, deps, { region, account });
   return await finish(evidence, cleanup, deps, async () => {
     const facts = publishedFacts({ agentVersion, signal: deps.signal });
@@ -192,7 +209,7 @@ export async function runLive(
     });
     cleanup.add({ kind: 'stack', id: name, byHand: `aws cloudformation delete-stack --stack-name ${name}` });
     const beganMs = now();
-    await cdk(['deploy', '--require-approval', 'never', '--progress', 'events'], cli);
+    await run(['deploy', '--require-approval', 'never', '--progress', 'events'], cli);
     const seconds = (now() - beganMs) / 1000;
     evidence.deployment = { seconds, resources: await aws.countResources(name) };
     await proof.prove(target, evidence, lab);
@@ -221,21 +238,10 @@ export async function runLocal(
 }
 
 /** Removes what an earlier run left. @returns what is still left */
-export async function runClean(
-  file: string,
-  { hostname, organization, region, profile }: LiveOptions,
-  deps: SessionDeps,
-): Promise<readonly string[]> {
-  const found = usersToken(hostname, deps.env);
-  if (found === undefined) throw new LabError(`There is no token for ${hostname}. Set TFE_TOKEN.`);
-  const aws = new LabAws({ region, profile });
-  const hcpTerraform = new LabHcpTerraform({ hostname, organization, token: found.token });
-  const app = join(file, '../cdk');
-  const remove = async (thing: CreatedThing): Promise<void> => {
-    if (thing.kind !== 'stack') await removeOther(thing, aws, hcpTerraform);
-    else if (await aws.stackExists(thing.id))
-      await cdk(['destroy', '--force'], { folder: app, env: {}, note: deps.note });
-  };
+export async function runClean(file: string, options: LiveOptions, deps: SessionDeps): Promise<readonly string[]> {
+  const { aws, hcpTerraform } = connect(options, deps);
+  const cli = cdkOptions(join(file, '../cdk'), options, deps.note);
+  const remove = removerFor({ aws, hcpTerraform }, cli, deps.cdk ?? cdk);
   const cleanup = new Cleanup({ file, remove, sleep: deps.sleep, note: deps.note }, Cleanup.read(file));
   const { left } = await cleanup.run().finally(() => hcpTerraform.close());
   return left;
