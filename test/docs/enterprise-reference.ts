@@ -193,7 +193,7 @@ export const GROUPS: readonly (readonly [string, readonly Row[]])[] = [
         price: FREE,
       },
       {
-        item: '`aws:SourceAccount` in every trust policy',
+        item: '`aws:SourceAccount` in every trust policy, except that of gateways',
         byDefault: 'yes',
         withoutSetting: 'always there',
         test: 'test/lib/service-trust.test.ts',
