@@ -5,8 +5,8 @@ import type { Clock, Instance, Instances } from './ports.ts';
 export const LOOK_MS = 5_000;
 
 /**
- * Time for which no instance must appear. A tick of the launcher that began before the deployment changed or deleted the function can still
- * create one. It takes less than a minute.
+ * Minimum time before the removal can end. A tick of the launcher that began before the deployment changed or deleted the function can still
+ * create an instance. It takes less than a minute.
  */
 export const QUIET_MS = 65_000;
 

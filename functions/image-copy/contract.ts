@@ -16,7 +16,7 @@ export interface ImageCopyProperties {
   readonly TargetRepository: string;
   /** Beginning of the copy's tag. */
   readonly TargetTag: string;
-  /** Secret with `username` and `accessToken` for the registry; absent: the image is pulled anonymously. */
+  /** Secret with `username` and `password` (or `accessToken`) for the registry; absent: the image is pulled anonymously. */
   readonly CredentialsSecret?: string;
   /** Key of the login, if the secret has others; absent: the secret contains only the login. */
   readonly CredentialsJsonKey?: string;

@@ -175,7 +175,7 @@ export const GATEWAY_TAGS = {
   config: 'agent-launcher:config',
   /** When the launcher created the instance. */
   created: 'agent-launcher:created',
-  /** How many instances before it never became ready, in a row. The launcher sets it when it creates the instance. */
+  /** How many instances in a row failed before it. The launcher sets it when it creates the instance. */
   failures: 'agent-launcher:failures',
   /** When a task was last alive or wanted. The launcher renews it at most once per minute. */
   lastUsed: 'agent-launcher:last-used',

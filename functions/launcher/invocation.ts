@@ -28,7 +28,8 @@ export interface InvocationParts {
  * Runs one invocation, which has at least one tick. While a pool has queued jobs or live tasks, another tick follows every
  * {@link InvocationParts.activePollMs} until the next scheduled invocation is near. If ECS's launch rate left launches for the next tick, that
  * tick follows as soon as the request budget allows it. If launches wait for a gateway, the next tick follows when the gateway is ready, at the latest
- * after {@link InvocationParts.activePollMs}. A tick with errors doesn't extend the invocation, because the next scheduled invocation retries it.
+ * after {@link InvocationParts.activePollMs}, or {@link GATEWAY_WAIT_MS} if that is 0. A tick with errors doesn't extend the invocation, because the
+ * next scheduled invocation retries it.
  *
  * @param deadlineMs - time by which all work must have ended, in epoch milliseconds.
  * @returns the last tick. If it has errors, the invocation has failed.

@@ -101,7 +101,7 @@ class PoolRotation {
       if (result !== undefined) return result;
     }
     throw new RotationError(
-      `The rotation of pool ${this.#pool.name} came to no end: HCP Terraform or Secrets Manager shows old data again and again. The next invocation continues.`,
+      `The rotation of pool ${this.#pool.name} did not finish: HCP Terraform or Secrets Manager shows old data again and again. The next invocation continues.`,
     );
   }
 
@@ -141,7 +141,7 @@ class PoolRotation {
         await this.#revoke(next, state);
         return undefined;
       case 'wait':
-        // It takes more than a minute until nothing can have read the old version. The next invocation has it behind it.
+        // It takes more than a minute until nothing can have read the old version. By the next invocation, that time is over.
         if (next.tasks.length > 0 || this.#stored !== undefined) {
           return this.#result('waiting', state, {
             old: idsOf(next.old),

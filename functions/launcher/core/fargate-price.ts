@@ -29,7 +29,7 @@ export const FARGATE_PRICES = {
 /**
  * Share of the On-Demand price of vCPU and memory that a task on Spot costs. AWS changes the Spot price and advertises "up to a 70% discount off
  * the regular Fargate price" (https://aws.amazon.com/fargate/pricing/). Others report 50 to 70 % (https://fortem.dev/fargate-spot/, June 2026).
- * This is the smaller discount, so that an estimate is rather too high. UNVERIFIED, also that the disk has no discount.
+ * This is the smaller discount, so that estimates err on the high side. UNVERIFIED, also that the disk has no discount.
  */
 export const SPOT_PRICE_SHARE = 0.5;
 

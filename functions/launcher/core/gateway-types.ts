@@ -58,7 +58,7 @@ export interface GatewayInstance {
   // -- Its tags
   readonly config?: string | undefined;
   readonly createdAtMs?: number | undefined;
-  /** How many instances before it never became ready, in a row. */
+  /** How many instances in a row failed before it. */
   readonly failures: number;
   /** When a task was last alive or wanted, as far as the launcher noted it. */
   readonly lastUsedMs?: number | undefined;

@@ -11,7 +11,8 @@
  *   another tick may have decided to stop the gateway because of the old mark. After {@link SETTLED_MS}, EC2 shows whether it did.
  *   `used-since` says since when no tick can have had an old mark.
  * - A second request to stop a gateway can arrive after the gateway was started again, because the tick that sends it saw it running. Only a tick that
- *   read the gateway before the first stop can send one. So for a sound gateway, `used-since` is the time of its stop.
+ *   read the gateway before the first stop can send one. So when a tick starts a sound gateway, it sets `used-since` to the time of the last stop, and
+ *   launches wait until {@link SETTLED_MS} after that.
  * - With `gatewayStart: with-tasks`, the tick that starts a gateway also launches, as soon as EC2 has accepted the mark and the start. It doesn't if
  *   another tick may still stop or replace the gateway, or if the gateway was not ready after its last start: its first boot takes minutes.
  * - ECS can take minutes to show a new task. Until then, only the mark protects the task. So a launch needs a mark that protects it for that long.

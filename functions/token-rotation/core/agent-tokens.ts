@@ -3,7 +3,7 @@
  *
  * HCP Terraform never shows a token's value again, and Secrets Manager shows no id of HCP Terraform. So the id of the token becomes the
  * id of the secret's version: both are stored in one call, and both can be read without the value. The description says which secret of
- * which stack a token belongs to, also if the token never reached a secret.
+ * which stack a token belongs to, even if the token never reached a secret.
  */
 
 /**
@@ -15,7 +15,7 @@ export interface TokenOwner {
   readonly region: string;
   readonly stack: string;
   readonly pool: string;
-  /** Name of the secret, also if the settings contain its ARN. */
+  /** Name of the secret, even if the settings contain its ARN. */
   readonly secret: string;
 }
 

@@ -96,7 +96,7 @@ export interface RotationState {
    * otherwise end the wait too early.
    */
   readonly renewedAtMs: number | undefined;
-  /** The user allowed to revoke the old token although other agents may use it. */
+  /** The user accepts that the old token is revoked although other agents may use it. */
   readonly force: boolean;
   /** Nobody waits for this run. So it creates no token while another run may be about to store one. */
   readonly patient: boolean;

@@ -21,7 +21,7 @@ export interface SecretDescription {
 }
 
 export interface SecretFacts {
-  /** The secret's name, also if it was described by its ARN. */
+  /** The secret's name, even if it was described by its ARN. */
   readonly name: string;
   /** When the secret was last changed in any way, in milliseconds since the epoch. */
   readonly changedAtMs: number;

@@ -66,10 +66,9 @@ export const GATEWAY_REFUSAL_TABLE: readonly GatewayRefusalRow[] = [
       'this Availability Zone doesn’t offer the instance type. Choose another network.gatewayInstanceType, or other zones in network.availabilityZones',
   },
   {
-    code: /^InvalidAMIID\.|^InvalidAMI/,
+    code: /^InvalidAMI/,
     cause: 'image',
-    remedy:
-      'the image of the gateway no longer exists. Deploy the stack again, which takes the newest Amazon Linux 2023',
+    remedy: IMAGE_REMEDY,
   },
   {
     words: /resolve:ssm|ssm parameter|ami-amazon-linux/i,
