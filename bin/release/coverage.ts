@@ -105,10 +105,10 @@ const REASONS: Readonly<Record<string, string>> = {
   'launcher.noProxy': PROXY,
   'launcher.httpsProxyCredentialsSecret': PROXY,
   'launcher.architecture': 'The functions run on arm64. For x86_64, synthesize.',
-  caCertificates: 'The parameters contain the settings inside.',
+  caCertificates: 'See the settings inside.',
   'caCertificates.secret':
     'An optional secret adds a permission, which would double the number of variants in the template.',
-  'caCertificates.file': 'A parameter can’t be a file. Store the certificates in a secret.',
+  'caCertificates.file': 'A parameter can’t be a file. Synthesize.',
   nudge: 'The parameters contain the settings inside.',
   agentTokenRotation:
     'It adds a function, which would double the variants in the template. Rotate with the command `agent-launcher rotate`, or synthesize.',
