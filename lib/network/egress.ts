@@ -128,7 +128,7 @@ export interface OnDemandNetwork extends OwnVpcOptions {
    */
   readonly gatewayInstanceType?: string | undefined;
   /**
-   * Minutes that a gateway keeps running after its last task, from 5 to 1440.
+   * Minutes that a gateway keeps running after its last task, from 7 to 1440.
    *
    * @default 10
    */

@@ -28,7 +28,7 @@ function gateway(overrides: Partial<GatewayEvidence> = {}): GatewayEvidence {
   return {
     name: 'L/gateway-1',
     start: 'before-tasks',
-    idleMinutes: 5,
+    idleMinutes: 7,
     fixedAddress: false,
     sightings: [
       { ...before, at: at(-470), state: 'running', hasAddress: true },
@@ -124,7 +124,7 @@ describe('a check of the live proof', () => {
     ['gateway-filter', 'refuted', { gateway: gateway({ refused: {} }), ...refusedRun('errored') }, 'refused: none'],
     ['gateway-filter', 'refuted', { gateway: gateway({ allowed: {} }), ...refusedRun('errored') }, 'allowed: none'],
     ['gateway-filter', 'not settled', woken, 'allowed: app.terraform.io 4'],
-    ['gateway-stop', 'confirmed', idleFor(450), 'stopped 450 s after the last task; gatewayIdleMinutes 5'],
+    ['gateway-stop', 'confirmed', idleFor(450), 'stopped 450 s after the last task; gatewayIdleMinutes 7'],
     ['gateway-stop', 'refuted', idleFor(601), 'stopped 601 s'],
     ['gateway-stop', 'refuted', idleFor(200), 'stopped 200 s'],
     ['gateway-stop', 'not settled', woken, '--until-stopped'],
