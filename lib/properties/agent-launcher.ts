@@ -225,7 +225,7 @@ export interface LauncherOptions {
    */
   readonly vpc?: LauncherVpcOptions | undefined;
   /**
-   * CPU architecture of the Lambda functions: the launcher, the nudge, the rotation and the copy of images.
+   * CPU architecture of the stack's functions.
    *
    * @default lambda.Architecture.ARM_64
    */

@@ -68,7 +68,7 @@ export const launcherSettings = z.strictObject({
       'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.txt) and set its name here, never the login itself',
   }),
   architecture: setting(z.enum(FUNCTION_ARCHITECTURES).default(DEFAULT_FUNCTION_ARCHITECTURE), {
-    description: `CPU architecture of the Lambda functions: the launcher, the nudge, the rotation and the copy of images. \`x86_64\` costs about ${X86_SURCHARGE} more per month. The setting doesn't affect the agents.`,
+    description: `CPU architecture of the stack's functions. \`x86_64\` costs about ${X86_SURCHARGE} more per month. The setting doesn't affect the agents.`,
   }),
   codeSigningConfigArn: setting(
     z

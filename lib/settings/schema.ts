@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { dollars, idlePollCost, total } from '../aws/costs.ts';
+import { FIPS_REGIONS } from '../aws/fips.ts';
 import { shown } from '../credentials.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
@@ -211,8 +212,7 @@ export const settingsSchema = z.strictObject({
       'Whether CloudFormation refuses to delete the stack. If true, `cdk destroy` fails until you set it to false and deploy again.',
   }),
   fips: setting(z.boolean().default(false), {
-    description:
-      'Whether the launcher’s functions call AWS at FIPS endpoints. If true, jobs get the variable AWS_USE_FIPS_ENDPOINT, and the preset `aws-apis` also allows the FIPS hosts. Only in regions where ECS has such an endpoint: us-east-1, us-east-2, us-west-1, us-west-2, us-gov-east-1, us-gov-west-1.',
+    description: `Whether the launcher's functions call AWS at FIPS endpoints. If true, jobs get the variable AWS_USE_FIPS_ENDPOINT, and the preset \`aws-apis\` also allows the FIPS hosts. Only in regions where ECS has such an endpoint: ${FIPS_REGIONS.join(', ')}.`,
   }),
   oldestQueuedMinutes: setting(whole(2, 1440).default(DEFAULT_OLDEST_QUEUED_MINUTES), {
     description: 'Minutes that a job can wait for an agent before the alarm fires.',
