@@ -7,7 +7,7 @@
  * for a property are listed with the property. Actions for properties that no template has are absent, such as those for IPAM pools.
  */
 
-/** What the actions of a statement apply to. `statements.ts` has the ARNs. */
+/** What the actions of a statement apply to. `policies.ts` has the ARNs. */
 export type Scope =
   | 'alarms'
   | 'alarmsReadOnly'
