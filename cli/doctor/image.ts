@@ -1,6 +1,6 @@
 /** Reads whether the images exist, and which versions of the agent HashiCorp has released. */
 import { DescribeImagesCommand } from '@aws-sdk/client-ecr';
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { ecrImage } from '../../lib/aws/ecr-image.ts';
 import { nameOfAwsError } from '../aws/errors.ts';
@@ -9,22 +9,34 @@ import type { Finding } from '../core/doctor/findings.ts';
 import { agentVersions, checkAgentAge, checkImage, type ImageState, pulledImages } from '../core/doctor/image.ts';
 import { type Target, targetOfSettings } from '../core/doctor/target.ts';
 import { CommandError } from '../io.ts';
+import { outbound } from '../outbound.ts';
 import type { TargetCheckup } from './doctor.ts';
 import { observe } from './observe.ts';
 import { registryImageState } from './registry.ts';
 
-export async function imageFindings({ context, target, settings }: TargetCheckup): Promise<Finding[]> {
+type ImageCheckup = Pick<TargetCheckup, 'context' | 'target' | 'settings'>;
+
+export async function imageFindings(checkup: ImageCheckup): Promise<Finding[]> {
+  const dispatcher = outbound(checkup.context.io.env);
+  try {
+    return await findingsBy(checkup, dispatcher);
+  } finally {
+    await dispatcher.close();
+  }
+}
+
+async function findingsBy({ context, target, settings }: ImageCheckup, dispatcher: Dispatcher): Promise<Finding[]> {
   const [images, released] = await Promise.all([
     Promise.all(
       pulledImages(target).map(async (image) => {
         const inEcr = ecrImage(image.reference) !== undefined;
         const state = await observe(() =>
-          inEcr ? ecrState(context, image.reference) : registryImageState(image.reference),
+          inEcr ? ecrState(context, image.reference) : registryImageState(image.reference, dispatcher),
         );
         return checkImage(image, state, inEcr ? 'ecr:DescribeImages' : 'a connection to the registry');
       }),
     ),
-    observe(() => releasedVersions(context)),
+    observe(() => releasedVersions(context, dispatcher)),
   ]);
   const ages = agentVersions(withVersions(target, settings)).map((one) => checkAgentAge(one, released));
   return [...images.flat(), ...ages];
@@ -72,10 +84,10 @@ const index = z.looseObject({ versions: z.record(z.string(), z.unknown()) });
 const RELEASES_TIMEOUT_MS = 10_000;
 
 /** The versions that HashiCorp's release host lists. `RELEASES_URL` sets a mirror, as for `agent-image/newest-version.mjs`. */
-async function releasedVersions({ io }: Context): Promise<string[]> {
+async function releasedVersions({ io }: Context, dispatcher: Dispatcher): Promise<string[]> {
   const host = io.env['RELEASES_URL'] ?? 'https://releases.hashicorp.com';
   const url = `${host}/tfc-agent/index.json`;
-  const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(RELEASES_TIMEOUT_MS) });
+  const { statusCode, body } = await request(url, { dispatcher, signal: AbortSignal.timeout(RELEASES_TIMEOUT_MS) });
   if (statusCode !== 200) {
     await body.dump();
     throw new CommandError(`${url} answered with status ${statusCode}`);

@@ -1,5 +1,5 @@
 /** Asks a registry whether an image exists, without a login: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { registryOf } from '../../lib/network/allowed-domains.ts';
 import type { ImageState } from '../core/doctor/image.ts';
@@ -13,10 +13,10 @@ const ACCEPT = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-export async function registryImageState(reference: string): Promise<ImageState> {
+export async function registryImageState(reference: string, dispatcher: Dispatcher): Promise<ImageState> {
   const url = manifestUrl(reference);
-  const first = await head(url);
-  const status = first.status === 401 ? await withToken(url, first.challenge) : first.status;
+  const first = await head(url, dispatcher);
+  const status = first.status === 401 ? await withToken(url, first.challenge, dispatcher) : first.status;
   if (status === 200) return 'exists';
   if (status === 404) return 'missing';
   if (status === 401 || status === 403) return 'hidden';
@@ -42,9 +42,10 @@ interface Head {
 }
 
 /** HEAD requests don't count towards Docker Hub's pull limit. */
-async function head(url: string, token?: string): Promise<Head> {
+async function head(url: string, dispatcher: Dispatcher, token?: string): Promise<Head> {
   const { statusCode, headers, body } = await request(url, {
     method: 'HEAD',
+    dispatcher,
     signal: AbortSignal.timeout(TIMEOUT_MS),
     headers: { accept: ACCEPT, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
   });
@@ -56,7 +57,7 @@ async function head(url: string, token?: string): Promise<Head> {
 const answer = z.looseObject({ token: z.string().optional(), access_token: z.string().optional() });
 
 /** Gets an anonymous token from the registry's token server, and asks again. https://distribution.github.io/distribution/spec/auth/token/ */
-async function withToken(url: string, challenge: string): Promise<number> {
+async function withToken(url: string, challenge: string, dispatcher: Dispatcher): Promise<number> {
   const parameters = Object.fromEntries(
     [...challenge.matchAll(/([a-z]+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
   );
@@ -65,11 +66,11 @@ async function withToken(url: string, challenge: string): Promise<number> {
   const tokenUrl = new URL(realm);
   if (service !== undefined) tokenUrl.searchParams.set('service', service);
   if (scope !== undefined) tokenUrl.searchParams.set('scope', scope);
-  const { statusCode, body } = await request(tokenUrl, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const { statusCode, body } = await request(tokenUrl, { dispatcher, signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (statusCode !== 200) {
     await body.dump();
     return 401;
   }
   const { token, access_token: other } = answer.parse(await body.json());
-  return (await head(url, token ?? other)).status;
+  return (await head(url, dispatcher, token ?? other)).status;
 }

@@ -1,14 +1,12 @@
 /** A client of HCP Terraform's API for the commands: JSON:API over HTTPS, with errors that say what the token lacks. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { parseForeignJson } from '../core/json.ts';
 import { Interrupted, type Interruption } from '../interruption.ts';
 import { CommandError } from '../io.ts';
 
 const TIMEOUT_MS = 20_000;
-export const CONNECT_TIMEOUT_MS = 5_000;
-export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Maximum number of pages of a list. */
 const MOST_PAGES = 50;
 /**
@@ -40,7 +38,8 @@ export interface HcpTerraformParts {
   readonly hostnameOption?: string;
   /** Ends requests after Ctrl-C. Default: nothing does. */
   readonly interruption?: Interruption;
-  readonly dispatcher?: Dispatcher;
+  /** How requests get there. {@link HcpTerraform.close} closes it. */
+  readonly dispatcher: Dispatcher;
   /** Where the dispatcher connects instead of the hostname's own address, for messages. */
   readonly connectsTo?: string;
   /** Default: really waits. */
@@ -64,14 +63,7 @@ export class HcpTerraform {
     this.#token = token;
     this.#sleep = sleep;
     this.#interruption = interruption;
-    // It uses the proxy of HTTPS_PROXY, except for the hosts in NO_PROXY. Without `httpProxy`, it would also use HTTP_PROXY for HTTPS.
-    this.#dispatcher =
-      dispatcher ??
-      new EnvHttpProxyAgent({
-        httpProxy: '',
-        connect: { timeout: CONNECT_TIMEOUT_MS },
-        maxResponseSize: MAX_BODY_BYTES,
-      });
+    this.#dispatcher = dispatcher;
   }
 
   /** Reads one document. @param path starts with `/api/v2/` */

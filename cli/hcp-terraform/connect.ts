@@ -6,7 +6,8 @@
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { Interruption } from '../interruption.ts';
 import { type Io, UsageError } from '../io.ts';
-import { CONNECT_TIMEOUT_MS, HcpTerraform, type HcpTerraformParts, MAX_BODY_BYTES } from './client.ts';
+import { CONNECT_TIMEOUT_MS, MAX_BODY_BYTES, outbound } from '../outbound.ts';
+import { HcpTerraform, type HcpTerraformParts } from './client.ts';
 
 export const CONNECT_TO_VARIABLE = 'AGENT_LAUNCHER_HCP_TERRAFORM_CONNECT_TO';
 
@@ -35,7 +36,7 @@ export function hcpTerraformAt(
   access: Pick<HcpTerraformParts, 'hostname' | 'token' | 'hostnameOption'>,
 ): HcpTerraform {
   const to = connectToIn(io.env);
-  if (to === undefined) return new HcpTerraform({ ...access, interruption });
+  if (to === undefined) return new HcpTerraform({ ...access, interruption, dispatcher: outbound(io.env) });
   return new HcpTerraform({ ...access, interruption, dispatcher: connectedTo(to), connectsTo: wordsFor(to) });
 }
 

@@ -3,6 +3,7 @@ import { type Dispatcher, request } from 'undici';
 import * as z from 'zod';
 import { HcpTerraform, HcpTerraformError } from '../../cli/hcp-terraform/client.ts';
 import { poolIdOf } from '../../cli/hcp-terraform/pools.ts';
+import { outbound } from '../../cli/outbound.ts';
 import { archiveOf } from '../../local/start/configurations.ts';
 
 const created = z.object({ data: z.object({ id: z.string() }) });
@@ -58,7 +59,7 @@ export class LabHcpTerraform {
 
   constructor(platform: LabPlatform) {
     this.#platform = platform;
-    this.#api = new HcpTerraform(platform);
+    this.#api = new HcpTerraform({ ...platform, dispatcher: platform.dispatcher ?? outbound(process.env) });
   }
 
   get #organization(): string {
@@ -153,7 +154,11 @@ export class LabHcpTerraform {
 
   /** The status of the answer to each request that the launcher needs, with this token. */
   async permissionsOf(teamToken: string, poolId: string, poolName: string): Promise<Record<string, number>> {
-    const api = new HcpTerraform({ ...this.#platform, token: teamToken });
+    const api = new HcpTerraform({
+      ...this.#platform,
+      token: teamToken,
+      dispatcher: this.#platform.dispatcher ?? outbound(process.env),
+    });
     const status = async (path: string): Promise<number> => {
       try {
         await api.get(path, z.unknown());
