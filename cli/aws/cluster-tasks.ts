@@ -1,5 +1,6 @@
 /** Lists the tasks of the agents' cluster. */
 import type { Task } from '@aws-sdk/client-ecs';
+import type { Capacity } from '../../functions/launcher/contract.ts';
 import type { Aws } from './clients.ts';
 import { byCreation, describedTasks, familyIn, taskArns, taskIdIn } from './ecs-tasks.ts';
 
@@ -15,6 +16,8 @@ export interface ClusterTask {
   /** Milliseconds since the epoch; `undefined` until ECS shows it. */
   readonly createdAtMs: number | undefined;
   readonly startedAtMs: number | undefined;
+  readonly vcpus: number;
+  readonly capacity: Capacity;
   /** The job that the task was launched for: `run-…/plan`, or the key of a warm agent or a sweep. */
   readonly startedBy: string | undefined;
 }
@@ -48,6 +51,8 @@ function taskOf(task: Task): ClusterTask {
     desiredStatus: task.desiredStatus ?? '',
     createdAtMs: task.createdAt?.getTime(),
     startedAtMs: task.startedAt?.getTime(),
+    vcpus: Number(task.cpu ?? 0) / 1024,
+    capacity: task.capacityProviderName === 'FARGATE_SPOT' ? 'spot' : 'on-demand',
     startedBy: task.startedBy,
   };
 }

@@ -9,6 +9,7 @@ import { counted } from './sentences.ts';
 import { type BusyJob, slotsText } from './slots.ts';
 import type { PoolStatus, Status } from './status-json.ts';
 import { invocationOf, pauseFactsOf, type Switches } from './switches.ts';
+import { isEnding } from './task-status.ts';
 import { describeError, remedyOfError, type TickError } from './tick-errors.ts';
 import { type OtherPool, type UnservedText, unservedText } from './unserved.ts';
 
@@ -70,9 +71,6 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** Maximum number of errors of one tick that are shown. */
 const ERRORS_SHOWN = 5;
-
-/** Statuses of a task that ends: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
-const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
 
 /** Midnight UTC of the day. */
 export function dayStartMs(nowMs: number): number {
@@ -211,10 +209,6 @@ function stateOf(
     return task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs ? 'unknown' : 'starting';
   }
   return statuses.every((status) => status === 'exited') ? 'leaving' : 'unknown';
-}
-
-function isEnding({ lastStatus, desiredStatus }: ObservedTask): boolean {
-  return desiredStatus === 'STOPPED' || ENDING.has(lastStatus);
 }
 
 function todayOf(ended: readonly TaskEndedLine[], sinceMs: number): NonNullable<Status['today']> {

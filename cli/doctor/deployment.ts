@@ -40,7 +40,7 @@ import { version } from '../package.ts';
 import { alarmReceiverFindings } from './alarm-receivers.ts';
 import type { TargetCheckup } from './doctor.ts';
 import { failureOf, observe } from './observe.ts';
-import { liveTasks } from './tasks.ts';
+import { tasksOf } from './tasks.ts';
 
 /** The stack; `undefined`: there is none, or it has no launcher because of its status. A failure: it can't be read. */
 export async function observeDeployment(
@@ -154,7 +154,7 @@ export async function deploymentFindings(
     observe(() => readQueues(aws, deployment.functionName)),
     observe(() => ticksOf(aws, deployment, nowMs, silentMs)),
     observe(() => alarmsOf(aws, deployment.name)),
-    observe(() => liveTasks(aws, deployment)),
+    observe(async () => (await tasksOf(aws, deployment)).live),
   ]);
   // If the alarms can't be read, their check reports it.
   const receivers =

@@ -21,7 +21,7 @@ import { type HcpTerraform, paginationMeta, unlessHidden } from '../hcp-terrafor
 import type { TargetCheckup } from './doctor.ts';
 import { observe } from './observe.ts';
 import type { ObservedPool } from './pool.ts';
-import { liveTasks } from './tasks.ts';
+import { tasksOf } from './tasks.ts';
 
 export async function networkFindings(checkup: TargetCheckup, pools: readonly ObservedPool[]): Promise<Finding[]> {
   const [vpc, lists] = await Promise.all([vpcFindings(checkup), allowListFindings(checkup, pools)]);
@@ -73,13 +73,13 @@ async function existingVpc({
   const { needs, securityGroupIds } = network;
   const [vpcId, tasks] = await Promise.all([
     vpcOf(context, needs.subnetIds),
-    observe(() => liveTasks(context.aws, deployment)),
+    observe(() => tasksOf(context.aws, deployment)),
   ]);
   if (vpcId === undefined) return { lostSubnets: needs.subnetIds };
   // A stack doesn't show whether tasks have GuardDuty's sidecar.
   const guardDuty = ofSettings?.kind === 'existing' && ofSettings.needs.guardDuty === true;
   // The live tasks already have their addresses. If they can't be read, another check reports it.
-  const agents = Math.max(0, needs.agents - ('value' in tasks ? tasks.value.length : 0));
+  const agents = Math.max(0, needs.agents - ('value' in tasks ? tasks.value.live.length : 0));
   return { needs: { ...needs, vpcId, agents, guardDuty }, securityGroupIds };
 }
 

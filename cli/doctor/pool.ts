@@ -6,7 +6,7 @@ import type { TargetPool } from '../core/doctor/target.ts';
 import { type HcpTerraform, paginationMeta, time, unlessHidden } from '../hcp-terraform/client.ts';
 import type { TargetCheckup } from './doctor.ts';
 import { observe } from './observe.ts';
-import { liveTasks } from './tasks.ts';
+import { tasksOf } from './tasks.ts';
 
 const toMany = z.looseObject({ data: z.array(z.unknown()).default([]) }).optional();
 const pool = z.looseObject({
@@ -49,8 +49,9 @@ export async function poolFindings(
   { context, target, deployment }: TargetCheckup,
   observed: readonly ObservedPool[],
 ): Promise<Finding[]> {
-  const tasks = deployment === undefined ? undefined : await observe(() => liveTasks(context.aws, deployment));
-  const own = tasks === undefined || 'failure' in tasks ? tasks : { value: new Set(tasks.value.map(({ id }) => id)) };
+  const tasks = deployment === undefined ? undefined : await observe(() => tasksOf(context.aws, deployment));
+  // HCP Terraform can show the agent of a task for some minutes after the task ended.
+  const own = tasks === undefined || 'failure' in tasks ? tasks : { value: tasks.value.ids };
   return [...observed.flatMap(({ pool: each, answer }) => checkPool(each, answer, own)), ...checkArchitectures(target)];
 }
 

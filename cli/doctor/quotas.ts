@@ -20,7 +20,7 @@ import {
 import { mostAgents } from '../core/doctor/target.ts';
 import type { TargetCheckup } from './doctor.ts';
 import { observe } from './observe.ts';
-import { liveTasks } from './tasks.ts';
+import { tasksOf } from './tasks.ts';
 
 export async function quotaFindings(checkup: TargetCheckup): Promise<Finding[]> {
   const { context, target } = checkup;
@@ -40,10 +40,10 @@ async function vcpuFindings({ context, target, deployment }: TargetCheckup, kind
     observe(() => quota(context, kind)),
     observe(() => vcpusInUse(context, kind)),
     // Nothing is deployed, so the launcher has no tasks.
-    deployment === undefined ? { value: [] } : observe(() => liveTasks(context.aws, deployment)),
+    deployment === undefined ? { value: { live: [] } } : observe(() => tasksOf(context.aws, deployment)),
   ]);
   // If the tasks can't be read, another check reports it.
-  const live = 'value' in tasks ? tasks.value.filter(({ capacity }) => capacity === kind) : undefined;
+  const live = 'value' in tasks ? tasks.value.live.filter(({ capacity }) => capacity === kind) : undefined;
   return checkVcpu(kind, need, allowed, { launcher: live?.reduce((sum, { vcpus }) => sum + vcpus, 0), account });
 }
 
@@ -95,9 +95,9 @@ async function addressFindings({ context, target, deployment }: TargetCheckup): 
   if (ids.length === 0) return [];
   const [subnets, tasks] = await Promise.all([
     observe(() => freeAddresses(context, ids)),
-    deployment === undefined ? { value: [] } : observe(() => liveTasks(context.aws, deployment)),
+    deployment === undefined ? { value: { live: [] } } : observe(() => tasksOf(context.aws, deployment)),
   ]);
-  return [checkAddresses(subnets, mostAgents(pools), 'value' in tasks ? tasks.value.length : 0)];
+  return [checkAddresses(subnets, mostAgents(pools), 'value' in tasks ? tasks.value.live.length : 0)];
 }
 
 async function freeAddresses({ aws }: Context, ids: readonly string[]): Promise<FreeAddresses[]> {

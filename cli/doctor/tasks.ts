@@ -1,25 +1,13 @@
-/** Reads the live tasks of the launcher's cluster. */
+/** Reads the tasks of the launcher's cluster for several checks. */
 import type { Aws } from '../aws/clients.ts';
+import { type ClusterTasks, clusterTasks } from '../aws/cluster-tasks.ts';
 import type { Deployment } from '../aws/deployment.ts';
-import { describedTasks, taskArns, taskIdIn } from '../aws/ecs-tasks.ts';
-import type { LiveTask } from '../core/doctor/deployment.ts';
 
-const known = new WeakMap<Deployment, Promise<LiveTask[]>>();
+const known = new WeakMap<Deployment, Promise<ClusterTasks>>();
 
-/** The tasks that aren't stopped. They are read once per deployment. */
-export function liveTasks(aws: Aws, deployment: Deployment): Promise<LiveTask[]> {
-  const tasks = known.get(deployment) ?? readTasks(aws, deployment.name);
+/** The tasks of the cluster. They are read once per deployment. */
+export function tasksOf(aws: Aws, deployment: Deployment): Promise<ClusterTasks> {
+  const tasks = known.get(deployment) ?? clusterTasks(aws, deployment.name);
   known.set(deployment, tasks);
   return tasks;
-}
-
-async function readTasks(aws: Aws, cluster: string): Promise<LiveTask[]> {
-  const tasks = await describedTasks(aws, cluster, await taskArns(aws, cluster));
-  return tasks.map(({ taskArn = '', createdAt, lastStatus = '', cpu, capacityProviderName }) => ({
-    id: taskIdIn(taskArn),
-    createdMs: createdAt?.getTime() ?? Number.NaN,
-    lastStatus,
-    vcpus: Number(cpu ?? 0) / 1024,
-    capacity: capacityProviderName === 'FARGATE_SPOT' ? 'spot' : 'on-demand',
-  }));
 }

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ECSClient, RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 import {
   DeleteSecretCommand,
   PutSecretValueCommand,
@@ -104,6 +105,27 @@ async function doctor(argv: readonly string[] = [], options: RunOptions = {}): P
     expect(stdout).not.toContain(secret);
   }
   return { code, ...doctorJson.parse(JSON.parse(stdout)) };
+}
+
+/** Adds an idle agent to the pool. @returns a function that removes it */
+function addAgent(name: string): () => void {
+  const { agents } = system.hcpTerraform.world;
+  agents.set('agent-1', {
+    id: 'agent-1',
+    createdAt: Date.now(),
+    poolId: system.hcpTerraform.agentPool.id,
+    tokenId: 'at-1',
+    name,
+    version: '1.33.0',
+    architecture: 'amd64',
+    accept: new Set(['plan', 'apply']),
+    single: false,
+    ipAddress: '192.0.2.1',
+    lastPingAt: Date.now(),
+    reported: 'idle',
+    jobsTaken: 0,
+  });
+  return () => void agents.delete('agent-1');
 }
 
 /** The findings that aren't ok. */
@@ -289,25 +311,7 @@ const BROKEN: readonly Broken[] = [
   },
   {
     name: 'an agent that isn’t a task of the cluster',
-    plant: () => {
-      const { agents } = system.hcpTerraform.world;
-      agents.set('agent-1', {
-        id: 'agent-1',
-        createdAt: Date.now(),
-        poolId: system.hcpTerraform.agentPool.id,
-        tokenId: 'at-1',
-        name: 'always-on-vm',
-        version: '1.33.0',
-        architecture: 'amd64',
-        accept: new Set(['plan', 'apply']),
-        single: false,
-        ipAddress: '192.0.2.1',
-        lastPingAt: Date.now(),
-        reported: 'idle',
-        jobsTaken: 0,
-      });
-      return () => agents.delete('agent-1');
-    },
+    plant: () => addAgent('always-on-vm'),
     finding: 'note pool.foreign-agents',
     what: `An agent of pool ${POOL} isn’t a task of this cluster: always-on-vm (idle).`,
   },
@@ -802,6 +806,38 @@ it('without valid AWS credentials, everything that needs AWS is one finding', as
     'error account.identity',
     'warning quotas.skipped',
   ]);
+});
+
+it('an agent whose task stops isn’t an agent of somebody else', async () => {
+  const { ecs, hcpTerraform } = system;
+  const place = { region: ecs.region, accountId: ecs.accountId };
+  const { containerDefinitions, ...definition } = taskDefinition('stopping', {
+    hcpTerraform,
+    ...place,
+    tokenSecret: 'none',
+    image: 'local/sleeper',
+  });
+  const withoutSecrets = containerDefinitions.map(({ secrets: _, ...rest }) => rest);
+  const { family } = ecs.registerTaskDefinition({ ...definition, containerDefinitions: withoutSecrets });
+  const client = new ECSClient({});
+  const { tasks = [] } = await client.send(
+    new RunTaskCommand({
+      cluster: LAUNCHER,
+      taskDefinition: family,
+      launchType: 'FARGATE',
+      networkConfiguration: { awsvpcConfiguration: { subnets: [ecs.subnets[0]?.id ?? ''] } },
+    }),
+  );
+  const task = tasks[0]?.taskArn ?? '';
+  await client.send(new StopTaskCommand({ cluster: LAUNCHER, task }));
+  client.destroy();
+  const remove = addAgent(task.split('/').at(-1) ?? '');
+  try {
+    const { findings } = await doctor(['--only', 'pool']);
+    expect(findings.filter(({ id }) => id === 'pool.foreign-agents')).toMatchObject([{ severity: 'ok' }]);
+  } finally {
+    remove();
+  }
 });
 
 it('doctor is the same in a separate process', { timeout: 60_000 }, async () => {

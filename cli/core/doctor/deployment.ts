@@ -3,6 +3,8 @@ import type { TickLine } from '../../../functions/launcher/log-lines.ts';
 import { dateTime } from '../durations.ts';
 import { withoutLauncher } from '../launchers.ts';
 import { liveIn, type Trouble, type TroubledPool, troublesOf } from '../pool-trouble.ts';
+import { capital } from '../sentences.ts';
+import { isEnding } from '../task-status.ts';
 import { describeError, isRefusedByHcpTerraform, remedyOfError, type TickError } from '../tick-errors.ts';
 import { couldNotCheck, counted, error, type Finding, listed, note, type Observed, ok, warning } from './findings.ts';
 
@@ -201,12 +203,13 @@ export function runbookHeading(alarmName: string): string {
   return /^[^:]+: (.*?)(?: \([^)]*\))?$/.exec(alarmName)?.[1] ?? alarmName;
 }
 
+/** A task that isn't stopped yet. */
 export interface LiveTask {
   readonly id: string;
-  readonly createdMs: number;
+  /** Milliseconds since the epoch; `undefined` until ECS shows it. */
+  readonly createdAtMs: number | undefined;
   readonly lastStatus: string;
-  readonly vcpus: number;
-  readonly capacity: 'on-demand' | 'spot';
+  readonly desiredStatus: string;
 }
 
 /** Default of the age from which on a task is old. */
@@ -216,20 +219,24 @@ export function checkTasks(tasks: Observed<readonly LiveTask[]>, hours: number, 
   const id = 'deployment.old-tasks';
   if ('failure' in tasks)
     return couldNotCheck(id, 'the cluster’s tasks', tasks.failure, 'ecs:ListTasks and ecs:DescribeTasks');
-  const old = tasks.value.filter(({ createdMs }) => nowMs - createdMs > hours * 3_600_000);
+  // Tasks that end need no advice.
+  const live = tasks.value.filter((task) => !isEnding(task));
+  const old = live.flatMap(({ id: task, createdAtMs = nowMs, lastStatus }) =>
+    nowMs - createdAtMs > hours * 3_600_000 ? [{ task, lastStatus, ageMs: nowMs - createdAtMs }] : [],
+  );
   if (old.length === 0) {
     return ok(
       id,
-      `${tasks.value.length === 0 ? 'No task is' : `${counted(tasks.value.length, 'task')} ${tasks.value.length === 1 ? 'is' : 'are'}`} live, none for more than ${counted(hours, 'hour')}.`,
+      `${live.length === 0 ? 'No task is' : `${capital(counted(live.length, 'task'))} ${live.length === 1 ? 'is' : 'are'}`} live, none for more than ${counted(hours, 'hour')}.`,
     );
   }
   const shown = listed(
     old.map(
-      (task) => `${task.id} (${counted(Math.floor((nowMs - task.createdMs) / 3_600_000), 'hour')}, ${task.lastStatus})`,
+      ({ task, lastStatus, ageMs }) => `${task} (${counted(Math.floor(ageMs / 3_600_000), 'hour')}, ${lastStatus})`,
     ),
   );
   return warning(id, {
-    what: `${counted(old.length, 'task')} ${old.length === 1 ? 'has' : 'have'} run for more than ${counted(hours, 'hour')}: ${shown}.`,
+    what: `${capital(counted(old.length, 'task'))} ${old.length === 1 ? 'has' : 'have'} run for more than ${counted(hours, 'hour')}: ${shown}.`,
     why: 'A task runs one job. An old one may hang: it costs money, and counts towards maxAgents.',
     todo: 'Look up the agent with the task’s name in HCP Terraform’s pool. If it isn’t busy, stop the task: aws ecs stop-task. If it is busy with a run that hangs, cancel the run. To stop such tasks automatically, set maxJobHours. If your jobs take that long, pass --task-hours.',
   });

@@ -2,6 +2,7 @@
 import { startCauseOf } from '../../../functions/launcher/core/start-causes.ts';
 import { ago, clock, duration } from '../durations.ts';
 import { sentence } from '../sentences.ts';
+import { isEnding } from '../task-status.ts';
 import { blocked, type Cause, type Finding, quoted, waiting } from './cause.ts';
 import { endOf } from './causes-of-runs.ts';
 import type { TaskFacts } from './evidence.ts';
@@ -22,7 +23,7 @@ const withLiveTask = (id: string, find: (task: TaskFacts, situation: Situation) 
   id,
   find: (situation) => {
     const { task } = situation;
-    if (!isQueued(situation) || task === undefined || isStopping(task)) return undefined;
+    if (!isQueued(situation) || task === undefined || isEnding(task)) return undefined;
     return hasOtherJob(situation) && isDecidedAgain(situation) ? undefined : find(task, situation);
   },
 });
@@ -282,14 +283,10 @@ function refused(taskId: string, line: string): Finding {
   );
 }
 
-function isStopping({ lastStatus }: TaskFacts): boolean {
-  return ['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED'].includes(lastStatus);
-}
-
 /** Whether the job's task has ended, and the launcher has not decided about the job again for another reason. */
 function hasEnded({ task, ended, decision }: Situation): boolean {
   const isLast = decision === undefined || decision.kind === 'launched' || isBackOff(decision);
-  return isLast && (task === undefined ? ended !== undefined : isStopping(task));
+  return isLast && (task === undefined ? ended !== undefined : isEnding(task));
 }
 
 /** When the job's task was created. */

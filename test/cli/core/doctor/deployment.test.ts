@@ -219,15 +219,23 @@ it.each([
 ])('tasks that are %s are reported as it matters', (_, hours, severity) => {
   const value = hours.map((each) => ({
     id: `task${each}`,
-    createdMs: NOW - each * 3_600_000,
+    createdAtMs: NOW - each * 3_600_000,
     lastStatus: 'RUNNING',
-    vcpus: 1,
-    capacity: 'on-demand' as const,
+    desiredStatus: 'RUNNING',
   }));
   const finding = checkTasks({ value }, 24, NOW);
   expect(finding.severity).toBe(severity);
   if (severity === 'warning')
     expect(finding.what).toContain('task25 (25 hours, RUNNING) and task49 (49 hours, RUNNING)');
+});
+
+it('an old task that stops needs no advice, and a task without a time isn’t old', () => {
+  const stopping = { id: 'a', createdAtMs: NOW - 48 * 3_600_000, lastStatus: 'RUNNING', desiredStatus: 'STOPPED' };
+  const fresh = { id: 'b', createdAtMs: undefined, lastStatus: 'PROVISIONING', desiredStatus: 'RUNNING' };
+  expect(checkTasks({ value: [stopping, fresh] }, 24, NOW)).toMatchObject({
+    severity: 'ok',
+    what: 'One task is live, none for more than 24 hours.',
+  });
 });
 
 it.each([
