@@ -1,4 +1,4 @@
-/** The schema of the environment variables about connections. */
+/** The schema of the environment variables about connections, and what every function needs to read its variables. */
 import * as z from 'zod';
 import type { CONNECTION_ENV } from './contract.ts';
 
@@ -29,6 +29,16 @@ export const commaList = text.transform((list) =>
     .filter((item) => item !== ''),
 );
 
+/** A JSON text. */
+export const jsonText = z.string().transform((json, context): unknown => {
+  try {
+    return JSON.parse(json);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not JSON' });
+    return z.NEVER;
+  }
+});
+
 /** The schema of each variable. The description says what is allowed. */
 export const connectionVariables = {
   httpsProxy: z
@@ -58,4 +68,25 @@ export function connectionConfig({
         : { url, noProxy, credentialsSecret, ...(credentialsJsonKey !== undefined && { credentialsJsonKey }) },
     caCertificatesSecret,
   };
+}
+
+/**
+ * Describes each wrong variable once: its length, what is allowed and what to do. Never its value.
+ *
+ * @param variables - the schema of each variable, by its key
+ * @param names - the name of each variable, by the same key
+ * @param texts - the given values, by the same key
+ */
+export function faultsOf(
+  error: z.ZodError,
+  variables: Readonly<Record<string, z.ZodType>>,
+  names: Readonly<Record<string, string>>,
+  texts: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const wrong = new Set(error.issues.map(({ path: [key] }) => key));
+  return Object.entries(names).flatMap(([key, name]) => {
+    if (!wrong.has(key)) return [];
+    const given = texts[key] === undefined ? 'nothing' : `${texts[key].length} characters`;
+    return [`- ${name}: given ${given}; allowed: ${variables[key]?.description}; to do: deploy the stack again`];
+  });
 }

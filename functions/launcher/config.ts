@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { type ConnectionConfig, commaList, connectionConfig, connectionVariables } from '../connection/config.ts';
+import {
+  type ConnectionConfig,
+  commaList,
+  connectionConfig,
+  connectionVariables,
+  jsonText,
+} from '../connection/config.ts';
 import { ENV, GATEWAY_STARTS, PHASES } from './contract.ts';
 import type { Lane } from './core/types.ts';
 import { ConfigError, type ConfigFault } from './errors.ts';
@@ -32,14 +38,7 @@ const HOUR_MS = 60 * 60_000;
 
 const REMEDY = 'deploy the stack again; if the function runs elsewhere, set the variable';
 
-const json = nonEmpty.transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'not JSON' });
-    return z.NEVER;
-  }
-});
+const json = nonEmpty.pipe(jsonText);
 const pools = json.pipe(agentPoolsEnvironment);
 const gateways = json.pipe(gatewaysEnvironment);
 

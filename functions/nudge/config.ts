@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { faultsOf } from '../connection/config.ts';
 import { NUDGE_ENV } from './contract.ts';
 import { NudgeError } from './errors.ts';
 
@@ -34,12 +35,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const texts = Object.fromEntries(Object.entries(NUDGE_ENV).map(([key, name]) => [key, environment[name]]));
   const { data, error } = z.object(variables).safeParse(texts);
   if (data !== undefined) return data;
-  const keys = new Set(error.issues.map(({ path: [key] }) => key));
-  const faults = Object.entries(NUDGE_ENV).flatMap(([key, name]) => {
-    if (!keys.has(key)) return [];
-    const given = texts[key] === undefined ? 'nothing' : `${texts[key].length} characters`;
-    const allowed = Object.entries(variables).find(([variable]) => variable === key)?.[1].description;
-    return [`- ${name}: given ${given}; allowed: ${allowed}; to do: deploy the stack again`];
-  });
+  const faults = faultsOf(error, variables, NUDGE_ENV, texts);
   throw new NudgeError(`The nudge's configuration has ${faults.length} fault(s):\n${faults.join('\n')}`);
 }

@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import { type ConnectionConfig, connectionConfig, connectionVariables } from '../connection/config.ts';
+import {
+  type ConnectionConfig,
+  connectionConfig,
+  connectionVariables,
+  faultsOf,
+  jsonText,
+} from '../connection/config.ts';
 import { ROTATION_ENV, type RotatedPoolEnvironment } from './contract.ts';
 import { DAY_MS } from './core/rotation.ts';
 import { RotationError } from './errors.ts';
@@ -25,14 +31,6 @@ export interface RotationConfig extends ConnectionConfig {
   readonly region: string;
 }
 
-const json = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'not JSON' });
-    return z.NEVER;
-  }
-});
 const text = z.string().min(1);
 
 const variables = {
@@ -42,7 +40,7 @@ const variables = {
     .describe('a host name in lower case, with an optional port and without a scheme, such as app.terraform.io'),
   apiTokenSecret: text.describe('name or ARN of a secret'),
   apiTokenJsonKey: text.optional().describe('key of a JSON object, or no value'),
-  pools: json.pipe(rotatedPools).describe('a JSON list of pools'),
+  pools: jsonText.pipe(rotatedPools).describe('a JSON list of pools'),
   cluster: text.describe('name or ARN of an ECS cluster'),
   familyPrefixes: z
     .string()
@@ -84,12 +82,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       maxAgeMs: days * DAY_MS,
     };
   }
-  const keys = new Set(error.issues.map(({ path: [key] }) => key));
-  const faults = Object.entries(ROTATION_ENV).flatMap(([key, name]) => {
-    if (!keys.has(key)) return [];
-    const given = texts[key] === undefined ? 'nothing' : `${texts[key].length} characters`;
-    const allowed = Object.entries(variables).find(([variable]) => variable === key)?.[1].description;
-    return [`- ${name}: given ${given}; allowed: ${allowed}; to do: deploy the stack again`];
-  });
+  const faults = faultsOf(error, variables, ROTATION_ENV, texts);
   throw new RotationError(`The configuration of the rotation has ${faults.length} fault(s):\n${faults.join('\n')}`);
 }
