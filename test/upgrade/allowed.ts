@@ -19,7 +19,7 @@ export const ALLOWED: readonly Allowed[] = [
     action: 'changed in place',
     id: /.*Role[0-9A-F]{8}/,
     why: 'ECS, Lambda and the other services assume the roles for resources of the same account, so the new conditions always hold.',
-    announcement: 'the trust policy of every role has the condition `aws:SourceAccount`',
+    announcement: 'the trust policy of every role, except that of gateways, has the condition `aws:SourceAccount`',
   },
   {
     action: 'replaced',
