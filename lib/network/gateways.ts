@@ -138,7 +138,8 @@ export class Gateways extends Construct {
     });
     const zones = zonesIn(vpc);
     this.securityGroup = gatewaySecurityGroup(ground, props, zones);
-    const built = zones.map((zone, index) => this.gateway(`${index + 1}`, zone, props));
+    const userData = this.userData(props, zones);
+    const built = zones.map((zone, index) => this.gateway(`${index + 1}`, zone, userData, props));
     this.all = built.map(({ gateway }) => gateway);
     this.addresses = built.flatMap(({ address }) => address ?? []);
     this.removal = new GatewayRemoval(this, 'Removal', {
@@ -150,7 +151,7 @@ export class Gateways extends Construct {
     });
   }
 
-  private gateway(id: string, zone: Zone, props: GatewaysProps) {
+  private gateway(id: string, zone: Zone, userData: string, props: GatewaysProps) {
     const { ground, fixedAddress } = props;
     const name = gatewayName(ground, id);
     const networkInterface = new ec2.CfnNetworkInterface(ground, `Gateway${id}Interface`, {
@@ -175,7 +176,7 @@ export class Gateways extends Construct {
       imageParameter: this.imageParameter,
       instanceType: props.instanceType,
       volumeKey: props.volumeKey,
-      userData: this.userData(props),
+      userData,
     });
     const gateway: Gateway = {
       name,
@@ -262,12 +263,12 @@ export class Gateways extends Construct {
     return role;
   }
 
-  private userData(props: GatewaysProps): string {
+  private userData(props: GatewaysProps, zones: readonly Zone[]): string {
     return gatewayUserData({
       names: props.names,
       host: props.host,
       port: props.port,
-      taskRanges: zonesIn(props.vpc).map(({ tasks }) => tasks.ipv4CidrBlock),
+      taskRanges: zones.map(({ tasks }) => tasks.ipv4CidrBlock),
       vpcRange: props.cidr,
       logGroup: this.logGroup.logGroupName,
       service: this.service,
@@ -339,12 +340,12 @@ class GatewayTemplate extends Construct {
       // With standard credits, a new instance has none, and would start slowly.
       ...(instanceType.startsWith('t') && { creditSpecification: { cpuCredits: 'unlimited' } }),
       userData: Fn.base64(props.userData),
-      tagSpecifications: ['instance', 'volume'].map((resourceType) => ({
-        resourceType,
-        tags: Lazy.any({
-          produce: () => this.tagsWith({ Name: name, [GATEWAY_TAGS.gateway]: name, ...config }),
-        }) as never,
-      })),
+      tagSpecifications: Lazy.any({
+        produce: () => {
+          const tags = this.tagsWith({ Name: name, [GATEWAY_TAGS.gateway]: name, ...config });
+          return ['instance', 'volume'].map((resourceType) => ({ resourceType, tags }));
+        },
+      }),
     };
   }
 
