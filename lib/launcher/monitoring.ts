@@ -365,23 +365,19 @@ export class Monitoring extends Construct {
   /** What tasks cost, how many jobs started, the steps of their start, the oldest task, and the expiry of API tokens. */
   private lastingWidgets(): cloudwatch.IWidget[] {
     const { pools, oldestTask, apiTokenExpiry } = this.props;
-    const graph = (title: string, left: cloudwatch.IMetric[], more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
-      new cloudwatch.GraphWidget({ title, left, width: 8, leftYAxis: { min: 0 }, ...more });
-    const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}) =>
-      pools.map(({ poolName }) => this.metric(name, { ...options, pool: poolName, label: poolName }));
     const { SUM, SAMPLE_COUNT } = cloudwatch.Stats;
     return [
-      graph('Cost per day, dollars', perPool('taskCost', { statistic: SUM, period: Duration.days(1) }), {
+      graph('Cost per day, dollars', this.perPool('taskCost', { statistic: SUM, period: Duration.days(1) }), {
         view: cloudwatch.GraphWidgetView.BAR,
         start: `-P${GRAPH_DAYS}D`,
       }),
       // Each job that starts adds one sample of its start latency.
       graph(
         'Jobs started per hour',
-        perPool('startLatencySeconds', { statistic: SAMPLE_COUNT, period: Duration.hours(1) }),
+        this.perPool('startLatencySeconds', { statistic: SAMPLE_COUNT, period: Duration.hours(1) }),
         { stacked: true },
       ),
-      graph('Task seconds per hour', perPool('taskSeconds', { statistic: SUM, period: Duration.hours(1) }), {
+      graph('Task seconds per hour', this.perPool('taskSeconds', { statistic: SUM, period: Duration.hours(1) }), {
         stacked: true,
       }),
       ...pools.map(({ poolName: pool }) =>
@@ -398,10 +394,10 @@ export class Monitoring extends Construct {
           { stacked: true },
         ),
       ),
-      graph('Oldest task at work, seconds', perPool('oldestTaskSeconds'), {
+      graph('Oldest task at work, seconds', this.perPool('oldestTaskSeconds'), {
         leftAnnotations: [{ value: oldestTask.toSeconds(), label: 'alarm' }],
       }),
-      graph('Days until the API token expires', perPool('apiTokenDaysLeft', { period: EXPIRY_PERIOD }), {
+      graph('Days until the API token expires', this.perPool('apiTokenDaysLeft', { period: EXPIRY_PERIOD }), {
         leftAnnotations: [{ value: apiTokenExpiry.toDays(), label: 'alarm' }],
         start: `-P${GRAPH_DAYS}D`,
       }),
@@ -410,12 +406,9 @@ export class Monitoring extends Construct {
 
   /** The gateways' age, their problems, and the connections that they refused. */
   private gatewayWidgets({ service }: Gateways): cloudwatch.IWidget[] {
-    const graph = (title: string, metric: cloudwatch.IMetric, more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
-      new cloudwatch.GraphWidget({ title, left: [metric], width: 8, leftYAxis: { min: 0 }, ...more });
     return [
-      graph('Problems of gateways', this.gatewayMetric('problems', { period: MINUTE, label: 'problems' })),
-      graph(
-        'Connections that gateways refused',
+      graph('Problems of gateways', [this.gatewayMetric('problems', { period: MINUTE, label: 'problems' })]),
+      graph('Connections that gateways refused', [
         this.gatewayMetric('refusedDomains', {
           // The gateways don't know the launcher.
           dimensionsMap: { [SERVICE_DIMENSION]: service },
@@ -423,13 +416,11 @@ export class Monitoring extends Construct {
           period: Duration.minutes(5),
           label: 'refused',
         }),
-      ),
+      ]),
       graph(
         'Age of the oldest gateway, days',
-        this.gatewayMetric('ageDays', { period: Duration.days(1), label: 'age' }),
-        {
-          start: `-P${GRAPH_DAYS}D`,
-        },
+        [this.gatewayMetric('ageDays', { period: Duration.days(1), label: 'age' })],
+        { start: `-P${GRAPH_DAYS}D` },
       ),
     ];
   }
@@ -445,28 +436,32 @@ export class Monitoring extends Construct {
     return new cloudwatch.TextWidget({ markdown, width: 24, height: 5 });
   }
 
+  /** A metric of each pool, whose label is the pool's name and the suffix. */
+  private perPool(
+    name: keyof typeof METRICS,
+    options: cloudwatch.MetricOptions = {},
+    suffix = '',
+    pools = this.props.pools,
+  ): cloudwatch.Metric[] {
+    return pools.map(({ poolName }) =>
+      this.metric(name, { ...options, pool: poolName, label: `${poolName}${suffix}` }),
+    );
+  }
+
   private widgets(): cloudwatch.IWidget[][] {
     const onSpot = this.props.pools.filter(({ usesSpot }) => usesSpot);
     const standing = this.props.pools.filter(({ hasStandingAgents }) => hasStandingAgents);
-    const perPool = (
-      name: keyof typeof METRICS,
-      options: cloudwatch.MetricOptions = {},
-      suffix = '',
-      pools = this.props.pools,
-    ) => pools.map(({ poolName }) => this.metric(name, { ...options, pool: poolName, label: `${poolName}${suffix}` }));
     const counts = (label: string, name: keyof typeof METRICS, pools = this.props.pools) =>
-      perPool(name, { statistic: cloudwatch.Stats.SUM }, ` ${label}`, pools);
-    const graph = (title: string, left: cloudwatch.IMetric[], more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
-      new cloudwatch.GraphWidget({ title, left, width: 8, leftYAxis: { min: 0 }, ...more });
+      this.perPool(name, { statistic: cloudwatch.Stats.SUM }, ` ${label}`, pools);
     return [
       this.alarmWidgets(),
       [
-        graph('Queued jobs', perPool('queuedJobs')),
+        graph('Queued jobs', this.perPool('queuedJobs')),
         graph('Oldest queued job, longest post-plan status, seconds', [
-          ...perPool('oldestQueuedSeconds', {}, ' queued'),
-          ...perPool('longestAfterPlanSeconds', {}, ' post-plan'),
+          ...this.perPool('oldestQueuedSeconds', {}, ' queued'),
+          ...this.perPool('longestAfterPlanSeconds', {}, ' post-plan'),
         ]),
-        graph('Live tasks', perPool('liveTasks'), {
+        graph('Live tasks', this.perPool('liveTasks'), {
           leftAnnotations: this.props.pools.map((pool) => ({
             value: pool.maxAgents,
             label: `maxAgents of ${pool.poolName}`,
@@ -475,13 +470,13 @@ export class Monitoring extends Construct {
       ],
       [
         graph('Start latency, seconds (median, 90 of 100)', [
-          ...perPool('startLatencySeconds', { statistic: 'p50' }, ' median'),
-          ...perPool('startLatencySeconds', { statistic: 'p90' }, ' p90'),
+          ...this.perPool('startLatencySeconds', { statistic: 'p50' }, ' median'),
+          ...this.perPool('startLatencySeconds', { statistic: 'p90' }, ' p90'),
         ]),
         graph('Busy agents, foreign agents, agents of other launchers', [
-          ...perPool('busyAgents', {}, ' busy'),
-          ...perPool('foreignAgents', {}, ' foreign'),
-          ...perPool('otherLaunchersAgents', {}, ' of other launchers'),
+          ...this.perPool('busyAgents', {}, ' busy'),
+          ...this.perPool('foreignAgents', {}, ' foreign'),
+          ...this.perPool('otherLaunchersAgents', {}, ' of other launchers'),
         ]),
         graph('Launches', [
           ...counts('launched', 'launches'),
@@ -495,7 +490,7 @@ export class Monitoring extends Construct {
           ...counts('warm and sweeps deferred', 'standingDeferred', standing),
         ]),
         graph('Start failures, out of memory', [
-          ...perPool('startFailures', {}, ' start failures'),
+          ...this.perPool('startFailures', {}, ' start failures'),
           ...counts('out of memory', 'outOfMemory'),
         ]),
         graph(
@@ -515,6 +510,15 @@ export class Monitoring extends Construct {
       [this.queriesWidget()],
     ];
   }
+}
+
+/** A widget with a third of the dashboard's width. */
+function graph(
+  title: string,
+  left: cloudwatch.IMetric[],
+  more: Partial<cloudwatch.GraphWidgetProps> = {},
+): cloudwatch.GraphWidget {
+  return new cloudwatch.GraphWidget({ title, left, width: 8, leftYAxis: { min: 0 }, ...more });
 }
 
 /** Three widgets per row. */
