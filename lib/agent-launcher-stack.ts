@@ -168,11 +168,11 @@ export class AgentLauncherStack extends Stack {
     const { credentialsSecret, registry } = settings;
     // Send the login only to the registry that it belongs to.
     const own = registry !== undefined && registryOf(registry).host === registryOf(reference).host;
-    const { id, jsonKey } = secretReference(credentialsSecret ?? '');
-    const options = own && credentialsSecret !== undefined ? { credentials: this.secret(id) } : {};
+    const login = own && credentialsSecret !== undefined ? secretReference(credentialsSecret) : undefined;
+    const credentials = login && this.secret(login.id);
     return isCopied(reference, settings.copy)
-      ? AgentImage.copyOf(reference, { ...options, credentialsJsonKey: jsonKey })
-      : AgentImage.fromReference(reference, ecrImage(reference) === undefined ? options : {});
+      ? AgentImage.copyOf(reference, { credentials, credentialsJsonKey: login?.jsonKey })
+      : AgentImage.fromReference(reference, ecrImage(reference) === undefined ? { credentials } : {});
   }
 
   private pool(pool: PoolSettings, agentImage: AgentImageSettings): AgentPoolOptions {

@@ -546,7 +546,7 @@ function unresolvedImageFaults({ pools }: AgentLauncher, vpc: ec2.IVpc): string[
 
 /** Faults if the launcher doesn't start the gateways of its network, or if another launcher also does. */
 function gatewayFaults(launcher: AgentLauncher, { vpc, gateways }: AgentLauncherProps): string[] {
-  const network = vpc.node.scopes.find((scope) => scope instanceof EgressNetwork);
+  const network = egressNetworkOf(vpc);
   if (gateways !== network?.gateways) {
     return [
       gateways === undefined

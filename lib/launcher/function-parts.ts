@@ -85,11 +85,14 @@ export function connectionSecrets({ trusted, launcher }: ConnectionParts): ISecr
 }
 
 /** Lets a function read what it needs to connect: certificates to trust, or the login of the proxy. */
-export function connectionStatements(secrets: readonly ISecret[]): iam.PolicyStatement[] {
+export function connectionStatements(
+  secrets: readonly ISecret[],
+  sid = 'ReadConnectionSecrets',
+): iam.PolicyStatement[] {
   if (secrets.length === 0) return [];
   return [
     new iam.PolicyStatement({
-      sid: 'ReadConnectionSecrets',
+      sid,
       actions: ['secretsmanager:GetSecretValue'],
       resources: secrets.map(secretArnInPolicies),
     }),

@@ -144,7 +144,6 @@ export class LauncherFunction extends Construct {
       wakeUps: this.wakeUps,
       inVpc: props.network !== undefined,
       connectionSecrets: connectionSecrets(props),
-      gateways: props.gateways,
     };
     for (const statement of launcherStatements(input)) role.addToPrincipalPolicy(statement);
     acknowledge(role, ...acknowledgedWildcards(input));

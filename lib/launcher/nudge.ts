@@ -13,7 +13,7 @@ import { type LogGroupOptions, newLogGroup } from '../log-group.ts';
 import { nudgeFunction, nudgeLogGroup } from '../names.ts';
 import type { EncryptionKeys } from '../properties/encryption.ts';
 import { trustedService } from '../service-trust.ts';
-import { commonProps } from './function-parts.ts';
+import { commonProps, connectionSecrets, connectionStatements } from './function-parts.ts';
 import { queueKeyStatement } from './permissions.ts';
 import type { TrustedCertificates } from './trusted-certificates.ts';
 
@@ -91,11 +91,7 @@ export class Nudge extends Construct {
     });
     explain(role, ROLE_EXCEPTIONS);
     for (const statement of statements(props, this.logGroup)) role.addToPrincipalPolicy(statement);
-    for (const statement of decryptStatements(
-      this,
-      [props.hmacKeySecret, ...(props.trusted?.secret === undefined ? [] : [props.trusted.secret])],
-      keys.secrets,
-    )) {
+    for (const statement of decryptStatements(this, [props.hmacKeySecret, ...connectionSecrets(props)], keys.secrets)) {
       role.addToPrincipalPolicy(statement);
     }
     if (keys.queue !== undefined) role.addToPrincipalPolicy(queueKeyStatement(Stack.of(this), keys.queue));
@@ -121,15 +117,7 @@ function statements({ hmacKeySecret, queue, trusted }: NudgeProps, logGroup: log
       actions: ['secretsmanager:GetSecretValue'],
       resources: [secretArnInPolicies(hmacKeySecret)],
     }),
-    ...(trusted?.secret === undefined
-      ? []
-      : [
-          new iam.PolicyStatement({
-            sid: 'ReadCaCertificates',
-            actions: ['secretsmanager:GetSecretValue'],
-            resources: [secretArnInPolicies(trusted.secret)],
-          }),
-        ]),
+    ...connectionStatements(connectionSecrets({ trusted }), 'ReadCaCertificates'),
     new iam.PolicyStatement({
       sid: 'WakeTheLauncherUp',
       actions: ['sqs:SendMessage'],

@@ -31,7 +31,7 @@ export interface PermissionsInput {
   readonly inVpc: boolean;
   readonly keys: Pick<EncryptionKeys, 'secrets' | 'queue'>;
   /** Gateways that the launcher starts, if the network has any. */
-  readonly gateways: Gateways | undefined;
+  readonly gateways?: Gateways | undefined;
 }
 
 /**
@@ -138,8 +138,7 @@ export function taskReadWildcards({
   name,
   inVpc,
   gateways,
-}: Pick<PermissionsInput, 'stack' | 'name' | 'inVpc'> &
-  Partial<Pick<PermissionsInput, 'gateways'>>): Acknowledgement[] {
+}: Pick<PermissionsInput, 'stack' | 'name' | 'inVpc' | 'gateways'>): Acknowledgement[] {
   const others = [
     ...(inVpc ? [' Only the Lambda service can use the EC2 actions. See DenyThemToItsCode.'] : []),
     ...(gateways === undefined
