@@ -1,6 +1,6 @@
 /** `doctor` against the local system, over HTTP: one healthy system, and broken ones. Each plants one fault, and expects the finding that names it. */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -539,6 +539,15 @@ const BROKEN: readonly Broken[] = [
   },
 ];
 
+/** The rows of docs/broken-setups.md: the fault, what doctor says first, and how to fix it. */
+const DOCUMENTED = readFileSync('docs/broken-setups.md', 'utf8')
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && !line.startsWith('| what'))
+  .map((line): [name: string, says: string, fix: string] => {
+    const [, name = '', says = '', fix = ''] = line.split('|').map((cell) => cell.trim());
+    return [name, says, fix.replaceAll('`', '')];
+  });
+
 function setSchedule(State: 'ENABLED' | 'DISABLED'): void {
   system.ecs.aws.schedules.put({
     Name: LAUNCHER,
@@ -605,6 +614,22 @@ describe('a broken system', () => {
       if (typeof remove === 'function') await remove();
     }
     expect(problems(await doctor(['--only', group])).filter((text) => !text.startsWith('note'))).toEqual([]);
+  });
+
+  it('is on the page with ten broken setups', () => {
+    expect(DOCUMENTED).toHaveLength(10);
+  });
+
+  it.each(DOCUMENTED)('is described as in docs/broken-setups.md: %s', async (name, says, fix) => {
+    const broken = BROKEN.find((one) => one.name === name);
+    const remove = await broken?.plant();
+    try {
+      const { findings } = await doctor(broken?.argv, broken?.options?.());
+      expect(findings[0]?.what.replace(/\d{4}-\d\d-\d\d/, 'DATE')).toBe(says);
+      expect(findings[0]?.todo).toContain(fix);
+    } finally {
+      if (typeof remove === 'function') await remove();
+    }
   });
 });
 
