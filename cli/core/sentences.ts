@@ -15,3 +15,10 @@ export function capital(text: string): string {
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;
 }
+
+/** Joins words as in a sentence: `a, b and c`. After `most` words, it only counts the others. */
+export function listed(words: readonly string[], most = 5): string {
+  const shown = words.length > most ? [...words.slice(0, most), `${words.length - most} more`] : [...words];
+  const last = shown.pop() ?? '';
+  return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
+}

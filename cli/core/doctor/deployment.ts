@@ -3,10 +3,10 @@ import type { TickLine } from '../../../functions/launcher/log-lines.ts';
 import { dateTime } from '../durations.ts';
 import { withoutLauncher } from '../launchers.ts';
 import { liveIn, type Trouble, type TroubledPool, troublesOf } from '../pool-trouble.ts';
-import { capital } from '../sentences.ts';
+import { capital, listed } from '../sentences.ts';
 import { isEnding } from '../task-status.ts';
 import { describeError, isRefusedByHcpTerraform, remedyOfError, type TickError } from '../tick-errors.ts';
-import { couldNotCheck, counted, error, type Finding, listed, note, type Observed, ok, warning } from './findings.ts';
+import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 
 /** A stack that exists without a launcher, for example because its first deployment failed. */
 export function checkStackWithoutLauncher(stackName: string, status: string): Finding {

@@ -67,22 +67,15 @@ export function couldNotCheck(id: Finding['id'], what: string, failure: Failure,
   return warning(id, {
     what: `Could not check ${what}: ${sentence(failure.reason)}`,
     why: 'If this part is broken, doctor can’t tell.',
-    todo: TODO[failure.kind](permission),
+    todo: REMEDIES[failure.kind](permission),
   });
 }
 
-const TODO: Readonly<Record<Failure['kind'], (permission: string) => string>> = {
+const REMEDIES: Readonly<Record<Failure['kind'], (permission: string) => string>> = {
   denied: (permission) => `Allow ${permission}, or let someone who has this permission run doctor.`,
   failed: (permission) => `Check the message, and run doctor again. The check needs ${permission}.`,
   explained: () => 'Correct the reason, which is another finding, and run doctor again.',
 };
-
-/** Joins words as in a sentence: `a, b and c`. After `most` words, it only counts the others. */
-export function listed(words: readonly string[], most = 5): string {
-  const shown = words.length > most ? [...words.slice(0, most), `${words.length - most} more`] : [...words];
-  const last = shown.pop() ?? '';
-  return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
-}
 
 /** `one agent`, `3 agents`. */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {

@@ -1,7 +1,8 @@
 /** Checks of the agents' images: whether they exist, and how old their agents are. */
 import { isOlder } from '../../../lib/agent/version.ts';
+import { listed } from '../sentences.ts';
 import { AGENT_RELEASES, type AgentRelease, CHANGELOG_URL, TABLE_DATE } from './agent-releases.ts';
-import { couldNotCheck, counted, error, type Finding, listed, note, type Observed, ok, warning } from './findings.ts';
+import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 import type { Target, TargetImage } from './target.ts';
 
 /** An image that tasks pull from a registry, or that the deployment copies from there. */

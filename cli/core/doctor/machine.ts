@@ -1,6 +1,6 @@
 /** Checks of this machine: Node, Docker and the settings. */
-import { sentence } from '../sentences.ts';
-import { error, type Finding, listed, note, ok, warning } from './findings.ts';
+import { listed, sentence } from '../sentences.ts';
+import { error, type Finding, note, ok, warning } from './findings.ts';
 
 /** The Node versions of `engines` in package.json, as minimum versions of each major; from `anyFrom` on, every version. */
 const NODE = { minimum: { 22: 19, 24: 0 } as Readonly<Record<number, number>>, anyFrom: 26 };

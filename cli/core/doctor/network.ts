@@ -2,8 +2,8 @@
 import { contains, parseRange } from '../../../lib/aws/address-range.ts';
 import { NOT_CHECKED } from '../../../lib/network-check/check.ts';
 import type { VpcFinding } from '../../../lib/network-check/findings.ts';
-import { capital } from '../sentences.ts';
-import { couldNotCheck, error, type Finding, listed, note, type Observed, ok } from './findings.ts';
+import { capital, listed } from '../sentences.ts';
+import { couldNotCheck, error, type Finding, note, type Observed, ok } from './findings.ts';
 import type { Target } from './target.ts';
 
 /** None of the subnets in which a deployed stack starts its tasks exists. */

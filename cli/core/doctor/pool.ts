@@ -1,5 +1,7 @@
 /** Checks of the agent pools in HCP Terraform. */
-import { couldNotCheck, counted, error, type Finding, listed, note, type Observed, ok, warning } from './findings.ts';
+
+import { listed } from '../sentences.ts';
+import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 import type { Target, TargetPool } from './target.ts';
 
 export interface PoolFacts {

@@ -1,6 +1,7 @@
 /** Checks the names of AWS services in the settings. A name that AWS doesn't have opens nothing, and only a job would show it. */
 import { isListedService } from '../../../lib/aws/service-endpoints.ts';
-import { type Finding, listed, note, ok, warning } from './findings.ts';
+import { listed } from '../sentences.ts';
+import { type Finding, note, ok, warning } from './findings.ts';
 
 const ID = 'network.aws-services';
 

@@ -1,5 +1,7 @@
 /** Findings about checks that nothing could be read for. A skipped check is never `ok`. */
-import { type Finding, type Group, listed, warning } from './findings.ts';
+
+import { listed } from '../sentences.ts';
+import { type Finding, type Group, warning } from './findings.ts';
 
 /** The groups that were skipped for a reason that another finding explains. */
 export function skipped(groups: readonly Group[], reason: string): Finding[] {

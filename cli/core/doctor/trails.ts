@@ -1,5 +1,7 @@
 /** Checks whether CloudTrail records what `auditEvents` reports. */
-import { couldNotCheck, type Finding, listed, type Observed, ok, warning } from './findings.ts';
+
+import { listed } from '../sentences.ts';
+import { couldNotCheck, type Finding, type Observed, ok, warning } from './findings.ts';
 
 export interface Trail {
   readonly name: string;

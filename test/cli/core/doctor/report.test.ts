@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
-import { couldNotCheck, counted, type Finding, listed } from '../../../../cli/core/doctor/findings.ts';
+import { couldNotCheck, counted, type Finding } from '../../../../cli/core/doctor/findings.ts';
 import { countsOf, linesOf, mustAct, passedByGroup, sorted, summary } from '../../../../cli/core/doctor/report.ts';
 import { doctorDocument, doctorJson } from '../../../../cli/core/doctor-json.ts';
+import { listed } from '../../../../cli/core/sentences.ts';
 
 const finding = (id: Finding['id'], severity: Finding['severity']): Finding =>
   severity === 'ok' ? { id, severity, what: 'Fine.' } : { id, severity, what: 'What.', why: 'Why.', todo: 'Do.' };
