@@ -1,15 +1,25 @@
-/** Gathers what is known about a run: from HCP Terraform, the launcher's log, ECS and the agents' logs. */
+/** Gathers what is known about a run: from HCP Terraform, the launcher's log, ECS, the agents' logs and the gateways' log. */
 import { type Capacity, ENV, PHASES } from '../functions/launcher/contract.ts';
 import { DEFAULT_START_DEADLINE_SECONDS } from '../lib/defaults.ts';
+import { OUTPUTS } from '../lib/names.ts';
 import { agentLog } from './aws/agent-log.ts';
 import type { Deployment } from './aws/deployment.ts';
+import { refusals } from './aws/gateway-log.ts';
 import { readLauncherLog } from './aws/launcher-log.ts';
 import { readSwitch } from './aws/launcher-state.ts';
 import { agentTokenSecretOf } from './aws/pool-tasks.ts';
 import { secretFacts } from './aws/secrets.ts';
 import { describeTasks, tasksStartedBy } from './aws/task-facts.ts';
 import type { Context } from './context.ts';
-import type { AgentLogReading, At, Evidence, LauncherFacts, PoolFacts, RunReading } from './core/why/evidence.ts';
+import type {
+  AgentLogReading,
+  At,
+  Evidence,
+  LauncherFacts,
+  PoolFacts,
+  RefusalsReading,
+  RunReading,
+} from './core/why/evidence.ts';
 import { type Situation, situationOf, taskIdsOf } from './core/why/situation.ts';
 import type { HcpTerraform } from './hcp-terraform/client.ts';
 import { hcpTerraformAt } from './hcp-terraform/connect.ts';
@@ -56,16 +66,19 @@ export async function gatherEvidence(context: Context, runId: string): Promise<E
   const { jobKey } = first;
   const started = await attempt(tasksStartedBy(aws, deployment.name, jobKey), []);
   const tasks = await attempt(describeTasks(aws, deployment.name, [...taskIdsOf(known), ...started]), []);
-  const { taskId, pool, ended } = situationOf({ ...known, tasks });
+  const { taskId, pool, ended, task } = situationOf({ ...known, tasks });
   const group = deployment.agentLogGroups.get(pool?.name ?? ended?.pool ?? '');
-  const agentLog =
-    taskId === undefined || group === undefined ? undefined : await attempt(logOf(context, group, taskId), undefined);
+  const [agentLog, refused] = await Promise.all([
+    taskId === undefined || group === undefined ? undefined : attempt(logOf(context, group, taskId), undefined),
+    attempt(refusedDuring(context, deployment, { task, ended }), undefined),
+  ]);
   const isRejected = situationOf({ ...known, tasks, agentLog }).agent.failure?.cause === 'token-rejected';
   return {
     ...known,
     tasks,
     slots: isFull(first) ? await attempt(slotsOf(context, deployment, first.pool), undefined) : undefined,
     agentLog,
+    refusals: refused,
     agentTokenChangedAtMs: isRejected ? await attempt(tokenChangedAt(context, deployment, pool), undefined) : undefined,
   };
 }
@@ -153,6 +166,27 @@ async function logOf({ aws }: Context, group: string, taskId: string): Promise<A
     if (lines.length >= MOST_LOG_LINES) break;
   }
   return { taskId, group, lines };
+}
+
+/** What the gateways refused while the task ran. */
+async function refusedDuring(
+  { aws, io }: Context,
+  { outputs }: Deployment,
+  { task, ended }: Pick<Situation, 'task' | 'ended'>,
+): Promise<RefusalsReading | undefined> {
+  const group = outputs.get(OUTPUTS.gatewayLogGroup);
+  const fromMs = task?.createdAtMs ?? msOf(ended?.createdAt);
+  const toMs = task?.stoppedAtMs ?? msOf(ended?.stoppedAt) ?? io.now();
+  if (group === undefined || fromMs === undefined) return undefined;
+  const source = task?.address;
+  return {
+    ...(await refusals(aws, { group, fromMs, toMs: toMs + CLOCK_MS, source })),
+    areOfTask: source !== undefined,
+  };
+}
+
+function msOf(iso: string | undefined): number | undefined {
+  return iso === undefined ? undefined : Date.parse(iso);
 }
 
 /** When the run's current phase was queued, or else the run was created. */

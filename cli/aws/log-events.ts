@@ -22,8 +22,18 @@ export interface LogQuery {
   readonly newestFirst?: boolean;
 }
 
-/** Yields the events of a log group in pages, oldest first unless the query says otherwise. */
+export interface LogPage {
+  readonly events: readonly LogEvent[];
+  readonly isLast: boolean;
+}
+
+/** Yields the events of a log group, oldest first unless the query says otherwise. */
 export async function* logEvents(aws: Aws, query: LogQuery): AsyncGenerator<LogEvent> {
+  for await (const { events } of logPages(aws, query)) yield* events;
+}
+
+/** Yields the same in pages, for a reader that limits its requests. A page may be empty although more pages follow. */
+export async function* logPages(aws: Aws, query: LogQuery): AsyncGenerator<LogPage> {
   const logs = await aws.logs();
   const input: FilterLogEventsCommandInput = {
     logGroupName: query.group,
@@ -40,11 +50,15 @@ export async function* logEvents(aws: Aws, query: LogQuery): AsyncGenerator<LogE
       `read the log group ${query.group}`,
       logs.send(new FilterLogEventsCommand({ ...input, ...(nextToken !== undefined && { nextToken }) })),
     );
-    for (const { timestamp = 0, message = '', logStreamName = '' } of page.events ?? []) {
-      yield { atMs: timestamp, message, stream: logStreamName };
-    }
-    // A page may be empty although more pages follow.
     nextToken = page.nextToken;
+    yield {
+      events: (page.events ?? []).map(({ timestamp = 0, message = '', logStreamName = '' }) => ({
+        atMs: timestamp,
+        message,
+        stream: logStreamName,
+      })),
+      isLast: nextToken === undefined,
+    };
   } while (nextToken !== undefined);
 }
 

@@ -36,5 +36,7 @@ function factsOf(task: Task): TaskFacts {
     containerReason: agent?.reason,
     exitCode: agent?.exitCode,
     capacity: task.capacityProviderName === 'FARGATE_SPOT' ? 'spot' : 'on-demand',
+    address: task.attachments?.flatMap(({ details }) => details ?? []).find(({ name }) => name === 'privateIPv4Address')
+      ?.value,
   };
 }

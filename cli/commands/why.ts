@@ -26,9 +26,10 @@ export function registerWhy(program: Command, run: RunCommand): void {
     .addHelpText(
       'after',
       `
-The answer comes from HCP Terraform, the launcher's log, ECS and the agent's
-log. What can't be read is left out. The token for HCP Terraform is TFE_TOKEN,
-that of \`terraform login\`, or that in the launcher's own secret.
+The answer comes from HCP Terraform, ECS, and the logs of the launcher, the
+agent and the gateways. What can't be read is left out. The token for HCP
+Terraform is TF_TOKEN_…, TFE_TOKEN, that of \`terraform login\`, or that in the
+launcher's own secret.
 
 Exit codes: 0 the run ended, runs, or continues without a repair;
 1 something must be repaired or changed (docs/why.md lists the causes).

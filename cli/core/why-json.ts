@@ -13,7 +13,7 @@ export const whyJson = z.strictObject({
   verdict: z.string(),
   /** What to do, in order. */
   todo: z.array(z.string()),
-  facts: z.array(z.strictObject({ source: z.enum(['HCP Terraform', 'Launcher', 'ECS']), text: z.string() })),
+  facts: z.array(z.strictObject({ source: z.enum(['HCP Terraform', 'Launcher', 'ECS', 'Gateway']), text: z.string() })),
   /** The last lines of the agent's log. */
   agentLog: z.array(z.strictObject({ at: iso, message: z.string() })),
   at: iso,

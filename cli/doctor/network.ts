@@ -1,11 +1,13 @@
-/** Reads the existing VPC and HCP Terraform's IP allowlists. */
+/** Reads the existing VPC, HCP Terraform's IP allowlists, and what the gateways refused. */
 import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import * as z from 'zod';
+import { OUTPUTS } from '../../lib/names.ts';
 import { askAwsCli } from '../../lib/network-check/aws-cli.ts';
 import { findingsIn } from '../../lib/network-check/check.ts';
 import { askEc2 } from '../../lib/network-check/ec2.ts';
 import { dnsFirewallFacts, NO_DNS_FIREWALL, vpcFacts } from '../../lib/network-check/facts.ts';
 import type { VpcNeeds } from '../../lib/network-check/findings.ts';
+import { refusals } from '../aws/gateway-log.ts';
 import type { Context } from '../context.ts';
 import type { Finding } from '../core/doctor/findings.ts';
 import {
@@ -16,6 +18,7 @@ import {
   checkVpc,
   egressOf,
 } from '../core/doctor/network.ts';
+import { checkRefusals, REFUSALS_HOURS } from '../core/doctor/refused-domains.ts';
 import { targetOfSettings } from '../core/doctor/target.ts';
 import { type HcpTerraform, paginationMeta, unlessHidden } from '../hcp-terraform/client.ts';
 import type { TargetCheckup } from './doctor.ts';
@@ -24,8 +27,16 @@ import type { ObservedPool } from './pool.ts';
 import { tasksOf } from './tasks.ts';
 
 export async function networkFindings(checkup: TargetCheckup, pools: readonly ObservedPool[]): Promise<Finding[]> {
-  const [vpc, lists] = await Promise.all([vpcFindings(checkup), allowListFindings(checkup, pools)]);
-  return [...vpc, ...lists];
+  const all = await Promise.all([vpcFindings(checkup), allowListFindings(checkup, pools), refusalFindings(checkup)]);
+  return all.flat();
+}
+
+async function refusalFindings({ context: { aws, io }, deployment }: TargetCheckup): Promise<Finding[]> {
+  const group = deployment?.outputs.get(OUTPUTS.gatewayLogGroup);
+  if (group === undefined) return [];
+  const nowMs = io.now();
+  const fromMs = nowMs - REFUSALS_HOURS * 3_600_000;
+  return [checkRefusals(await observe(() => refusals(aws, { group, fromMs, toMs: nowMs })), nowMs)];
 }
 
 async function vpcFindings(checkup: TargetCheckup): Promise<Finding[]> {

@@ -802,6 +802,79 @@ describe('the existing VPC of a deployed stack, without a settings file', () => 
   });
 });
 
+describe('what the gateways of on-demand refused', () => {
+  const GROUP = 'AgentLauncher-Gateways';
+  const ID = 'network.refused-domains';
+  const refusals = async () =>
+    (await doctor(['--only', 'network'])).findings
+      .filter(({ id }) => id === ID)
+      .map(({ severity, what }) => [severity, what]);
+  const connect = (name: string, verdict = 'refused', at = Date.now()): void =>
+    system.addLogEvent({ group: GROUP, message: { service: LAUNCHER, source: '10.0.0.7', name, verdict }, at });
+
+  beforeEach(() => {
+    const { cloudFormation, logs } = system.ecs.aws;
+    const stack = cloudFormation.stack(LAUNCHER);
+    cloudFormation.put({ ...stack, outputs: [...stack.outputs, { key: OUTPUTS.gatewayLogGroup, value: GROUP }] });
+    logs.store.createGroup(GROUP);
+    return () => {
+      logs.store.deleteGroup(GROUP);
+      cloudFormation.put(stack);
+    };
+  });
+
+  it('is a note that lists the names of the last day, most often refused first', async () => {
+    connect('old.example', 'refused', Date.now() - 25 * 3_600_000);
+    connect('passed.example', 'passed');
+    for (const name of ['rare.example', 'often.example', 'often.example', '']) connect(name);
+    expect(await refusals()).toEqual([
+      [
+        'note',
+        expect.stringMatching(
+          /^The gateways refused 4 connections in the last 24 hours: often\.example \(2 times, last at [^)]+\), .*rare\.example \(once, /,
+        ),
+      ],
+    ]);
+  });
+
+  it('is ok if it is nothing', async () => {
+    connect('passed.example', 'passed');
+    expect(await refusals()).toEqual([['ok', 'The gateways refused no connection in the last 24 hours.']]);
+  });
+
+  it('can’t forge a line or move the cursor', async () => {
+    connect('a\u001b[2J\nERROR    b\u202e.example');
+    const { stdout } = await system.run(['doctor', '--only', 'network'], { cwd: folder, env: { PATH: programs } });
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('"a error b.example"');
+    for (const forged of ['\u001b', '\u202e', '\nERROR']) expect(stdout).not.toContain(forged);
+  });
+
+  it('has a limit, so that many refused connections don’t delay doctor', async () => {
+    for (let i = 0; i < 15_000; i += 1) connect(`${'n'.repeat(60)}.${i % 10}.example`);
+    const requests = () => system.ecs.calls().filter(({ action }) => action === 'FilterLogEvents').length;
+    const before = requests();
+    const [[, what] = []] = await refusals();
+    const count = Number(/refused at least (\d+) connections/.exec(what ?? '')?.[1]);
+    expect(count).toBeGreaterThanOrEqual(10_000);
+    expect(count).toBeLessThan(15_000);
+    expect(requests() - before).toBeLessThan(20);
+  });
+
+  it('is not looked for without gateways', async () => {
+    const { cloudFormation } = system.ecs.aws;
+    const stack = cloudFormation.stack(LAUNCHER);
+    cloudFormation.put({ ...stack, outputs: stack.outputs.filter(({ key }) => key !== OUTPUTS.gatewayLogGroup) });
+    connect('a.example');
+    expect(await refusals()).toEqual([]);
+  });
+
+  it('is a warning if the log may not be read', async () => {
+    const message = 'User: me is not authorized to perform: logs:FilterLogEvents';
+    system.ecs.faults.next('FilterLogEvents', { kind: 'error', code: 'AccessDeniedException', message });
+    expect(await refusals()).toEqual([['warning', expect.stringContaining(message)]]);
+  });
+});
+
 it('a stack without the rules of auditEvents needs no trail', async () => {
   const { cloudFormation, trails } = system.ecs.aws;
   const stack = cloudFormation.stack(LAUNCHER);

@@ -2,8 +2,13 @@
 import { wrap } from '../wrap.ts';
 import { type Finding, GROUPS, type Group, SEVERITIES, type Severity } from './findings.ts';
 
-/** Notes about runs that wait. They come first, because that is why people run doctor. */
-const ABOUT_RUNS = new Set(['pool.unserved', 'deployment.pool-full', 'deployment.launches-deferred']);
+/** Notes about runs that wait or may have failed. They come first, because that is why people run doctor. */
+const ABOUT_RUNS = new Set([
+  'pool.unserved',
+  'deployment.pool-full',
+  'deployment.launches-deferred',
+  'network.refused-domains',
+]);
 
 /** Worst first; then in the order of the groups. Notes about runs come first, and notes about this machine last. Findings of one group keep their order. */
 export function sorted(findings: readonly Finding[]): Finding[] {

@@ -1,6 +1,7 @@
 /** What `why` reads before it explains. Every time is in epoch milliseconds. Whatever could not be read is absent, and says why. */
 import type { Phase } from '../../../functions/launcher/contract.ts';
 import type { PoolLine, TaskEndedLine, TickLine } from '../../../functions/launcher/log-lines.ts';
+import type { Refusals } from '../refused-domains.ts';
 import type { BusyJob, Slot } from '../slots.ts';
 import type { Switches } from '../switches.ts';
 
@@ -18,6 +19,13 @@ export interface Evidence {
   readonly agentTokenChangedAtMs?: number | undefined;
   /** The last lines of the log of the agent that matters, oldest first. */
   readonly agentLog?: AgentLogReading | undefined;
+  /** What the gateways refused while the task of the job ran; absent without gateways, or if the task's time is unknown. */
+  readonly refusals?: RefusalsReading | undefined;
+}
+
+export interface RefusalsReading extends Refusals {
+  /** Whether all connections are those of the task. ECS forgets the address of a task about an hour after it stopped. */
+  readonly areOfTask: boolean;
 }
 
 export interface SlotsReading {
@@ -182,6 +190,8 @@ export interface TaskFacts {
   readonly containerReason?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly capacity?: 'on-demand' | 'spot' | undefined;
+  /** Private IPv4 address. */
+  readonly address?: string | undefined;
 }
 
 export interface AgentLogReading {

@@ -1,4 +1,6 @@
 /** Explains why a run waits: the first cause in the table that matches, and the facts behind it. */
+import { allowingText, refusedDomains } from '../refused-domains.ts';
+import { listed } from '../sentences.ts';
 import type { Finding, State } from './cause.ts';
 import { DECISION_CAUSES } from './causes-of-decisions.ts';
 import { LAUNCHER_CAUSES, UNSEEN_CAUSES } from './causes-of-launcher.ts';
@@ -35,6 +37,9 @@ const CAUSES = [
 /** Ids of all causes, each once. */
 export const CAUSE_IDS: readonly string[] = [...new Set(CAUSES.map(({ id }) => id))];
 
+/** Domains that a remedy names. */
+const MOST_DOMAINS = 3;
+
 /** Lines of the agent's log that fit on the screen. */
 const LOG_LINES = 3;
 
@@ -57,6 +62,17 @@ export function explain(evidence: Evidence): Explanation {
     verdict,
     facts: factsOf(situation),
     agentLog: agentLog !== undefined && agentLog.taskId === situation.taskId ? agentLog.lines.slice(-LOG_LINES) : [],
-    todo,
+    todo: [...todo, ...allowing(evidence, found)],
   };
+}
+
+/** How to allow the domains that the task was refused, unless its phase went well or nothing shows that it ran. */
+function allowing(
+  { refusals }: Evidence,
+  { id, finding: { state } }: { readonly id: string; readonly finding: Finding },
+): string[] {
+  const mayFail = state === 'running' || state === 'blocked' || (state === 'done' && id !== 'finished');
+  const domains = refusals === undefined ? [] : refusedDomains(refusals);
+  if (!mayFail || domains.length === 0) return [];
+  return [`If the job needs ${listed(domains, MOST_DOMAINS)}, ${allowingText('the domain')}`];
 }

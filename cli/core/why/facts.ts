@@ -1,12 +1,13 @@
 /** The facts behind an explanation: one line for each thing that HCP Terraform, the launcher's log and ECS show. */
 import { ago, clock, duration } from '../durations.ts';
+import { refusedText } from '../refused-domains.ts';
 import { counted } from '../sentences.ts';
 import { endOf } from './causes-of-runs.ts';
 import type { TaskFacts } from './evidence.ts';
 import type { Situation } from './situation.ts';
 
 export interface Fact {
-  readonly source: 'HCP Terraform' | 'Launcher' | 'ECS';
+  readonly source: 'HCP Terraform' | 'Launcher' | 'ECS' | 'Gateway';
   readonly text: string;
 }
 
@@ -17,6 +18,7 @@ export function factsOf(situation: Situation): Fact[] {
     ...of('HCP Terraform', runFacts(situation)),
     ...of('Launcher', launcherFacts(situation)),
     ...of('ECS', taskFacts(situation)),
+    ...of('Gateway', refusalFacts(situation)),
   ];
 }
 
@@ -125,6 +127,15 @@ function taskFacts(situation: Situation): (string | undefined)[] {
   if (ended === undefined) return [`no longer shows task ${taskId}`];
   const at = ended.stoppedAt === undefined ? '' : ` at ${clock(Date.parse(ended.stoppedAt), nowMs)}`;
   return [`task ${taskId} ended${at} (${ended.outcome}), by the launcher's log`, endOf(situation)];
+}
+
+/** Names that fit into a fact. */
+const MOST_REFUSED = 5;
+
+function refusalFacts({ evidence: { refusals }, nowMs }: Situation): (string | undefined)[] {
+  if (refusals === undefined || refusals.connections === 0) return [];
+  const whose = refusals.areOfTask ? 'refused the task' : 'while the task ran, refused one or more tasks';
+  return [`${whose}: ${refusedText(refusals, nowMs, MOST_REFUSED)}`];
 }
 
 function sinceOf(task: TaskFacts, nowMs: number): string {

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CAUSE_IDS } from '../../../cli/core/why/explain.ts';
 import { whyJson } from '../../../cli/core/why-json.ts';
+import { OUTPUTS } from '../../../lib/names.ts';
+import { LAUNCHER } from '../../../local/start/task-definition.ts';
 import { POOL, type Scene, Stage } from './scene.ts';
 
 let stage: Stage;
@@ -863,6 +866,77 @@ describe('why', () => {
       '--json',
     ]);
     expect(JSON.parse(stdout)).toMatchObject({ run: scene.runId });
+  });
+
+  describe('with gateways', () => {
+    const GROUP = 'AgentLauncher-Gateways';
+    const connect = (name: string, source = '10.0.0.1', at = Date.now()): void =>
+      stage.system.addLogEvent({ group: GROUP, message: { source, name, verdict: 'refused' }, at });
+    const addressOf = async (task: string): Promise<string> => {
+      const client = new ECSClient({});
+      const { tasks = [] } = await client.send(new DescribeTasksCommand({ cluster: LAUNCHER, tasks: [task] }));
+      client.destroy();
+      const details = tasks[0]?.attachments?.[0]?.details ?? [];
+      return details.find(({ name }) => name === 'privateIPv4Address')?.value ?? '';
+    };
+    const explained = async (scene: Scene) => {
+      const { facts, ...rest } = whyJson.parse(JSON.parse((await scene.run(['why', scene.runId, '--json'])).stdout));
+      return { ...rest, refused: facts.filter(({ source }) => source === 'Gateway').map(({ text }) => text) };
+    };
+
+    beforeEach(() => {
+      const { cloudFormation, logs } = stage.system.ecs.aws;
+      const stack = cloudFormation.stack(LAUNCHER);
+      cloudFormation.put({ ...stack, outputs: [...stack.outputs, { key: OUTPUTS.gatewayLogGroup, value: GROUP }] });
+      logs.store.createGroup(GROUP);
+      return () => {
+        logs.store.deleteGroup(GROUP);
+        cloudFormation.put(stack);
+      };
+    });
+
+    test('names the domains that a failed run was refused, and not those of other tasks', async () => {
+      const scene = await stage.scene();
+      const task = await scene.task('running');
+      scene.launched(task).takePlan(task).status('errored');
+      connect('before.example', await addressOf(task), scene.startedAt - 3_600_000);
+      connect('provider.example', await addressOf(task));
+      connect('other.example', '192.0.2.99');
+      const { cause, refused, todo } = await explained(scene);
+      expect(cause).toBe('errored');
+      expect(refused).toEqual([expect.stringMatching(/^refused the task: provider\.example \(once, at \S+\)$/)]);
+      expect(todo.at(-1)).toMatch(/^If the job needs provider\.example, add the domain to network\.allowedDomains/);
+    });
+
+    test('names what tasks were refused at that time, if ECS no longer shows the task', async () => {
+      const scene = await stage.scene();
+      const task = 'b'.repeat(32);
+      const iso = (secondsAgo: number) => new Date(scene.nowMs - secondsAgo * 1000).toISOString();
+      scene.launched(task).takePlan(task).status('errored');
+      scene.ended(task, { outcome: 'failed', createdAt: iso(900), stoppedAt: iso(600) });
+      connect('provider.example', '10.0.0.1', scene.nowMs - 700_000);
+      connect('after.example', '10.0.0.1', scene.nowMs - 300_000);
+      expect((await explained(scene)).refused).toEqual([
+        expect.stringMatching(/^while the task ran, refused one or more tasks: provider\.example \(once, at .+\)$/),
+      ]);
+    });
+
+    test('has no advice about domains if the run succeeded', async () => {
+      const scene = await stage.scene();
+      const task = await scene.task('running');
+      scene.launched(task).takePlan(task).status('planned_and_finished');
+      connect('telemetry.example', await addressOf(task));
+      const { cause, refused, todo } = await explained(scene);
+      expect([cause, refused.length, todo]).toEqual(['finished', 1, []]);
+    });
+
+    test('explains the run without the log of the gateways if it may not be read', async () => {
+      const scene = await stage.scene();
+      const task = await scene.task('running');
+      scene.launched(task).takePlan(task).status('errored');
+      stage.system.ecs.aws.logs.store.deleteGroup(GROUP);
+      expect(await explained(scene)).toMatchObject({ cause: 'errored', refused: [] });
+    });
   });
 
   test('explains the run with the other sources if the log may not be read', async () => {
