@@ -1,16 +1,11 @@
 /** The lab's calls of AWS, through the SDK, which finds the account, the region and the endpoints as the AWS CLI does. */
-import { DescribeStacksCommand, ListStackResourcesCommand } from '@aws-sdk/client-cloudformation';
-import {
-  DescribeTasksCommand,
-  ListTasksCommand,
-  RunTaskCommand,
-  StopTaskCommand,
-  type Task,
-} from '@aws-sdk/client-ecs';
+import { DescribeStacksCommand, paginateListStackResources } from '@aws-sdk/client-cloudformation';
+import { RunTaskCommand, StopTaskCommand, type Task } from '@aws-sdk/client-ecs';
 import { CreateSecretCommand, DeleteSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { Aws } from '../../cli/aws/clients.ts';
 import type { Deployment } from '../../cli/aws/deployment.ts';
+import { describedTasks, taskArns } from '../../cli/aws/ecs-tasks.ts';
 import { ask, nameOfAwsError } from '../../cli/aws/errors.ts';
 import { logEvents } from '../../cli/aws/log-events.ts';
 import { Interruption } from '../../cli/interruption.ts';
@@ -59,38 +54,19 @@ export class LabAws {
   }
 
   async countResources(stackName: string): Promise<number> {
-    const cloudFormation = await this.aws.cloudFormation();
+    const client = await this.aws.cloudFormation();
     let count = 0;
-    let NextToken: string | undefined;
-    do {
-      const page = await cloudFormation.send(new ListStackResourcesCommand({ StackName: stackName, NextToken }));
+    for await (const page of paginateListStackResources({ client }, { StackName: stackName })) {
       count += page.StackResourceSummaries?.length ?? 0;
-      NextToken = page.NextToken;
-    } while (NextToken !== undefined);
+    }
     return count;
   }
 
   /** Every task of the cluster: live ones, and those that stopped within the last hour. */
   async tasks(cluster: string): Promise<Task[]> {
-    const ecs = await this.aws.ecs();
-    const arns: string[] = [];
-    for (const desiredStatus of ['RUNNING', 'STOPPED'] as const) {
-      let nextToken: string | undefined;
-      do {
-        const page = await ecs.send(new ListTasksCommand({ cluster, desiredStatus, nextToken }));
-        arns.push(...(page.taskArns ?? []));
-        nextToken = page.nextToken;
-      } while (nextToken !== undefined);
-    }
-    const unique = [...new Set(arns)];
-    const described: Task[] = [];
-    for (let from = 0; from < unique.length; from += 100) {
-      const { tasks = [] } = await ecs.send(
-        new DescribeTasksCommand({ cluster, tasks: unique.slice(from, from + 100) }),
-      );
-      described.push(...tasks);
-    }
-    return described;
+    const running = await taskArns(this.aws, cluster, { desiredStatus: 'RUNNING' });
+    const stopped = await taskArns(this.aws, cluster, { desiredStatus: 'STOPPED' });
+    return describedTasks(this.aws, cluster, [...new Set([...running, ...stopped])]);
   }
 
   /** Starts a task as a person does, so that its agent gets no job. @returns the task's id */

@@ -1,5 +1,5 @@
 /** The report of one run of the lab: Markdown for people, JSON for programs. Pure. */
-import { PRICES } from '../../lib/aws/prices.ts';
+import { fargateCost } from '../../functions/launcher/core/fargate-price.ts';
 import { markdownTable } from '../markdown-table.ts';
 import { CHECKS, phaseSeconds, START_PHASES } from './checks.ts';
 import type { Evidence } from './evidence.ts';
@@ -21,12 +21,11 @@ export function findingsOf(evidence: Evidence): SettledStatement[] {
   });
 }
 
-/** Dollars that Fargate bills for the tasks, at list prices of us-east-1: from the image pull to the end of the task, at least a minute each. */
+/** Dollars that Fargate bills for the tasks, at list prices of us-east-1: from the image pull to the end of each task. */
 export function fargateDollars({ tasks }: Pick<Evidence, 'tasks'>): number {
-  return tasks.reduce((sum, { cpu, memoryMiB, pullStartedAt, createdAt, stoppedAt }) => {
-    const hours = Math.max(60, secondsBetween(pullStartedAt ?? createdAt, stoppedAt) ?? 0) / 3600;
-    const perHour = (cpu / 1024) * PRICES.fargateVcpuHourX86.usd + (memoryMiB / 1024) * PRICES.fargateGbHourX86.usd;
-    return sum + hours * perHour;
+  return tasks.reduce((sum, { cpu, memoryMiB, architecture, pullStartedAt, createdAt, stoppedAt }) => {
+    const task = { cpu, memoryMiB, architecture: architecture === 'arm64' ? 'arm64' : 'x86_64' } as const;
+    return sum + fargateCost(task, secondsBetween(pullStartedAt ?? createdAt, stoppedAt) ?? 0);
   }, 0);
 }
 

@@ -63,4 +63,10 @@ describe('the price of the tasks', () => {
     expect(fargateDollars({ tasks: [at80] })).toBeCloseTo((perHour * 80) / 3600, 8);
     expect(fargateDollars({ tasks: [{ ...at80, stoppedAt: at(20) }] })).toBeCloseTo(perHour / 60, 8);
   });
+
+  it('is lower for a task on arm64', () => {
+    const perHour = 0.03238 + 2 * 0.00356;
+    const onArm = task('a', { architecture: 'arm64', pullStartedAt: at(0), stoppedAt: at(3600) });
+    expect(fargateDollars({ tasks: [onArm] })).toBeCloseTo(perHour, 8);
+  });
 });
