@@ -67,10 +67,7 @@ function* subnetFindings(facts: VpcFacts, needs: VpcNeeds, subject: Subject): It
   }
   for (const subnet of subnets) yield* findingsOf(subnet, facts, needs, subject);
   if (new Set(subnets.map(({ zone }) => zone)).size === 1) {
-    yield note(
-      `all subnets are in one zone: while it is down, ${subject === AGENTS ? 'no agent starts' : 'the launcher does not run'}`,
-      'add a subnet in another zone',
-    );
+    yield note(`all subnets are in one zone: while it is down, ${subject.withoutZone}`, 'add a subnet in another zone');
   }
 }
 
@@ -83,9 +80,9 @@ function* findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds, subj
     );
     return;
   }
-  if (outpost !== undefined && subject === AGENTS) {
+  if (outpost !== undefined && subject.onOutpost !== undefined) {
     yield missing(
-      `subnet ${id} is on an Outpost (${outpost}), where Fargate does not run tasks`,
+      `subnet ${id} is on an Outpost (${outpost}), ${subject.onOutpost}`,
       `use subnets of the region in ${subject.subnets}`,
     );
   }
@@ -96,25 +93,9 @@ function* findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds, subj
     );
   }
   if (outpost !== undefined || range === undefined) return;
-  yield* capacityFindings(subnet, needs, subject);
+  if (subnet.freeAddresses < needs.agents) yield subject.lacksAddresses(id, subnet.freeAddresses, needs.agents);
   yield* routeFindings(subnet, facts, needs, subject);
   yield* aclFindings(subnet, needs);
-}
-
-function* capacityFindings(
-  { id, freeAddresses }: SubnetFacts,
-  { agents }: VpcNeeds,
-  subject: Subject,
-): Iterable<VpcFinding> {
-  if (freeAddresses >= agents) return;
-  if (subject !== AGENTS) {
-    yield missing(`subnet ${id} has no free address for the launcher`, 'use larger subnets');
-    return;
-  }
-  yield missing(
-    `subnet ${id} has ${freeAddresses} free addresses, but all pools together may have ${agents} agents`,
-    'use larger subnets, or lower maxAgents',
-  );
 }
 
 function* routeFindings(

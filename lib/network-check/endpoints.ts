@@ -78,7 +78,7 @@ function* blocked({ service, groups }: EndpointFacts, agents: Agents, subject: S
         'check that these prefix lists include the ranges of the subnets',
       )
     : missing(
-        `${what} does not allow inbound TCP 443 from ${subject === AGENTS ? '' : 'the launcher in '}${from}, and its hostname resolves only to this endpoint`,
+        `${what} does not allow inbound TCP 443 from ${subject.inSubnets}${from}, and its hostname resolves only to this endpoint`,
         `add an inbound rule for ${out.map(({ range }) => range).join(', ')}${agents.groups.length === 0 ? '' : `, or for ${agents.groups.join(' or ')}`}`,
       );
 }

@@ -96,6 +96,17 @@ export interface Subject {
   readonly subnets: string;
   readonly groups: string;
   readonly who: string;
+  /** The beginning of a sentence about what it needs. */
+  readonly need: string;
+  /** What doesn't work while the only zone is down. */
+  readonly withoutZone: string;
+  /** Why its subnets can't be on an Outpost; `undefined` if this isn't checked. */
+  readonly onOutpost?: string;
+  /** Whose group it is, after the word; empty for agents. */
+  readonly ofGroups: string;
+  /** What is in the subnets, before their names; empty for agents. */
+  readonly inSubnets: string;
+  readonly lacksAddresses: (subnet: string, free: number, needed: number) => VpcFinding;
   readonly publicSubnet: string;
   readonly publicRemedy: string;
   readonly proxyRemedy: string;
@@ -108,6 +119,16 @@ export const AGENTS: Subject = {
   subnets: 'network.subnetIds',
   groups: 'network.securityGroupIds',
   who: 'agents',
+  need: 'agents need',
+  withoutZone: 'no agent starts',
+  onOutpost: 'where Fargate does not run tasks',
+  ofGroups: '',
+  inSubnets: '',
+  lacksAddresses: (subnet, free, needed) =>
+    missing(
+      `subnet ${subnet} has ${free} free addresses, but all pools together may have ${needed} agents`,
+      'use larger subnets, or lower maxAgents',
+    ),
   publicSubnet: "which a task without a public address can't use",
   publicRemedy:
     'use private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
@@ -121,6 +142,11 @@ export const LAUNCHER: Subject = {
   subnets: 'network.launcherSubnetIds',
   groups: 'network.launcherSecurityGroupIds',
   who: 'the launcher',
+  need: 'the launcher needs',
+  withoutZone: 'the launcher does not run',
+  ofGroups: ' of the launcher',
+  inSubnets: 'the launcher in ',
+  lacksAddresses: (subnet) => missing(`subnet ${subnet} has no free address for the launcher`, 'use larger subnets'),
   publicSubnet: "which a Lambda function can't use, because it has no public address",
   publicRemedy: 'use private subnets whose default route is a NAT gateway, a firewall or a transit gateway',
   proxyRemedy:

@@ -1,7 +1,6 @@
 /** Findings about the agents' security groups. */
 import { isPrivate } from '../aws/address-range.ts';
 import {
-  AGENTS,
   type GroupRule,
   lets,
   missing,
@@ -28,7 +27,7 @@ export function* securityGroupFindings(
   for (const port of new Set([...ports, ...proxyPorts])) {
     if (isOpen(port)) continue;
     yield missing(
-      `no security group${subject === AGENTS ? '' : ' of the launcher'} allows outbound TCP ${port}`,
+      `no security group${subject.ofGroups} allows outbound TCP ${port}`,
       `add an outbound rule, or remove ${subject.groups}`,
     );
   }
@@ -36,14 +35,11 @@ export function* securityGroupFindings(
     if (inbound.length === 0) continue;
     yield note(
       `security group ${id} allows inbound traffic: ${inbound.map(inWords).join(', ')}`,
-      `use a group without inbound rules, because ${subject === AGENTS ? 'agents need' : 'the launcher needs'} no inbound traffic`,
+      `use a group without inbound rules, because ${subject.need} no inbound traffic`,
     );
   }
   if (rules.some(({ protocol, peer }) => protocol === '-1' && peer === '0.0.0.0/0')) {
-    yield note(
-      'a security group allows all outbound traffic',
-      `${subject === AGENTS ? 'agents need' : 'the launcher needs'} TCP 443 only`,
-    );
+    yield note('a security group allows all outbound traffic', `${subject.need} TCP 443 only`);
   }
 }
 
