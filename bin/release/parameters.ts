@@ -1,10 +1,12 @@
 /**
- * The parameters of the release template. Their texts, bounds and defaults come from the schemas of the settings, so that a template's
- * parameter and the setting mean the same.
+ * The parameters of the release template. A parameter that carries the value of one setting has the description, bounds and default of the
+ * setting's schema. Patterns are written here, because CloudFormation checks text with nothing else.
  */
 import * as z from 'zod';
+import { dollars, idleNetworkCost, total } from '../../lib/aws/costs.ts';
 import { FARGATE_CPU, fargateMemoryMiB } from '../../lib/aws/fargate-size.ts';
-import { DEFAULT_AGENT_VERSION, DEFAULT_NUDGE_CONCURRENCY } from '../../lib/defaults.ts';
+import { DEFAULT_AGENT_VERSION, DEFAULT_HOSTNAME } from '../../lib/defaults.ts';
+import { defaultNames } from '../../lib/network/allowed-domains.ts';
 import { RETENTION_DAYS } from '../../lib/settings/fields.ts';
 import { settingAt } from '../../lib/settings/schema.ts';
 import type { Json, JsonObject } from './json.ts';
@@ -33,9 +35,11 @@ interface Group {
 
 const EMPTY_MEANS = (meaning: string) => ` Empty: ${meaning}.`;
 
-/** A parameter for a setting, with the setting's texts. */
+/** A parameter for a setting, with the setting's texts, bounds and default. */
 function of(setting: string, label: string, template: JsonObject, empty?: string): Parameter {
-  const { schema, doc } = settingAt(setting.replaceAll('[]', '.0').split('.'), { network: { egress: 'existing-vpc' } });
+  const { schema, fallback, doc } = settingAt(setting.replaceAll('[]', '.0').split('.'), {
+    network: { egress: 'existing-vpc' },
+  });
   if (doc === undefined) throw new Error(`There is no setting ${setting}.`);
   const number =
     schema instanceof z.ZodNumber && template['Type'] === 'Number' && template['AllowedValues'] === undefined;
@@ -45,6 +49,7 @@ function of(setting: string, label: string, template: JsonObject, empty?: string
     template: {
       Description: `${doc.description}${empty === undefined ? '' : EMPTY_MEANS(empty)}`,
       ...(number && { MinValue: Number(schema.minValue), MaxValue: Number(schema.maxValue) }),
+      ...(fallback !== undefined && { Default: template['Type'] === 'Number' ? Number(fallback) : String(fallback) }),
       ...(template['AllowedPattern'] !== undefined && {
         ConstraintDescription: `${empty === undefined ? '' : 'empty, or '}${doc.allowed}`.slice(0, 4000),
       }),
@@ -60,10 +65,10 @@ const text = (AllowedPattern: string, more: JsonObject = {}): JsonObject => ({
 });
 const optional = (pattern: string): JsonObject => text(`^(?:${pattern})?$`, { Default: '' });
 const list = (item: string, most: number): string => `${item}(?:,${item}){0,${most - 1}}`;
-const oneOf = (values: readonly (string | number)[], Default: string | number): JsonObject => ({
+const oneOf = (values: readonly (string | number)[], Default?: string): JsonObject => ({
   Type: values.every((value) => typeof value === 'number') ? 'Number' : 'String',
   AllowedValues: [...values],
-  Default,
+  ...(Default !== undefined && { Default }),
 });
 
 /** A name, not an ARN, because policies need different texts for both. A name that ends like an ARN is ambiguous for ECS. */
@@ -75,7 +80,7 @@ const SECRET_NAME_IS = {
 const HOST = String.raw`[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+`;
 
 /** The domains of HCP Terraform, in addition to its hostname. */
-const DEFAULT_DOMAINS = 'archivist.terraform.io,releases.hashicorp.com,registry.terraform.io';
+const DEFAULT_DOMAINS = defaultNames(DEFAULT_HOSTNAME).slice(1).join();
 
 /** Every size of a task's memory that some CPU value allows. */
 const MEMORY_MIB = [...new Set(FARGATE_CPU.flatMap((cpu) => fargateMemoryMiB(cpu)))].sort((a, b) => a - b);
@@ -92,7 +97,7 @@ const GROUPS: readonly Group[] = [
           Description: 'Hostname of HCP Terraform or Terraform Enterprise.',
           ConstraintDescription:
             'a fully qualified, lower-case hostname without scheme, path and port. The template supports port 443 only',
-          Default: 'app.terraform.io',
+          Default: DEFAULT_HOSTNAME,
         }),
       },
       ApiTokenSecret: of('apiTokenSecret', 'Secret with the API token', text(`^${SECRET_NAME}$`, SECRET_NAME_IS)),
@@ -113,23 +118,23 @@ const GROUPS: readonly Group[] = [
         'Secret with the agent token',
         text(`^${SECRET_NAME}$`, SECRET_NAME_IS),
       ),
-      MaxAgents: of('pools[].maxAgents', 'Maximum number of agents', { Type: 'Number', Default: 10 }),
-      Cpu: of('pools[].cpu', 'CPU units of an agent', oneOf(FARGATE_CPU, 1024)),
-      MemoryMiB: of('pools[].memoryMiB', 'Memory of an agent in MiB', oneOf(MEMORY_MIB, 2048)),
+      MaxAgents: of('pools[].maxAgents', 'Maximum number of agents', { Type: 'Number' }),
+      Cpu: of('pools[].cpu', 'CPU units of an agent', oneOf(FARGATE_CPU)),
+      MemoryMiB: of('pools[].memoryMiB', 'Memory of an agent in MiB', oneOf(MEMORY_MIB)),
       EphemeralStorageGiB: of(
         'pools[].ephemeralStorageGiB',
         'Disk of an agent in GiB',
         optional(String.raw`2[1-9]|[3-9]\d|1\d\d|200`),
         '20 GiB',
       ),
-      Architecture: of('pools[].architecture', 'CPU architecture of an agent', oneOf(['x86_64', 'arm64'], 'x86_64')),
+      Architecture: of('pools[].architecture', 'CPU architecture of an agent', oneOf(['x86_64', 'arm64'])),
       TaskRolePolicyArns: of(
         'pools[].taskRolePolicyArns',
         'Policies of Terraform in AWS',
         optional(list(String.raw`arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy/[\w+=.@/-]+`, 10)),
         'Terraform has no permissions in AWS. You can also attach policies to the role in the output TaskRoleName',
       ),
-      PolicySweeps: of('pools[].policySweeps', 'Agents for policy evaluations', oneOf(['true', 'false'], 'true')),
+      PolicySweeps: of('pools[].policySweeps', 'Agents for policy evaluations', oneOf(['true', 'false'])),
     },
   },
   {
@@ -197,8 +202,7 @@ const GROUPS: readonly Group[] = [
         setting: 'network.egress',
         template: {
           ...oneOf(EGRESS, 'nat-gateway'),
-          Description:
-            'How traffic of the agents leaves. nat-gateway: a new VPC with private subnets and a NAT gateway, which costs about $36 per month while nothing runs. public-ip: a new VPC with public subnets, almost free while nothing runs. existing-vpc: your VPC.',
+          Description: `How traffic of the agents leaves. nat-gateway: a new VPC with private subnets and a NAT gateway, which costs ${dollars(total(idleNetworkCost({ natGateways: 1 })))} per month while nothing runs. public-ip: a new VPC with public subnets, almost free while nothing runs. existing-vpc: your VPC.`,
         },
       },
       NatGateways: {
@@ -246,24 +250,16 @@ const GROUPS: readonly Group[] = [
   {
     label: 'Polling and limits',
     parameters: {
-      ScheduleMinutes: of('scheduleMinutes', 'Minutes between two invocations', oneOf(SCHEDULE_MINUTES, 1)),
+      ScheduleMinutes: of('scheduleMinutes', 'Minutes between two invocations', oneOf(SCHEDULE_MINUTES)),
       ActivePollSeconds: of(
         'activePollSeconds',
         'Seconds between two polls while something is queued or runs',
-        text(String.raw`^(?:0|[5-9]|[1-5]\d|60)$`, { Default: '5' }),
+        text(String.raw`^(?:0|[5-9]|[1-5]\d|60)$`),
       ),
-      IdlePollSeconds: of(
-        'idlePollSeconds',
-        'Seconds between two polls while nothing runs',
-        oneOf(IDLE_POLL_SECONDS, 60),
-      ),
-      IdleWindowSeconds: of('idleWindowSeconds', 'Seconds that an agent waits for a job', {
-        Type: 'Number',
-        Default: 300,
-      }),
+      IdlePollSeconds: of('idlePollSeconds', 'Seconds between two polls while nothing runs', oneOf(IDLE_POLL_SECONDS)),
+      IdleWindowSeconds: of('idleWindowSeconds', 'Seconds that an agent waits for a job', { Type: 'Number' }),
       StartDeadlineSeconds: of('startDeadlineSeconds', 'Seconds that an agent may take to register', {
         Type: 'Number',
-        Default: 300,
       }),
       AgentsCeiling: of(
         'agentsCeiling',
@@ -293,18 +289,17 @@ const GROUPS: readonly Group[] = [
       ),
       NudgeReservedConcurrency: of('nudge.reservedConcurrency', 'Reserved concurrency of the nudge', {
         Type: 'Number',
-        Default: DEFAULT_NUDGE_CONCURRENCY,
       }),
     },
   },
   {
     label: 'Monitoring',
     parameters: {
-      LogRetentionDays: of('logRetentionDays', 'Log retention in days', oneOf(RETENTION_DAYS, 30)),
+      LogRetentionDays: of('logRetentionDays', 'Log retention in days', oneOf(RETENTION_DAYS)),
       OldestQueuedMinutes: of(
         'oldestQueuedMinutes',
         'Minutes that a job may wait before an alarm',
-        oneOf(OLDEST_QUEUED_MINUTES, 15),
+        oneOf(OLDEST_QUEUED_MINUTES),
       ),
       AlarmTopicArn: of(
         'alarmTopicArn',

@@ -266,6 +266,8 @@ export type Settings = z.infer<typeof settingsSchema>;
 export interface SettingAt {
   /** The setting's schema, unwrapped; `undefined` if the path doesn't exist. */
   readonly schema: z.core.$ZodType | undefined;
+  /** The setting's default; absent if it has none. */
+  readonly fallback?: unknown;
   /** The setting's documentation, or the documentation of the nearest setting that contains it. */
   readonly doc: SettingDoc | undefined;
 }
@@ -293,5 +295,6 @@ export function settingAt(path: readonly PropertyKey[], given?: unknown): Settin
     if (schema === undefined) return { schema, doc };
     doc = settingDocs.get(schema) ?? doc;
   }
-  return { schema: unwrapped(schema), doc };
+  const fallback = schema instanceof z.ZodDefault && { fallback: schema.def.defaultValue };
+  return { schema: unwrapped(schema), ...fallback, doc };
 }
