@@ -27,6 +27,7 @@ import { readRun } from './hcp-terraform/run-reader.ts';
 import { findToken } from './hcp-terraform/token.ts';
 import { CommandError, UsageError } from './io.ts';
 import { slotsOf } from './run-slots.ts';
+import { unlessRefused } from './unless-refused.ts';
 
 const DAY_MS = 86_400_000;
 /** Capacity of a lane whose environment has none. */
@@ -64,22 +65,22 @@ export async function gatherEvidence(context: Context, runId: string): Promise<E
   const known = { nowMs, runId, launcher: launcherFacts(deployment, launcherSwitch), run, log };
   const first = situationOf({ ...known, tasks: [] });
   const { jobKey } = first;
-  const started = await attempt(tasksStartedBy(aws, deployment.name, jobKey), []);
-  const tasks = await attempt(describeTasks(aws, deployment.name, [...taskIdsOf(known), ...started]), []);
+  const started = (await unlessRefused(tasksStartedBy(aws, deployment.name, jobKey))) ?? [];
+  const tasks = (await unlessRefused(describeTasks(aws, deployment.name, [...taskIdsOf(known), ...started]))) ?? [];
   const { taskId, pool, ended, task } = situationOf({ ...known, tasks });
   const group = deployment.agentLogGroups.get(pool?.name ?? ended?.pool ?? '');
   const [agentLog, refused] = await Promise.all([
-    taskId === undefined || group === undefined ? undefined : attempt(logOf(context, group, taskId), undefined),
-    attempt(refusedDuring(context, deployment, { task, ended }), undefined),
+    taskId === undefined || group === undefined ? undefined : unlessRefused(logOf(context, group, taskId)),
+    unlessRefused(refusedDuring(context, deployment, { task, ended })),
   ]);
   const isRejected = situationOf({ ...known, tasks, agentLog }).agent.failure?.cause === 'token-rejected';
   return {
     ...known,
     tasks,
-    slots: isFull(first) ? await attempt(slotsOf(context, deployment, first.pool), undefined) : undefined,
+    slots: isFull(first) ? await unlessRefused(slotsOf(context, deployment, first.pool)) : undefined,
     agentLog,
     refusals: refused,
-    agentTokenChangedAtMs: isRejected ? await attempt(tokenChangedAt(context, deployment, pool), undefined) : undefined,
+    agentTokenChangedAtMs: isRejected ? await unlessRefused(tokenChangedAt(context, deployment, pool)) : undefined,
   };
 }
 
@@ -145,16 +146,6 @@ async function readRunWith(
     }
   } catch (error) {
     if (error instanceof CommandError) return { kind: 'unreadable', reason: error.message };
-    throw error;
-  }
-}
-
-/** Reads one source. What can't be read because AWS refuses it counts as absent: the other sources still explain the run. */
-async function attempt<T>(answer: Promise<T>, otherwise: T): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof CommandError) return otherwise;
     throw error;
   }
 }

@@ -43,6 +43,12 @@ export interface LauncherNetwork {
   readonly securityGroupIds: readonly string[];
 }
 
+/** There is no stack with this name. */
+export class NoStackError extends CommandError {}
+
+/** The stack isn't a launcher, or one of a version that this command doesn't understand. */
+export class NotALauncherError extends CommandError {}
+
 /** The stack exists, but its first deployment failed or has not ended, or the stack is being deleted. */
 export class NoLauncherError extends CommandError {
   /** CloudFormation's, such as `ROLLBACK_COMPLETE`. */
@@ -70,7 +76,7 @@ export async function readDeployment(aws: Aws, { stack: stackName, launcher }: W
       if (nameOfAwsError(error) !== 'ValidationError') throw error;
       const hint =
         'Deploy it with `npx cdk deploy`, or pass --stack, --region or --profile of the stack that you mean.';
-      throw new CommandError(`There is no stack ${stackName} in this account and region.\n${hint}`, { cause: error });
+      throw new NoStackError(`There is no stack ${stackName} in this account and region.\n${hint}`);
     }),
   );
   const stack = answer.Stacks?.[0];
@@ -81,7 +87,7 @@ export async function readDeployment(aws: Aws, { stack: stackName, launcher }: W
   const output = (id: string): string => {
     const found = outputs.get(id);
     if (found !== undefined) return found;
-    throw new CommandError(
+    throw new NotALauncherError(
       `The stack ${stackName} has no output ${id}, so it isn't a launcher, or an old one. Pass --stack NAME, or deploy again. ` +
         'In your own CDK app, call addOutputs() on the construct.',
     );
@@ -96,7 +102,7 @@ export async function readDeployment(aws: Aws, { stack: stackName, launcher }: W
   const environment = Environment?.Variables ?? {};
   const pools = agentPoolsEnvironment.safeParse(jsonOf(environment[ENV.agentPools] ?? ''));
   if (!pools.success) {
-    throw new CommandError(
+    throw new NotALauncherError(
       `This version of the command doesn't understand the pools of the function ${functionName}. Deploy the version that you have here, or use the command of the deployed version.`,
     );
   }

@@ -2,8 +2,10 @@
 import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { rateMinutes } from '../core/schedule.ts';
 import type { LauncherFacts } from '../core/why/evidence.ts';
+import { unlessRefused } from '../unless-refused.ts';
 import type { Aws } from './clients.ts';
 import type { Deployment } from './deployment.ts';
+import { ask } from './errors.ts';
 import { readConcurrency, readQueues, readSchedule } from './switches.ts';
 
 type Switch = Pick<
@@ -15,10 +17,15 @@ type Switch = Pick<
 export async function readSwitch(aws: Aws, { name, functionName, launcherLogGroup }: Deployment): Promise<Switch> {
   const logs = await aws.logs();
   const [schedule, reservedConcurrency, queues, groups] = await Promise.all([
-    attempt(readSchedule(aws, name)),
-    attempt(readConcurrency(aws, functionName)),
-    attempt(readQueues(aws, functionName)),
-    attempt(logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: launcherLogGroup }))),
+    unlessRefused(readSchedule(aws, name)),
+    unlessRefused(readConcurrency(aws, functionName)),
+    unlessRefused(readQueues(aws, functionName)),
+    unlessRefused(
+      ask(
+        `read the retention of the log group ${launcherLogGroup}`,
+        logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: launcherLogGroup })),
+      ),
+    ),
   ]);
   const minutes = rateMinutes(schedule?.expression ?? '');
   return {
@@ -28,8 +35,4 @@ export async function readSwitch(aws: Aws, { name, functionName, launcherLogGrou
     queues,
     logRetentionDays: groups?.logGroups?.find(({ logGroupName }) => logGroupName === launcherLogGroup)?.retentionInDays,
   };
-}
-
-async function attempt<T>(answer: Promise<T>): Promise<T | undefined> {
-  return answer.catch(() => undefined);
 }

@@ -9,7 +9,7 @@ import { versionOfImage } from '../../lib/agent/version.ts';
 import { OUTPUTS } from '../../lib/names.ts';
 import { secretReference, secretReferenceText } from '../../lib/settings/secret-reference.ts';
 import type { Aws } from '../aws/clients.ts';
-import { type Deployment, NoLauncherError } from '../aws/deployment.ts';
+import { type Deployment, NoLauncherError, NoStackError } from '../aws/deployment.ts';
 import { nameOfAwsError } from '../aws/errors.ts';
 import { tickLines } from '../aws/launcher-lines.ts';
 import { readConcurrency, readQueues, readSchedule } from '../aws/switches.ts';
@@ -49,8 +49,7 @@ export async function observeDeployment(
   try {
     return { value: await context.deployment() };
   } catch (error) {
-    // CloudFormation's error for a stack that doesn't exist.
-    if (error instanceof Error && nameOfAwsError(error.cause) === 'ValidationError') return { value: undefined };
+    if (error instanceof NoStackError) return { value: undefined };
     if (error instanceof NoLauncherError) return { value: undefined, withoutLauncher: error.status };
     const failure = failureOf(error);
     if (failure === undefined) throw error;

@@ -19,6 +19,7 @@ import { type HcpTerraform, HcpTerraformError, unlessHidden } from '../hcp-terra
 import { hcpTerraformAt } from '../hcp-terraform/connect.ts';
 import { tokenVariable, usersToken } from '../hcp-terraform/token.ts';
 import { CommandError, UsageError } from '../io.ts';
+import { unlessRefused } from '../unless-refused.ts';
 import { API_TOKEN_SECRET, checkSetting, type SetupSession, textIn } from './flags.ts';
 import type { Questions } from './questions.ts';
 
@@ -226,17 +227,7 @@ async function factsOf(
     kind: account.kind,
     organization: organization.permissions,
     team: account.kind === 'team' ? (await teamOf(client, account.ownerId ?? ''))?.access : undefined,
-    listsRuns: await unlessRefused(() => listsRuns(client, organization.name)),
-    listsAgents: pool && (await unlessRefused(() => listsAgents(client, pool.id))),
+    listsRuns: await unlessRefused(listsRuns(client, organization.name)),
+    listsAgents: pool && (await unlessRefused(listsAgents(client, pool.id))),
   };
-}
-
-/** The answer of a harmless request; `undefined` if it failed for another reason than a missing permission. */
-async function unlessRefused(read: () => Promise<boolean>): Promise<boolean | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof CommandError) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,5 @@
 /** Which stack the settings describe, and what a deployment of them does to the stacks that exist. */
-import { NoLauncherError, readDeployment } from '../aws/deployment.ts';
-import { nameOfAwsError } from '../aws/errors.ts';
+import { NoLauncherError, NoStackError, NotALauncherError, readDeployment } from '../aws/deployment.ts';
 import type { Context } from '../context.ts';
 import {
   type DeployedStack,
@@ -98,10 +97,8 @@ async function deployedStack(context: Context, stackName: string): Promise<Deplo
     if (error instanceof UsageError) return { state: 'other' };
     if (!(error instanceof CommandError)) throw error;
     // A first deployment that failed leaves a stack that the next one replaces.
-    if (error instanceof NoLauncherError) return { state: 'none' };
-    // CloudFormation answers ValidationError if there is no stack with this name.
-    if (nameOfAwsError(error.cause) === 'ValidationError') return { state: 'none' };
-    if (error.cause === undefined) return { state: 'other' };
+    if (error instanceof NoStackError || error instanceof NoLauncherError) return { state: 'none' };
+    if (error instanceof NotALauncherError) return { state: 'other' };
     return { state: 'unknown', problem: error.message.split('\n')[0] ?? '' };
   }
 }
