@@ -24,6 +24,11 @@ export const DEFAULT_LOG_RETENTION_DAYS = 30;
 /** Minutes between two invocations of the launcher: the shortest period of EventBridge Scheduler. */
 export const DEFAULT_SCHEDULE_MINUTES = 1;
 
+/** Minutes without a tick after which the launcher counts as silent: for its alarm, and for `status`, `doctor` and `why`. */
+export function silentMinutes(scheduleMinutes: number): number {
+  return Math.max(5, 3 * scheduleMinutes);
+}
+
 /** Seconds between polls within an invocation while a pool has queued jobs or live tasks. */
 export const DEFAULT_ACTIVE_POLL_SECONDS = 5;
 

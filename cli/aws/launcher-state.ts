@@ -1,6 +1,5 @@
 /** Reads what `why` has to know about the launcher's state: its schedule, its reserved concurrency, and how long it keeps its log. */
 import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { rateMinutes } from '../core/schedule.ts';
 import type { LauncherFacts } from '../core/why/evidence.ts';
 import { unlessRefused } from '../unless-refused.ts';
 import type { Aws } from './clients.ts';
@@ -10,7 +9,7 @@ import { readConcurrency, readQueues, readSchedule } from './switches.ts';
 
 type Switch = Pick<
   LauncherFacts,
-  'queues' | 'schedule' | 'scheduleSeconds' | 'reservedConcurrency' | 'logRetentionDays'
+  'queues' | 'schedule' | 'scheduleExpression' | 'reservedConcurrency' | 'logRetentionDays'
 >;
 
 /** What can't be read, because a permission is missing or the resource is gone, is absent. */
@@ -27,10 +26,9 @@ export async function readSwitch(aws: Aws, { name, functionName, launcherLogGrou
       ),
     ),
   ]);
-  const minutes = rateMinutes(schedule?.expression ?? '');
   return {
     schedule: schedule && (schedule.enabled ? 'ENABLED' : 'DISABLED'),
-    scheduleSeconds: minutes === undefined ? undefined : minutes * 60,
+    scheduleExpression: schedule?.expression,
     reservedConcurrency,
     queues,
     logRetentionDays: groups?.logGroups?.find(({ logGroupName }) => logGroupName === launcherLogGroup)?.retentionInDays,

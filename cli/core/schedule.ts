@@ -1,4 +1,5 @@
 /** What the launcher's schedule means. */
+import { DEFAULT_SCHEDULE_MINUTES, silentMinutes } from '../../lib/defaults.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -12,7 +13,12 @@ export function rateMinutes(expression: string): number | undefined {
   return minutes === undefined ? undefined : Number(count) * minutes;
 }
 
-/** After this time without a tick, the launcher counts as silent, as for its alarm: five minutes, or three intervals of the schedule. */
+/** Time between two scheduled invocations. If it is unknown, that of the default schedule. */
+export function intervalMs(expression: string | undefined): number {
+  return (rateMinutes(expression ?? '') ?? DEFAULT_SCHEDULE_MINUTES) * MINUTE_MS;
+}
+
+/** After this time without a tick, the launcher counts as silent. */
 export function silentAfterMs(expression: string | undefined): number {
-  return Math.max(5, 3 * (rateMinutes(expression ?? '') ?? 1)) * MINUTE_MS;
+  return silentMinutes(intervalMs(expression) / MINUTE_MS) * MINUTE_MS;
 }

@@ -7,6 +7,7 @@ import { liveIn, type Trouble, troublesOf } from './pool-trouble.ts';
 import { silentAfterMs } from './schedule.ts';
 import { counted } from './sentences.ts';
 import { type BusyJob, slotsText } from './slots.ts';
+import { lastDeployment } from './stack-status.ts';
 import type { PoolStatus, Status } from './status-json.ts';
 import { invocationOf, pauseFactsOf, type Switches } from './switches.ts';
 import { isEnding } from './task-status.ts';
@@ -225,7 +226,7 @@ type Problem = Status['problems'][number];
 
 function* problemsOf(input: StatusInput, tick: TickLine | undefined): Iterable<Problem> {
   const { nowMs, stack, switches } = input;
-  if (/FAILED|ROLLBACK/.test(stack.status)) {
+  if (['rolled-back', 'broken'].includes(lastDeployment(stack.status))) {
     yield {
       what: `The last deployment failed: the stack is ${stack.status}.`,
       do: `Check the stack's events, and deploy again.`,
@@ -358,9 +359,10 @@ function notesOf(input: StatusInput): string[] {
   const warnings = valueIn(input.tick)?.pools.flatMap(({ pool, warning }) =>
     warning === undefined ? [] : [`Pool ${pool}: ${warning}`],
   );
-  const updating = input.stack.status.endsWith('_IN_PROGRESS')
-    ? [`A deployment is in progress: the stack is ${input.stack.status}.`]
-    : [];
+  const updating =
+    lastDeployment(input.stack.status) === 'changing'
+      ? [`A deployment is in progress: the stack is ${input.stack.status}.`]
+      : [];
   const old = valueIn(input.tick)?.pools.flatMap(oldTaskNote);
   return [
     ...updating,

@@ -16,6 +16,7 @@ import { ROTATION_METRICS } from '../../functions/token-rotation/contract.ts';
 import { explain } from '../acknowledgement.ts';
 import type { AgentPool } from '../agent/pool.ts';
 import { cloudWatchUrl, dashboardUrl } from '../aws/console.ts';
+import { silentMinutes } from '../defaults.ts';
 import { alarmName } from '../names.ts';
 import type { Gateways } from '../network/gateways.ts';
 import type { AgentLauncherProps, Resolved } from '../properties/agent-launcher.ts';
@@ -158,7 +159,7 @@ export class Monitoring extends Construct {
 
   private ownAlarms(): cloudwatch.Alarm[] {
     const sum = { statistic: cloudwatch.Stats.SUM, period: this.props.schedule };
-    const silentMinutes = Math.max(5, 3 * this.props.schedule.toMinutes());
+    const minutes = silentMinutes(this.props.schedule.toMinutes());
     return [
       this.alarm('failedTicks', undefined, {
         what: "In three of the last five periods of the schedule, a tick could not finish its work: HCP Terraform, ECS, Secrets Manager or SQS failed, or returned an unexpected response. Check the errors in the launcher's log.",
@@ -174,10 +175,10 @@ export class Monitoring extends Construct {
       }),
       // Every tick writes this metric, so missing data means that no tick ran, whatever the cause.
       this.alarm('launcherSilent', undefined, {
-        what: `No tick has reported for ${silentMinutes} minutes: the schedule is off, or the function does not start. Check both, and deploy the stack again.`,
+        what: `No tick has reported for ${minutes} minutes: the schedule is off, or the function does not start. Check both, and deploy the stack again.`,
         metric: this.metric('runListRequests', {
           statistic: cloudwatch.Stats.SAMPLE_COUNT,
-          period: Duration.minutes(silentMinutes),
+          period: Duration.minutes(minutes),
         }),
         comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         evaluationPeriods: 1,

@@ -4,6 +4,7 @@ import { dateTime } from '../durations.ts';
 import { withoutLauncher } from '../launchers.ts';
 import { liveIn, type Trouble, type TroubledPool, troublesOf } from '../pool-trouble.ts';
 import { capital, listed } from '../sentences.ts';
+import { lastDeployment } from '../stack-status.ts';
 import { isEnding } from '../task-status.ts';
 import { describeError, isRefusedByHcpTerraform, remedyOfError, type TickError } from '../tick-errors.ts';
 import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
@@ -21,17 +22,18 @@ export function checkStackWithoutLauncher(stackName: string, status: string): Fi
 /** @param status CloudFormation's: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html */
 export function checkStack(stackName: string, status: string): Finding {
   const id = 'deployment.stack';
-  if (['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'IMPORT_COMPLETE'].includes(status)) {
+  const last = lastDeployment(status);
+  if (last === 'complete') {
     return ok(id, `The stack ${stackName} has the status ${status}.`);
   }
-  if (status.endsWith('_IN_PROGRESS')) {
+  if (last === 'changing') {
     return note(id, {
       what: `The stack ${stackName} has the status ${status}.`,
       why: 'Findings can be wrong while CloudFormation changes the stack.',
       todo: 'Wait until it ends, and run doctor again.',
     });
   }
-  if (status === 'UPDATE_ROLLBACK_COMPLETE') {
+  if (last === 'rolled-back') {
     return warning(id, {
       what: `The last deployment of the stack ${stackName} failed (${status}).`,
       why: 'What runs is the deployment before.',

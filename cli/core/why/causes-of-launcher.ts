@@ -5,6 +5,7 @@ import { newApiToken, rejectedTokenSecret } from '../api-token.ts';
 import { ago, duration } from '../durations.ts';
 import { pauseOf } from '../paused.ts';
 import { liveIn } from '../pool-trouble.ts';
+import { intervalMs, silentAfterMs } from '../schedule.ts';
 import { secretNameOf } from '../secret-name.ts';
 import { counted, sentence } from '../sentences.ts';
 import { pauseFactsOf } from '../switches.ts';
@@ -75,8 +76,8 @@ export const LAUNCHER_CAUSES: readonly Cause[] = [
     id: 'launcher-silent',
     find: queued(({ evidence: { launcher, log }, lastTick, nowMs }) => {
       if (log.unreadable !== undefined) return undefined;
-      const quietMs = Math.max(2 * (launcher.scheduleSeconds ?? 60) * 1000, 120_000) + LOG_DELAY_MS;
-      if (lastTick !== undefined && nowMs - lastTick.atMs <= quietMs) return undefined;
+      if (lastTick !== undefined && nowMs - lastTick.atMs <= silentAfterMs(launcher.scheduleExpression))
+        return undefined;
       return blocked(
         lastTick === undefined
           ? 'The launcher has logged no tick in the last days.'
@@ -216,7 +217,7 @@ export const UNSEEN_CAUSES: readonly Cause[] = [
     id: 'not-polled-yet',
     find: queued(({ decision, queuedAtMs, lastTick, poolLine, nowMs, evidence: { launcher } }) => {
       if (decision !== undefined || queuedAtMs === undefined) return undefined;
-      const waitMs = Math.max((launcher.scheduleSeconds ?? 60) * 1000, 60_000) + LOG_DELAY_MS;
+      const waitMs = intervalMs(launcher.scheduleExpression) + LOG_DELAY_MS;
       if (nowMs - queuedAtMs > waitMs) return undefined;
       const last = lastTick === undefined ? '' : ` Its last tick was at ${ago(lastTick.atMs, nowMs)}.`;
       return waiting(

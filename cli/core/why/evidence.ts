@@ -45,8 +45,8 @@ export interface LauncherFacts {
   readonly region: string;
   /** `undefined`: it could not be read. */
   readonly schedule: 'ENABLED' | 'DISABLED' | undefined;
-  /** Seconds between two invocations by the schedule; absent if unknown. */
-  readonly scheduleSeconds?: number | undefined;
+  /** Such as `rate(1 minute)`; absent if unknown. */
+  readonly scheduleExpression?: string | undefined;
   /** The function's reserved concurrency; `undefined`: none, or it could not be read. */
   readonly reservedConcurrency?: number | undefined;
   /** The queues of wake-ups; absent if they could not be read. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { rateMinutes, silentAfterMs } from '../../../cli/core/schedule.ts';
+import { intervalMs, rateMinutes, silentAfterMs } from '../../../cli/core/schedule.ts';
 
 it.each([
   ['rate(1 minute)', 1],
@@ -10,6 +10,12 @@ it.each([
   ['cron(0 12 * * ? *)', undefined],
 ])('%s is an interval of %s minutes', (expression, minutes) => {
   expect(rateMinutes(expression)).toBe(minutes);
+});
+
+it('without a known rate, the interval is that of the default schedule', () => {
+  expect([intervalMs('rate(5 minutes)'), intervalMs('cron(0 * * * ? *)'), intervalMs(undefined)]).toEqual([
+    300_000, 60_000, 60_000,
+  ]);
 });
 
 it('the launcher is silent after three intervals, and after five minutes at the earliest', () => {

@@ -367,9 +367,11 @@ describe('statusOf', () => {
     const stack = input().stack;
     const failed = statusOf(input({ stack: { ...stack, status: 'UPDATE_ROLLBACK_COMPLETE' } }));
     expect(failed.problems[0]?.what).toContain('UPDATE_ROLLBACK_COMPLETE');
-    const going = statusOf(input({ stack: { ...stack, status: 'UPDATE_IN_PROGRESS' } }));
-    expect(going.problems).toEqual([]);
-    expect(going.notes[0]).toContain('UPDATE_IN_PROGRESS');
+    for (const status of ['UPDATE_IN_PROGRESS', 'UPDATE_ROLLBACK_IN_PROGRESS']) {
+      const going = statusOf(input({ stack: { ...stack, status } }));
+      expect(going.problems).toEqual([]);
+      expect(going.notes[0]).toContain(status);
+    }
   });
 
   it('reports each thing that AWS did not answer once, because it may hide a problem', () => {

@@ -191,7 +191,7 @@ export function evidence(
       hostname: 'app.terraform.io',
       region: 'eu-central-1',
       schedule: 'ENABLED',
-      scheduleSeconds: 60,
+      scheduleExpression: 'rate(1 minute)',
       startDeadlineSeconds: 300,
       launcherLogGroup: '/AgentLauncher/launcher',
       logRetentionDays: 30,

@@ -351,6 +351,28 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
   ],
   ['launcher-silent', 'blocked', /has logged no tick/, evidence({ log: logOf([], { recentTicks: [] }) })],
   [
+    'not-polled-yet',
+    'waiting',
+    /has not polled since/,
+    // `status` and `doctor` count it as silent only after five minutes.
+    evidence({ log: logOf([], { recentTicks: [tickAt(secondsBefore(299))] }) }),
+  ],
+  [
+    'launcher-silent',
+    'blocked',
+    /its last tick was at 11:54:59Z/,
+    evidence({ log: logOf([], { recentTicks: [tickAt(secondsBefore(301))] }) }),
+  ],
+  [
+    'not-polled-yet',
+    'waiting',
+    /has not polled since/,
+    evidence({
+      launcher: { scheduleExpression: 'rate(5 minutes)' },
+      log: logOf([], { recentTicks: [tickAt(secondsBefore(899))] }),
+    }),
+  ],
+  [
     'api-token-rejected',
     'blocked',
     /rejects the launcher's API token \(secret agent-launcher\/api-token\)/,
