@@ -25,6 +25,8 @@ export const FUNCTION = { memoryMiB: 256, timeoutSeconds: 58 } as const;
 /** Headings of the alarms in lib/launcher/monitoring.ts, which would load the CDK. A test compares them. */
 const ALARMS = ['Ticks fail', 'API token rejected', 'Launcher silent', 'Wake-ups are not received'];
 const POOL_ALARMS = [
+  // A deployment has it once for each API token. Each local pool has its own token.
+  'API token expires soon',
   'A job waits too long',
   'Agents fail to start',
   'A job ran out of memory',
@@ -32,9 +34,6 @@ const POOL_ALARMS = [
   'A task runs too long',
   'Unexpected agents in a pool',
 ];
-/** This alarm exists once for each API token, with the token's first pool. All local pools share one token. */
-const API_TOKEN_ALARM = 'API token expires soon';
-
 /** Only with a gateway. */
 const GATEWAY_ALARM = 'A gateway has a problem';
 /** In a deployment, CloudFormation chooses the name. */
@@ -95,7 +94,6 @@ export function deploy(
   const putAlarm = (heading: string, pool?: string): void =>
     cloudWatch.putAlarm({ name: alarmName(LAUNCHER, heading, pool), actions });
   for (const heading of ALARMS) putAlarm(heading);
-  putAlarm(API_TOKEN_ALARM, pools[0]);
   if (gateway !== undefined) putAlarm(GATEWAY_ALARM);
   for (const heading of POOL_ALARMS) for (const pool of pools) putAlarm(heading, pool);
   // As the stack's own group does for a Terraform Enterprise with this port.

@@ -38,6 +38,18 @@ async function outputs(from: LocalWorld): Promise<ReadonlyMap<string, string>> {
   return new Map(Stacks[0]?.Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
 }
 
+async function alarmNames(from: LocalWorld): Promise<string[]> {
+  const alarms = z.object({ MetricAlarms: z.array(z.object({ AlarmName: z.string() })) });
+  const { MetricAlarms } = alarms.parse(await api('cloudWatch', 'DescribeAlarms', {}, from));
+  return MetricAlarms.map(({ AlarmName }) => AlarmName);
+}
+
+function alarmsOf(deployed: typeof template): string[] {
+  return propertiesOf(deployed, 'AWS::CloudWatch::Alarm')
+    .map(({ AlarmName }) => String(AlarmName))
+    .sort();
+}
+
 test('the local stack has the outputs of a deployed one, with and without a gateway', async () => {
   expect([...(await outputs(world)).keys()].sort()).toEqual(Object.keys(template.findOutputs('*')).sort());
   const local = await outputs(gatewayWorld);
@@ -56,12 +68,25 @@ test.each([
   'the local alarms with %s have the names of deployed ones with a queue of wake-ups',
   async (_, network, from) => {
     const polling = templateOf({ ...network, ...REGISTRY_IMAGE, idlePollSeconds: 10 });
-    const deployed = propertiesOf(polling, 'AWS::CloudWatch::Alarm').map(({ AlarmName }) => String(AlarmName));
-    const alarms = z.object({ MetricAlarms: z.array(z.object({ AlarmName: z.string() })) });
-    const { MetricAlarms } = alarms.parse(await api('cloudWatch', 'DescribeAlarms', {}, from()));
-    expect(MetricAlarms.map(({ AlarmName }) => AlarmName)).toEqual(deployed.sort());
+    expect(await alarmNames(from())).toEqual(alarmsOf(polling));
   },
 );
+
+test('each local pool has the alarms of a deployed one with its own API token', async () => {
+  const pools = ['default', 'other'].map((name) => ({
+    name,
+    maxAgents: 2,
+    agentTokenSecret: `agent-launcher/${name}/agent-token`,
+    apiTokenSecret: `agent-launcher/${name}/api-token`,
+  }));
+  const deployed = templateOf({ network: EXISTING_VPC, ...REGISTRY_IMAGE, pools, idlePollSeconds: 10 });
+  const twoPools = await startWorld({ pools });
+  try {
+    expect(await alarmNames(twoPools)).toEqual(alarmsOf(deployed));
+  } finally {
+    await twoPools.close();
+  }
+});
 
 test.each([
   ['an existing VPC', template, () => world],
