@@ -1,8 +1,8 @@
 import {
-  DescribeInstancesCommand,
   type EC2Client,
   EC2ServiceException,
   ModifyInstanceAttributeCommand,
+  paginateDescribeInstances,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { GatewayRemovalError, TransientError } from '../errors.ts';
@@ -32,24 +32,19 @@ export class TaggedInstances implements Instances {
 
   async find(): Promise<readonly Instance[]> {
     const found: Instance[] = [];
-    let next: string | undefined;
-    do {
-      const { Reservations = [], NextToken } = await this.#client
-        .send(
-          new DescribeInstancesCommand({
-            Filters: [
-              { Name: `tag:${this.#tagKey}`, Values: [...this.#gateways] },
-              { Name: 'instance-state-name', Values: EXISTING },
-            ],
-            ...(next !== undefined && { NextToken: next }),
-          }),
-        )
-        .catch(failed('DescribeInstances'));
-      for (const { InstanceId, State } of Reservations.flatMap(({ Instances = [] }) => Instances)) {
-        if (InstanceId !== undefined) found.push({ id: InstanceId, state: State?.Name ?? 'unknown' });
+    const Filters = [
+      { Name: `tag:${this.#tagKey}`, Values: [...this.#gateways] },
+      { Name: 'instance-state-name', Values: EXISTING },
+    ];
+    try {
+      for await (const { Reservations = [] } of paginateDescribeInstances({ client: this.#client }, { Filters })) {
+        for (const { InstanceId, State } of Reservations.flatMap(({ Instances = [] }) => Instances)) {
+          if (InstanceId !== undefined) found.push({ id: InstanceId, state: State?.Name ?? 'unknown' });
+        }
       }
-      next = NextToken;
-    } while (next !== undefined && next !== '');
+    } catch (error) {
+      failed('DescribeInstances')(error);
+    }
     return found;
   }
 

@@ -6,8 +6,8 @@ import {
   ImageAlreadyExistsException,
   InitiateLayerUploadCommand,
   LayerAlreadyExistsException,
-  ListImagesCommand,
   PutImageCommand,
+  paginateListImages,
   UploadLayerPartCommand,
 } from '@aws-sdk/client-ecr';
 import { ImageCopyError, inTime } from '../errors.ts';
@@ -84,21 +84,18 @@ export class EcrRepository implements Target {
 
   async tags(): Promise<string[]> {
     const all: string[] = [];
-    let nextToken: string | undefined;
-    do {
-      const page = await this.#client
-        .send(
-          new ListImagesCommand({
-            repositoryName: this.#repositoryName,
-            filter: { tagStatus: 'TAGGED' },
-            ...(nextToken !== undefined && { nextToken }),
-          }),
-          this.#until,
-        )
-        .catch(this.#inTime('ListImages'));
-      for (const { imageTag } of page.imageIds ?? []) if (imageTag !== undefined) all.push(imageTag);
-      nextToken = page.nextToken;
-    } while (nextToken !== undefined);
+    const pages = paginateListImages(
+      { client: this.#client },
+      { repositoryName: this.#repositoryName, filter: { tagStatus: 'TAGGED' } },
+      this.#until,
+    );
+    try {
+      for await (const { imageIds = [] } of pages) {
+        for (const { imageTag } of imageIds) if (imageTag !== undefined) all.push(imageTag);
+      }
+    } catch (error) {
+      this.#inTime('ListImages')(error);
+    }
     return all;
   }
 
