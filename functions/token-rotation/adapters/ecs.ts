@@ -1,8 +1,8 @@
-import { DescribeTasksCommand, type ECSClient, ListTasksCommand } from '@aws-sdk/client-ecs';
+import { DescribeTasksCommand, type ECSClient, paginateListTasks } from '@aws-sdk/client-ecs';
 import type { PoolTask } from '../core/rotation.ts';
 import { RotationError } from '../errors.ts';
 import type { PoolTasks } from '../ports.ts';
-import { connectionFailure } from './connection-failure.ts';
+import { answered } from './connection-failure.ts';
 
 /** Maximum number of tasks per DescribeTasks call: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html */
 const DESCRIBED_AT_ONCE = 100;
@@ -22,32 +22,18 @@ export class EcsPoolTasks implements PoolTasks {
     for (const family of families) {
       // A task that is stopping has the desired status STOPPED.
       for (const desiredStatus of ['RUNNING', 'STOPPED'] as const) {
-        for (const arn of await this.#list(family, desiredStatus)) arns.push(arn);
+        await this.#answered(this.#list(arns, family, desiredStatus), 'list');
       }
     }
     return this.#describe(arns);
   }
 
-  async #list(family: string, desiredStatus: 'RUNNING' | 'STOPPED'): Promise<string[]> {
-    const arns: string[] = [];
-    let nextToken: string | undefined;
-    do {
-      const page = await this.#answered(
-        this.#client.send(
-          new ListTasksCommand({
-            cluster: this.#cluster,
-            family,
-            desiredStatus,
-            ...(nextToken !== undefined && { nextToken }),
-          }),
-        ),
-        'list',
-      );
-      if (page.taskArns === undefined) throw this.#unexpected('list');
-      for (const arn of page.taskArns) arns.push(arn);
-      nextToken = page.nextToken;
-    } while (nextToken !== undefined);
-    return arns;
+  async #list(arns: string[], family: string, desiredStatus: 'RUNNING' | 'STOPPED'): Promise<void> {
+    const pages = paginateListTasks({ client: this.#client }, { cluster: this.#cluster, family, desiredStatus });
+    for await (const { taskArns } of pages) {
+      if (taskArns === undefined) throw this.#unexpected('list');
+      for (const arn of taskArns) arns.push(arn);
+    }
   }
 
   async #describe(arns: readonly string[]): Promise<PoolTask[]> {
@@ -82,18 +68,8 @@ export class EcsPoolTasks implements PoolTasks {
     );
   }
 
-  async #answered<T>(answer: Promise<T>, what: string): Promise<T> {
-    try {
-      return await answer;
-    } catch (error) {
-      const reason = connectionFailure(error);
-      if (reason !== undefined) {
-        throw new RotationError(`ECS didn't ${what} the tasks of the cluster ${this.#cluster}: ${reason}.`);
-      }
-      const name = error instanceof Error ? error.name : 'unknown error';
-      throw new RotationError(
-        `ECS didn't ${what} the tasks of the cluster ${this.#cluster} (${name}). The next invocation tries again.`,
-      );
-    }
+  #answered<T>(answer: Promise<T>, what: string): Promise<T> {
+    const failure = `ECS didn't ${what} the tasks of the cluster ${this.#cluster}`;
+    return answered(answer, failure, 'The next invocation tries again.');
   }
 }

@@ -3,8 +3,8 @@ import {
   type DescribeSecretCommandOutput,
   GetSecretValueCommand,
   type GetSecretValueCommandOutput,
-  ListSecretVersionIdsCommand,
   PutSecretValueCommand,
+  paginateListSecretVersionIds,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { stringUnderKey } from '../../connection/json-value.ts';
@@ -14,7 +14,7 @@ import { currentVersionIn, factsIn, type SecretFacts, versionIn } from '../core/
 import { textWithToken } from '../core/secret-value.ts';
 import { RotationError } from '../errors.ts';
 import type { StoreToken, TokenPlace, TokenSecrets } from '../ports.ts';
-import { connectionFailure } from './connection-failure.ts';
+import { answered } from './connection-failure.ts';
 
 /** Implements the port `TokenSecrets` with Secrets Manager. */
 export class SecretsManagerTokens implements TokenSecrets {
@@ -38,17 +38,13 @@ export class SecretsManagerTokens implements TokenSecrets {
 
   async versions(secret: string): Promise<readonly SecretVersion[]> {
     const all: SecretVersion[] = [];
-    let NextToken: string | undefined;
-    do {
-      const command = new ListSecretVersionIdsCommand({
-        SecretId: secret,
-        IncludeDeprecated: true,
-        ...(NextToken !== undefined && { NextToken }),
-      });
-      const page = await answered(this.#client.send(command), `The versions of the secret ${secret} can't be listed`);
-      for (const version of page.Versions ?? []) all.push(versionIn(version));
-      NextToken = page.NextToken;
-    } while (NextToken !== undefined);
+    const list = async (): Promise<void> => {
+      const input = { SecretId: secret, IncludeDeprecated: true };
+      for await (const { Versions = [] } of paginateListSecretVersionIds({ client: this.#client }, input)) {
+        for (const version of Versions) all.push(versionIn(version));
+      }
+    };
+    await ofSecrets(list(), `The versions of the secret ${secret} can't be listed`);
     return all;
   }
 
@@ -78,7 +74,7 @@ export class SecretsManagerTokens implements TokenSecrets {
   }
 
   #described(secret: string): Promise<DescribeSecretCommandOutput> {
-    return answered(
+    return ofSecrets(
       this.#client.send(new DescribeSecretCommand({ SecretId: secret })),
       `The secret ${secret} can't be described`,
     );
@@ -86,7 +82,7 @@ export class SecretsManagerTokens implements TokenSecrets {
 
   async #put(secret: string, text: string, versionId: string): Promise<void> {
     const command = new PutSecretValueCommand({ SecretId: secret, SecretString: text, ClientRequestToken: versionId });
-    await answered(this.#client.send(command), `The agent token can't be stored in the secret ${secret}`);
+    await ofSecrets(this.#client.send(command), `The agent token can't be stored in the secret ${secret}`);
   }
 
   /** The current text and its version. @param orEmpty whether the secret may have no value; default: false */
@@ -94,7 +90,7 @@ export class SecretsManagerTokens implements TokenSecrets {
     secret: string,
     { orEmpty = false } = {},
   ): Promise<{ readonly text: string | undefined; readonly versionId: string | undefined }> {
-    const { SecretString, SecretBinary, VersionId } = await answered(
+    const { SecretString, SecretBinary, VersionId } = await ofSecrets(
       this.#client.send(new GetSecretValueCommand({ SecretId: secret })).catch((error: unknown) => {
         if (orEmpty && error instanceof Error && error.name === 'ResourceNotFoundException') return NO_VALUE;
         throw error;
@@ -118,16 +114,10 @@ function textIn({ secret, jsonKey }: TokenPlace, before: string | undefined, tok
   );
 }
 
-/** @throws `RotationError` that has only the error's name, because a message of the SDK may contain parts of the request */
-export async function answered<T>(answer: Promise<T>, failure: string): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    const reason = connectionFailure(error);
-    if (reason !== undefined) throw new RotationError(`${failure}: ${reason}.`);
-    const name = error instanceof Error ? error.name : 'unknown error';
-    throw new RotationError(
-      `${failure} (${name}). Check that it exists in this account and region, and that the function's role may do this. With a customer managed key, the role needs kms:Decrypt and kms:GenerateDataKey.`,
-    );
-  }
+function ofSecrets<T>(answer: Promise<T>, failure: string): Promise<T> {
+  return answered(
+    answer,
+    failure,
+    "Check that it exists in this account and region, and that the function's role may do this. With a customer managed key, the role needs kms:Decrypt and kms:GenerateDataKey.",
+  );
 }

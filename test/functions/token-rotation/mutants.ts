@@ -73,7 +73,7 @@ export const MUTANTS: readonly RotationMutant[] = [
   },
   {
     name: 'only the first page of tasks is read',
-    edits: [edit('adapters/ecs.ts', 'nextToken = page.nextToken;', 'nextToken = undefined;')],
+    edits: [edit('adapters/ecs.ts', 'arns.push(arn);', 'arns.push(arn);\n      return;')],
   },
   {
     name: 'a token that somebody else created is revoked',
