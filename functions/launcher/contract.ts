@@ -8,6 +8,15 @@ import { CONNECTION_ENV } from '../connection/contract.ts';
 export { ENGINE_DEAD, GATEWAY_STARTS, type GatewayStart } from './core/gateway-types.ts';
 export { CAPACITIES, type Capacity, DAYS, type Day, LEFT_IDLE_EXIT_CODE, PHASES, type Phase } from './core/types.ts';
 
+/** `message` of each kind of line that the launcher logs and something else reads. `log-lines.ts` contains their schemas. */
+export const LOG_MESSAGES = {
+  tick: 'tick',
+  tickWithErrors: 'tick with errors',
+  taskEnded: 'task ended',
+  outOfMemory: 'out of memory',
+  gatewayProblem: 'gateway problem',
+} as const;
+
 /** Environment variables of the launcher's Lambda function. `lib` sets them, `config.ts` parses them. */
 export const ENV = {
   /** Host of HCP Terraform or Terraform Enterprise without a scheme, and with the port unless it is 443: `app.terraform.io`. */

@@ -5,16 +5,11 @@
  * their job, and last the gateways. Then it decides again, and sends the request only if the decision is the same, and only within six seconds
  * after it began to read the gateways.
  */
+import { END_SENT_WITHIN_MS } from './core/gateway.ts';
 import { isProvenDead } from './core/gateway-health.ts';
 import type { GatewayAction, GatewayView } from './core/gateway-types.ts';
 import { readGateways, type SeenGateways } from './gateway-reading.ts';
 import type { GatewayEndAnswer, Gateways, Tasks } from './ports.ts';
-
-/**
- * Maximum time between the second look at a gateway and the request. Ticks that launch rely on it (`core/gateway.ts`). Up to three calls of EC2 come in
- * between, so that a gateway is stopped even if each of them takes almost two seconds.
- */
-const SENT_WITHIN_MS = 6_000;
 
 export type Retirement = Extract<GatewayAction, { kind: 'stop' | 'terminate' }>;
 
@@ -44,7 +39,7 @@ export async function retire(action: Retirement, deps: RetireDeps): Promise<Reti
     actions.some((other) => other.kind === action.kind && other.instance.id === action.instance.id),
   );
   if (!isStillRight) return { kind: 'withheld', detail: 'the gateway has changed in the meantime' };
-  const untilMs = readMs + SENT_WITHIN_MS;
+  const untilMs = readMs + END_SENT_WITHIN_MS;
   const send = action.kind === 'stop' ? gateways.stop : gateways.terminate;
   return send.call(gateways, action.instance.id, untilMs, signal);
 }

@@ -6,15 +6,9 @@
  * launcher.
  */
 import * as z from 'zod';
+import { LOG_MESSAGES } from './contract.ts';
 
-/** `message` of each kind of line. */
-export const LOG_MESSAGES = {
-  tick: 'tick',
-  tickWithErrors: 'tick with errors',
-  taskEnded: 'task ended',
-  outOfMemory: 'out of memory',
-  gatewayProblem: 'gateway problem',
-} as const;
+export { LOG_MESSAGES };
 
 /** A job's key: `run-…/plan`; or that of a warm agent or a sweep, which has three parts. */
 const jobKey = z.string();

@@ -4,6 +4,7 @@
  * Every tick writes a log line. A warning appears when its cause is new, and is not repeated in every tick. The function remembers the
  * reported warnings only while it is warm, so a cold start can repeat them.
  */
+import { LOG_MESSAGES } from './contract.ts';
 import { isStanding } from './core/standing.ts';
 import { type EndNews, TaskEnds } from './core/task-ends.ts';
 import type { OutOfMemory, Task } from './core/types.ts';
@@ -60,8 +61,8 @@ export class TickReport {
     const foreign = new Map([...sightings].map(([part, sighting]) => [part.pool.name, sighting.foreign]));
     const line = describeTick(tick, { runListRequests: pollBudget().usedInLastMinute, firstSeen, foreign });
     const hasErrors = [...tick.pools, tick.gateways].some((part) => (part?.errors.length ?? 0) > 0);
-    if (hasErrors) logger.error('tick with errors', line);
-    else logger.info('tick', line);
+    if (hasErrors) logger.error(LOG_MESSAGES.tickWithErrors, line);
+    else logger.info(LOG_MESSAGES.tick, line);
     this.#warnOfGateways(tick);
     this.#warnOfUnknownStatuses(tick);
     if (tick.isExtra !== true) this.#ends.tickStarted(tick.startedAtMs);
@@ -95,7 +96,7 @@ export class TickReport {
     if (isExtra === true || observation === undefined) return { logged: [], counted: [] };
     const failed = new Set(observation.supply.startFailures.map(({ task }) => task.id));
     const news = this.#ends.news(observation.ended ?? [], failed, startedAtMs);
-    for (const end of news.logged) this.#parts.logger.info('task ended', describeTaskEnd(pool, end));
+    for (const end of news.logged) this.#parts.logger.info(LOG_MESSAGES.taskEnded, describeTaskEnd(pool, end));
     return news;
   }
 
@@ -104,7 +105,8 @@ export class TickReport {
     if (gateways === undefined || gateways.views.length === 0) return;
     const keyOf = ({ gateway, cause }: (typeof gateways.problems)[number]): string => `${gateway} ${cause}`;
     for (const problem of gateways.problems) {
-      if (!this.#gatewayProblems.has(keyOf(problem))) this.#parts.logger.warn('gateway problem', { ...problem });
+      if (!this.#gatewayProblems.has(keyOf(problem)))
+        this.#parts.logger.warn(LOG_MESSAGES.gatewayProblem, { ...problem });
     }
     this.#gatewayProblems = new Set(gateways.problems.map(keyOf));
   }
@@ -149,7 +151,7 @@ export class TickReport {
     );
     for (const end of fresh) {
       this.#endsReported = boundedWith(this.#endsReported, end.task.id);
-      this.#parts.logger.warn('out of memory', describeOutOfMemory(pool, end));
+      this.#parts.logger.warn(LOG_MESSAGES.outOfMemory, describeOutOfMemory(pool, end));
     }
     return fresh.length;
   }

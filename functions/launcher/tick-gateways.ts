@@ -114,23 +114,17 @@ export class TickGateways {
     const acts = views.map((view) => this.#actOn(view, true));
     this.#pending = Promise.all(acts.map(({ all }) => all));
     const permission = permissionOf(views);
-    if (permission.kind === 'allowed') {
-      if (!permission.needsMarks) return ALLOWED;
-      const marked = await Promise.all(acts.map(({ mark }) => mark));
-      return marked.every(Boolean) ? ALLOWED : UNMARKED;
-    }
-    const started = await Promise.all(acts.map(({ change }) => change));
-    const [refusal] = this.#problems.filter(({ cause }) => cause.startsWith('refused-'));
-    if (refusal === undefined) {
+    if (permission.kind === 'held') {
+      const started = await Promise.all(acts.map(({ change }) => change));
+      const refusal = this.#problems.find(({ cause }) => cause.startsWith('refused-'));
+      if (refusal !== undefined) {
+        const reason = `gateway ${refusal.gateway}: ${refusal.detail}; ${refusal.remedy}`;
+        return { kind: 'held', hold: 'refused', reason };
+      }
       if (permission.untilStarted === undefined || !started.every(Boolean)) return permission;
-      const marked = await Promise.all(acts.map(({ mark }) => mark));
-      return marked.every(Boolean) ? ALLOWED : UNMARKED;
-    }
-    return {
-      kind: 'held',
-      hold: 'refused',
-      reason: `gateway ${refusal.gateway}: ${refusal.detail}; ${refusal.remedy}`,
-    };
+    } else if (!permission.needsMarks) return ALLOWED;
+    const marked = await Promise.all(acts.map(({ mark }) => mark));
+    return marked.every(Boolean) ? ALLOWED : UNMARKED;
   }
 
   /** What to do if no task is wanted. */

@@ -98,7 +98,7 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     edits: [
       NO_SECOND_LOOK,
       edit('gateway-retire.ts', 'if (!isStillRight)', 'if (readMs < 0 && !isStillRight)'),
-      edit('gateway-retire.ts', 'SENT_WITHIN_MS = 6_000', 'SENT_WITHIN_MS = 60_000'),
+      edit('gateway-retire.ts', 'readMs + END_SENT_WITHIN_MS', 'readMs + 60_000'),
     ],
   },
   one(
@@ -148,7 +148,7 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     'gateways: a stop is sent only within two seconds after the last look',
     [11],
     'gateways',
-    edit('gateway-retire.ts', 'SENT_WITHIN_MS = 6_000', 'SENT_WITHIN_MS = 2_000'),
+    edit('gateway-retire.ts', 'readMs + END_SENT_WITHIN_MS', 'readMs + 2_000'),
   ),
   one(
     'gateways: tasks start while the status checks of a gateway fail',

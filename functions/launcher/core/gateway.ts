@@ -57,11 +57,17 @@ const SAFETY_MS = 2 * MINUTE_MS;
 /** Minimum idle time: until ECS certainly shows a task that was launched without renewing the mark. */
 const LEAST_IDLE_MS = SETTLED_AFTER_MS + RENEW_AFTER_MS;
 
-/** Maximum time between the last look at a gateway and the arrival of the request that stops it: six seconds until it is sent, and five more. */
-const STOP_ARRIVES_MS = 11_000;
+/**
+ * Maximum time between the second look at a gateway and the request that stops or replaces it. Up to three calls of EC2 come in between, so that a
+ * gateway is stopped even if each of them takes almost two seconds.
+ */
+export const END_SENT_WITHIN_MS = 6_000;
+
+/** Maximum time between that look and the arrival of the request. The client gives up after four seconds, and doesn't try again. */
+const END_ARRIVES_MS = END_SENT_WITHIN_MS + 5_000;
 
 /** After this time, all ticks see the renewed mark, and this tick sees what they did before. */
-const SETTLED_MS = 2 * EC2_READ_LAG_MS + STOP_ARRIVES_MS;
+const SETTLED_MS = 2 * EC2_READ_LAG_MS + END_ARRIVES_MS;
 
 /** Maximum time by which the request of a stop can be later than EC2 says, by the launcher's clock. EC2 shows it in seconds. */
 const STOP_TIME_ERROR_MS = EC2_CLOCK_SKEW_MS + 1000;
