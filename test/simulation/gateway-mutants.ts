@@ -151,6 +151,16 @@ export const GATEWAY_MUTANTS: readonly Mutant[] = [
     edit('gateway-retire.ts', 'readMs + END_SENT_WITHIN_MS', 'readMs + 2_000'),
   ),
   one(
+    'gateways: with with-tasks, tasks also start during the first boot',
+    [10],
+    'gateways',
+    edit(
+      'core/gateway.ts',
+      '!wasReady(instance) && wasReadyOnce && upMs < READY_WITHIN_MS',
+      '!wasReady(instance) && (wasReadyOnce || upMs >= 0) && upMs < READY_WITHIN_MS',
+    ),
+  ),
+  one(
     'gateways: tasks start while the status checks of a gateway fail',
     [10],
     'gateway-faults',

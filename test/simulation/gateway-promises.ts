@@ -32,8 +32,8 @@ const UNAWARE_MS = 75_000;
 /** A replacement that was decided because the gateway was dead can arrive this long after it recovered: a read that is 10 s old, and the request. */
 const RECOVERED_MS = 20_000;
 
-/** A gateway that doesn't work this long after its start is dead. Until then, it may still be starting. */
-const STARTING_MS = 2 * MINUTE_MS;
+/** A gateway that doesn't work this long after its start is dead. Until then, it may still be starting. EC2's clock can be 5 s ahead. */
+const STARTING_MS = 2 * MINUTE_MS - 5_000;
 
 /** ECS can take this long to show a task that a person started. The launcher can't know it before. */
 const SHOWN_MS = 5 * MINUTE_MS;
@@ -144,7 +144,7 @@ export class GatewayPromises {
     const now = time.now();
     for (let gateway = 0; gateway < gateways.count; gateway += 1) {
       if (gateways.works(gateway)) continue;
-      if (settings.start === 'with-tasks' && gateways.awakeSinceMs(gateway) !== undefined) continue;
+      if (settings.start === 'with-tasks' && gateways.startsSoon(gateway)) continue;
       const downMs = now - gateways.changedAtMs(gateway);
       const isUnaware =
         this.#troubledAtMs >= gateways.changedAtMs(gateway) - SLACK_MS &&

@@ -75,6 +75,8 @@ interface Guest {
   /** Number of boots so far. */
   boots: number;
   filterWorks: boolean;
+  /** Whether the filter has ever worked. Before that, the boot takes longer. */
+  hasWorked: boolean;
 }
 
 /** One gateway, as it really is. */
@@ -208,6 +210,12 @@ export class GatewayWorld {
     return this.#states[gateway]?.awakeSinceMs;
   }
 
+  /** Whether tasks can start at the same time as its instance, because that has worked before. */
+  startsSoon(gateway: number): boolean {
+    const { id = '' } = this.instanceOf(gateway) ?? {};
+    return this.awakeSinceMs(gateway) !== undefined && this.#guests.get(id)?.hasWorked === true;
+  }
+
   get allWork(): boolean {
     return this.#states.every(({ works }) => works);
   }
@@ -334,7 +342,7 @@ export class GatewayWorld {
   }
 
   #newGuest(id: string): Guest {
-    const guest = { boots: 0, filterWorks: false };
+    const guest = { boots: 0, filterWorks: false, hasWorked: false };
     this.#guests.set(id, guest);
     return guest;
   }
@@ -370,6 +378,7 @@ export class GatewayWorld {
       });
     const filter = (works: boolean): void => {
       guest.filterWorks = works;
+      guest.hasWorked ||= works;
       const gateway = this.gatewayOf(id);
       if (gateway !== undefined) this.#look(gateway);
     };
@@ -380,8 +389,13 @@ export class GatewayWorld {
     }
     // The problem of the last run.
     later(CHECKED_EVERY_MS, () => this.#untag(id, GATEWAY_TAGS.problem));
+    // A first boot installs packages. From a slow mirror, that takes minutes.
+    const firstBootMs = (): number => {
+      const seconds = random.between(4, 20);
+      return (seconds < 17 ? seconds : (seconds - 16) * 50) * SECOND;
+    };
     const upMs =
-      (boots === 1 ? random.between(4, 20) : random.between(1, 5)) * SECOND +
+      (boots === 1 ? firstBootMs() : random.between(1, 5) * SECOND) +
       (fault === 'gateway-slow' ? random.between(1, 4) * MINUTE : 0);
     const isReported = fault !== 'gateway-never-ready';
     // In some cases, the filter works, and only its report is missing.
