@@ -29,8 +29,10 @@ launcher's last tick.
   TASKS     tasks of the pool, and its maxAgents
 
 Exit code: 1 if an alarm is on, if the launcher is paused, silent or failing,
-if ECS refuses tasks, if tasks fail to start, or if AWS did not answer
-everything. With --watch, 0 when you press Ctrl-C.
+if the last deployment failed, if ECS refuses tasks, if tasks fail to start, if
+a gateway has a problem, if a run waits for more than three minutes in a pool
+that nobody serves, or if AWS did not answer everything. With --watch, 0 when
+you press Ctrl-C.
 
 Examples:
   agent-launcher status

@@ -31,7 +31,7 @@ agent and the gateways. What can't be read is left out. The token for HCP
 Terraform is TF_TOKEN_…, TFE_TOKEN, that of \`terraform login\`, or that in the
 launcher's own secret.
 
-Exit codes: 0 the run ended, runs, or continues without a repair;
+Exit codes: 0 the run ended, runs, waits for a person, or continues on its own;
 1 something must be repaired or changed (docs/why.md lists the causes).
 
 Examples:

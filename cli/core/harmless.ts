@@ -1,6 +1,6 @@
 /**
- * Text that a terminal can show safely. Logs contain what jobs print, and anybody who has an agent token chooses the names of agents. Escape sequences in it could change the terminal's title, move the
- * cursor over earlier lines, or send keys.
+ * Text that a terminal can show safely. Logs contain what jobs print, and anybody who has an agent token chooses the names of agents.
+ * Escape sequences in them could change the terminal's title, move the cursor over earlier lines, or send keys.
  */
 
 /** Sequences of ECMA-48: CSI, OSC and other strings, and two-character escapes; then the other control characters. */
@@ -45,8 +45,8 @@ export function harmlessJson(json: string): string {
 const ESCAPE = '\u001b';
 
 /**
- * Tells the styles of this command from the escape sequences that it shows: its own sequences have a mark that nobody else knows.
- * `shown` turns the marks into sequences again, and removes all others.
+ * The styles of this command's own text. Until the text is shown, a mark that nobody else knows stands for the escape character.
+ * `shown` turns the marks into escape characters again, and removes all other escape sequences.
  */
 export class MarkedStyles {
   readonly #mark: string;

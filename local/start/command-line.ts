@@ -43,7 +43,7 @@ Options:
   --egress on-demand  Tasks reach the internet only through a gateway, an EC2
                       instance that the launcher starts when a job is queued,
                       and stops when none has run for a while. The emulator
-                      takes 8.5 s to start it, as measured on AWS.
+                      takes 8.5 s to start it, as others measured on AWS.
   --containers        Run the tasks in real containers of the agent's image,
                       with its task definition's limits, instead of as
                       processes. Requires docker or podman. Builds the image

@@ -45,7 +45,7 @@ Results go to standard output. Progress, questions and errors go to standard err
 | 2 | The command line is wrong |
 | 130 | You stopped it with Ctrl-C before it was done. 143: SIGTERM, 129: SIGHUP |
 
-\`status\`, \`doctor\` and \`why\` judge by one rule. What continues on its own is a note, and the exit code stays 0: a full pool, another limit, or a run in a pool of nobody for its first three minutes, because another launcher may start an agent.
+\`status\`, \`doctor\` and \`why\` judge by one rule. What continues on its own is a note, and the exit code stays 0: a full pool, another limit, or a run in a pool that this launcher doesn't serve. After three minutes, such a run is a problem, because no other launcher has started an agent.
 What somebody must repair or change is a problem, with the exit code 1: \`✗\` in \`status\`, a warning or an error in \`doctor\`, *is blocked* in \`why\`.
 
 With \`--json\`, a command prints one JSON document; \`status --watch --json\` prints one per line. [cli.schema.json](cli.schema.json) contains the schemas. A later version can add members, but doesn't remove or change any.

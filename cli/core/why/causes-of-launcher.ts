@@ -247,7 +247,7 @@ export const UNSEEN_CAUSES: readonly Cause[] = [
           ? ''
           : ` Its last tick counted ${counted(poolLine.queued, 'queued job')} in pool ${pool.name}.`;
       return blocked(
-        `Not demand: the run is queued, but HCP Terraform doesn't list it to the launcher.${counts}`,
+        `The run is queued, but HCP Terraform doesn't list it to the launcher.${counts}`,
         `Check that the team of the API token (secret ${pool.apiTokenSecret}) may view this workspace: give it "View all workspaces".`,
         `Check that ${launcher.hostname} shows the run ${runId} in pool ${pool.name} of ${pool.organization}.`,
       );

@@ -718,7 +718,7 @@ const CASES: readonly Case[] = [
     name: 'a token that does not see the workspace',
     cause: 'not-seen',
     state: 'blocked',
-    verdict: /Not demand: .*Its last tick counted 0 queued jobs in pool production/,
+    verdict: /doesn't list it to the launcher\. Its last tick counted 0 queued jobs in pool production/,
     arrange: (scene) => scene.later(900).tick({ queued: 0 }),
   },
   {

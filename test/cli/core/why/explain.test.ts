@@ -981,7 +981,7 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
   [
     'not-seen',
     'blocked',
-    /Not demand: the run is queued, but HCP Terraform doesn't list it to the launcher/,
+    /^The run is queued, but HCP Terraform doesn't list it to the launcher/,
     evidence({ run: { planQueuedAtMs: secondsBefore(900) } }),
   ],
   [
