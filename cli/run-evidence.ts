@@ -156,7 +156,7 @@ async function logOf({ aws }: Context, group: string, taskId: string): Promise<A
     lines.push({ atMs, line: message });
     if (lines.length >= MOST_LOG_LINES) break;
   }
-  return { taskId, group, lines };
+  return { taskId, lines };
 }
 
 /** What the gateways refused while the task ran. */

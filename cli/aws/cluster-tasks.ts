@@ -15,7 +15,6 @@ export interface ClusterTask {
   readonly desiredStatus: string;
   /** Milliseconds since the epoch; `undefined` until ECS shows it. */
   readonly createdAtMs: number | undefined;
-  readonly startedAtMs: number | undefined;
   readonly vcpus: number;
   readonly capacity: Capacity;
   /** The job that the task was launched for: `run-…/plan`, or the key of a warm agent or a sweep. */
@@ -50,7 +49,6 @@ function taskOf(task: Task): ClusterTask {
     lastStatus: task.lastStatus ?? '',
     desiredStatus: task.desiredStatus ?? '',
     createdAtMs: task.createdAt?.getTime(),
-    startedAtMs: task.startedAt?.getTime(),
     vcpus: Number(task.cpu ?? 0) / 1024,
     capacity: task.capacityProviderName === 'FARGATE_SPOT' ? 'spot' : 'on-demand',
     startedBy: task.startedBy,

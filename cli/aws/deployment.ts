@@ -12,8 +12,6 @@ import { ask, nameOfAwsError } from './errors.ts';
 
 export interface Deployment {
   readonly stackName: string;
-  /** ARN of the stack; it contains the region and the account. */
-  readonly stackId: string;
   readonly region: string;
   readonly account: string;
   /** CloudFormation's status, such as `UPDATE_COMPLETE`. */
@@ -109,7 +107,6 @@ export async function readDeployment(aws: Aws, { stack: stackName, launcher }: W
   const [, region = '', account = ''] = /^arn:[^:]+:cloudformation:([^:]+):(\d+):/.exec(stack?.StackId ?? '') ?? [];
   return {
     stackName,
-    stackId: stack?.StackId ?? '',
     region,
     account,
     stackStatus: stack?.StackStatus ?? '',

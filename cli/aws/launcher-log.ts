@@ -37,10 +37,10 @@ export async function readLauncherLog(aws: Aws, { group, runId, sinceMs, nowMs }
       const tick = lineIn(tickLine, message);
       return (tick?.pools ?? []).flatMap((line) => (JSON.stringify(line).includes(runId) ? { atMs, line } : []));
     });
-    return { sinceMs, aboutRun, ended: endedIn(lines), recentTicks, failures };
+    return { aboutRun, ended: endedIn(lines), recentTicks, failures };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    return { sinceMs, aboutRun: [], ended: [], recentTicks: [], failures: [], unreadable: error.message };
+    return { aboutRun: [], ended: [], recentTicks: [], failures: [], unreadable: error.message };
   }
 }
 

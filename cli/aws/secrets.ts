@@ -27,7 +27,6 @@ export interface SecretState {
   readonly name: string;
   /** `deleted`: the secret is scheduled for deletion, so its name can't be used yet. */
   readonly state: 'missing' | 'empty' | 'has-value' | 'deleted';
-  readonly arn?: string;
   /** Id of the version with the label AWSCURRENT. */
   readonly currentVersion?: string;
   /** Ids of all versions with a label, with their labels. */
@@ -50,7 +49,6 @@ export async function secretState(aws: Aws, name: string): Promise<SecretState> 
   return {
     name,
     state: answer.DeletedDate !== undefined ? 'deleted' : currentVersion === undefined ? 'empty' : 'has-value',
-    ...(answer.ARN !== undefined && { arn: answer.ARN }),
     ...(currentVersion !== undefined && { currentVersion }),
     versions,
   };

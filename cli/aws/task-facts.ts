@@ -35,7 +35,6 @@ function factsOf(task: Task): TaskFacts {
     stoppedReason: task.stoppedReason,
     containerReason: agent?.reason,
     exitCode: agent?.exitCode,
-    capacity: task.capacityProviderName === 'FARGATE_SPOT' ? 'spot' : 'on-demand',
     address: task.attachments?.flatMap(({ details }) => details ?? []).find(({ name }) => name === 'privateIPv4Address')
       ?.value,
   };

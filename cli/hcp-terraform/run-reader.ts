@@ -7,10 +7,10 @@
 import * as z from 'zod';
 import type {
   AgentOfPhase,
-  CheckFacts,
   EarlierRun,
   RunFacts,
   RunReading,
+  RunTaskFacts,
   ScopeFacts,
   WorkspaceFacts,
 } from '../core/why/evidence.ts';
@@ -34,10 +34,7 @@ const runDocument = z.looseObject({
     attributes: z.looseObject({
       status: z.string(),
       'created-at': time,
-      'plan-only': z.boolean().nullish(),
       'auto-apply': z.boolean().nullish(),
-      'save-plan': z.boolean().nullish(),
-      'canceled-at': time.nullish().catch(undefined),
       'status-timestamps': z.record(z.string(), z.unknown()).nullish(),
     }),
     relationships: z.looseObject({ workspace: reference, plan: reference, apply: reference }),
@@ -88,7 +85,6 @@ const agentDocument = z.looseObject({
 const executionDetails = z.looseObject({
   'agent-id': z.string().nullish(),
   'agent-name': z.string().nullish(),
-  'agent-pool-name': z.string().nullish(),
 });
 
 const stagesDocument = z.looseObject({
@@ -99,7 +95,6 @@ const stagesDocument = z.looseObject({
 const resultAttributes = z.looseObject({
   status: z.string(),
   stage: z.string().nullish(),
-  message: z.string().nullish(),
   'task-name': z.string().nullish(),
 });
 
@@ -130,11 +125,11 @@ async function factsOf(
   const stamps = timesIn(attributes['status-timestamps'] ?? {});
   const workspaceId = relationships.workspace?.data?.id;
   const operation = (of: z.infer<typeof reference>) => agentIn(client, included ?? [], of?.data?.id);
-  const [workspace, planAgent, applyAgent, checks] = await Promise.all([
+  const [workspace, planAgent, applyAgent, runTasks] = await Promise.all([
     workspaceId === undefined ? undefined : workspaceOf(client, workspaceId),
     operation(relationships.plan),
     operation(relationships.apply),
-    hasStages(attributes.status) ? checksOf(client, runId) : [],
+    hasStages(attributes.status) ? runTasksOf(client, runId) : [],
   ]);
   const poolId = workspace?.facts.agentPoolId;
   const { status } = attributes;
@@ -145,17 +140,14 @@ async function factsOf(
     createdAtMs: attributes['created-at'],
     planQueuedAtMs: stamps.get('plan-queued-at'),
     applyQueuedAtMs: stamps.get('apply-queued-at'),
-    isPlanOnly: attributes['plan-only'] === true,
     isAutoApply: attributes['auto-apply'] === true,
-    isSavedPlan: attributes['save-plan'] === true,
-    canceledAtMs: attributes['canceled-at'] ?? undefined,
     planAgent,
     applyAgent,
     url: workspace && runUrl(client.hostname, workspace.facts, runId),
     workspace: workspace?.facts,
     pool: poolId === undefined ? undefined : await scopeOf(client, poolId),
     ahead: workspace && earlierRunIn(client.hostname, workspace, runId),
-    checks,
+    runTasks,
   };
 }
 
@@ -274,7 +266,6 @@ async function agentIn(
       : await unlessHidden(client.get(`/api/v2/agents/${encodeURIComponent(agentId)}`, agentDocument));
   return {
     name,
-    poolName: details['agent-pool-name'] ?? undefined,
     status: agent?.data.attributes.status,
     lastPingAtMs: agent?.data.attributes['last-ping-at'] ?? undefined,
   };
@@ -285,7 +276,7 @@ function hasStages(status: string): boolean {
 }
 
 /** The run tasks of the run's stages. */
-async function checksOf(client: HcpTerraform, runId: string): Promise<CheckFacts[]> {
+async function runTasksOf(client: HcpTerraform, runId: string): Promise<RunTaskFacts[]> {
   const path = `/api/v2/runs/${encodeURIComponent(runId)}/task-stages?include=task_results`;
   const answer = await unlessHidden(client.get(path, stagesDocument));
   const running = new Set(
@@ -293,11 +284,9 @@ async function checksOf(client: HcpTerraform, runId: string): Promise<CheckFacts
       .filter(({ attributes }) => attributes.status === 'running')
       .map(({ attributes }) => attributes.stage),
   );
-  return (answer?.included ?? []).flatMap(({ type, attributes }): CheckFacts[] => {
+  return (answer?.included ?? []).flatMap(({ type, attributes }): RunTaskFacts[] => {
     const result = type === 'task-results' ? resultAttributes.safeParse(attributes).data : undefined;
-    const stage = result?.stage ?? '';
-    if (result === undefined || !running.has(stage)) return [];
-    const name = result['task-name'] ?? 'without a name';
-    return [{ kind: 'run task', stage, name, status: result.status, message: result.message ?? undefined }];
+    if (result === undefined || !running.has(result.stage ?? '')) return [];
+    return [{ name: result['task-name'] ?? 'without a name', status: result.status }];
   });
 }

@@ -16,7 +16,6 @@ import type { Observed } from './findings.ts';
 export interface Target {
   readonly from: 'settings' | 'deployment';
   readonly hostname: string;
-  readonly organization: string;
   readonly pools: readonly TargetPool[];
   readonly secrets: readonly SecretUse[];
   readonly network: TargetNetwork;
@@ -97,7 +96,6 @@ export function targetOfSettings(settings: Settings): Target {
   return {
     from: 'settings',
     hostname: settings.hostname,
-    organization: settings.organization,
     pools: settings.pools.map((pool) => ({
       name: pool.name,
       ...(pool.id !== undefined && { id: pool.id }),
@@ -236,7 +234,6 @@ export function targetOfDeployment(parts: DeployedParts): Target {
   return {
     from: 'deployment',
     hostname: parts.hostname,
-    organization: parts.organization,
     pools: parts.pools.map((pool) => ({
       name: pool.name,
       ...(pool.id !== undefined && { id: pool.id }),

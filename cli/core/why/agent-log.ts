@@ -10,11 +10,8 @@ import { PHASES, type Phase } from '../../../functions/launcher/contract.ts';
 
 export interface AgentLogSummary {
   readonly hasRegistered: boolean;
-  /** The last message about jobs says that the agent waits for one. */
-  readonly isWaiting: boolean;
   /** Id of the job that the agent received: the run's id, or that of another kind of job such as a health assessment. */
   readonly jobId?: string | undefined;
-  readonly hasFinished: boolean;
   readonly failure?: AgentFailure | undefined;
 }
 
@@ -38,22 +35,17 @@ const FAILURES: readonly (readonly [AgentFailure['cause'], RegExp])[] = [
 /** @param lines oldest first */
 export function summaryOf(lines: readonly string[]): AgentLogSummary {
   let hasRegistered = false;
-  let isWaiting = false;
   let jobId: string | undefined;
-  let hasFinished = false;
   let failure: AgentFailure | undefined;
   for (const line of lines) {
     if (/Agent registered successfully/.test(line)) {
       hasRegistered = true;
       failure = undefined;
-    } else if (/Waiting for next job/.test(line)) isWaiting = true;
-    else if (/Job received/.test(line)) {
-      isWaiting = false;
+    } else if (/Job received/.test(line)) {
       jobId = /job[._]id(?:=|":\s?")"?([\w-]+)/.exec(line)?.[1] ?? jobId;
-    } else if (/Finished handling run/.test(line)) hasFinished = true;
-    else failure = worse(failure, failureIn(line));
+    } else failure = worse(failure, failureIn(line));
   }
-  return { hasRegistered, isWaiting, jobId, hasFinished, failure };
+  return { hasRegistered, jobId, failure };
 }
 
 /** The job of a run in a line `Job received`; `undefined` for another line, or for a job of another kind. */

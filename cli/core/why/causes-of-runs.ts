@@ -136,9 +136,7 @@ export const RUN_CAUSES: readonly Cause[] = [
   ),
   // -- HCP Terraform
   inStatus('run-task-pending', (run, { nowMs }) => {
-    const open = run.checks.filter(
-      ({ kind, status }) => kind === 'run task' && ['pending', 'running'].includes(status),
-    );
+    const open = run.runTasks.filter(({ status }) => ['pending', 'running'].includes(status));
     const [first] = open;
     if (first === undefined || run.status === 'pending') return undefined;
     const names = open.map(({ name }) => name).join(', ');

@@ -96,10 +96,7 @@ export interface RunFacts {
   readonly createdAtMs: number;
   readonly planQueuedAtMs?: number | undefined;
   readonly applyQueuedAtMs?: number | undefined;
-  readonly isPlanOnly: boolean;
   readonly isAutoApply: boolean;
-  readonly isSavedPlan: boolean;
-  readonly canceledAtMs?: number | undefined;
   /** Agents that took the phases, as HCP Terraform shows them. */
   readonly planAgent?: AgentOfPhase | undefined;
   readonly applyAgent?: AgentOfPhase | undefined;
@@ -110,13 +107,12 @@ export interface RunFacts {
   readonly pool?: ScopeFacts | undefined;
   /** The run that blocks the workspace, if it is another one. */
   readonly ahead?: EarlierRun | undefined;
-  /** Run tasks and policy evaluations that have no result yet, or that a person must override. */
-  readonly checks: readonly CheckFacts[];
+  /** Run tasks of the stage that runs. */
+  readonly runTasks: readonly RunTaskFacts[];
 }
 
 export interface AgentOfPhase {
   readonly name: string;
-  readonly poolName?: string | undefined;
   /** HCP Terraform's status of the agent; absent if the token can't list agents. */
   readonly status?: string | undefined;
   readonly lastPingAtMs?: number | undefined;
@@ -146,12 +142,9 @@ export interface ScopeFacts {
   readonly excludedWorkspaceIds: readonly string[];
 }
 
-export interface CheckFacts {
-  readonly kind: 'run task' | 'policy evaluation';
-  readonly stage: string;
+export interface RunTaskFacts {
   readonly name: string;
   readonly status: string;
-  readonly message?: string | undefined;
 }
 
 export interface At<T> {
@@ -161,8 +154,6 @@ export interface At<T> {
 
 /** The launcher's log. */
 export interface LogReading {
-  /** Start of the time that was searched for the run. */
-  readonly sinceMs: number;
   /** Pools' parts of the ticks that mention the run, oldest first. */
   readonly aboutRun: readonly At<PoolLine>[];
   readonly ended: readonly TaskEndedLine[];
@@ -189,13 +180,11 @@ export interface TaskFacts {
   readonly stoppedReason?: string | undefined;
   readonly containerReason?: string | undefined;
   readonly exitCode?: number | undefined;
-  readonly capacity?: 'on-demand' | 'spot' | undefined;
   /** Private IPv4 address. */
   readonly address?: string | undefined;
 }
 
 export interface AgentLogReading {
   readonly taskId: string;
-  readonly group: string;
   readonly lines: readonly At<string>[];
 }

@@ -40,7 +40,6 @@ export const pool = (more: Partial<TargetPool> = {}): TargetPool => ({
 export const target = (more: Partial<Target> = {}): Target => ({
   from: 'settings',
   hostname: 'app.terraform.io',
-  organization: 'acme',
   pools: [pool()],
   secrets: [],
   network: { kind: 'own', egress: 'nat-gateway' },

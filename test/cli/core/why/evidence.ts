@@ -74,13 +74,11 @@ export function runFacts(changes: Partial<RunFacts> = {}): RunFacts {
     sinceMs: secondsBefore(40),
     createdAtMs: secondsBefore(45),
     planQueuedAtMs: secondsBefore(40),
-    isPlanOnly: false,
     isAutoApply: false,
-    isSavedPlan: false,
     url: `https://app.terraform.io/app/acme/workspaces/network/runs/${RUN}`,
     workspace: WORKSPACE,
     pool: SCOPE,
-    checks: [],
+    runTasks: [],
     ...changes,
   };
 }
@@ -104,7 +102,6 @@ export function logOf(
   changes: Partial<LogReading> = {},
 ): LogReading {
   return {
-    sinceMs: secondsBefore(3600),
     aboutRun: about.map(([atMs, pool]) => ({ atMs, line: { pool: 'default', ...pool } })),
     ended: [],
     recentTicks: [tickAt(secondsBefore(5), { live: { starting: 1 } })],
@@ -153,7 +150,6 @@ export function task(changes: Partial<TaskFacts> = {}): TaskFacts {
     startedBy: PLAN,
     lastStatus: 'PENDING',
     createdAtMs: secondsBefore(20),
-    capacity: 'on-demand',
     ...changes,
   };
 }
@@ -161,7 +157,6 @@ export function task(changes: Partial<TaskFacts> = {}): TaskFacts {
 export function agentLog(...lines: readonly string[]): NonNullable<Evidence['agentLog']> {
   return {
     taskId: TASK,
-    group: '/AgentLauncher/agents/default',
     lines: lines.map((line, index) => ({ atMs: secondsBefore(20 - index), line })),
   };
 }

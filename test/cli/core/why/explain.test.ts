@@ -67,7 +67,7 @@ function ended(changes: Partial<TaskEndedLine> = {}): TaskEndedLine {
   };
 }
 
-const agentIn = (status: string) => ({ name: TASK, poolName: 'default', status, lastPingAtMs: secondsBefore(200) });
+const agentIn = (status: string) => ({ name: TASK, status, lastPingAtMs: secondsBefore(200) });
 
 /** Each case: the cause, the state, and words of the verdict. */
 const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: Evidence][] = [
@@ -141,7 +141,7 @@ const CASES: readonly [cause: string, state: string, verdict: RegExp, evidence: 
     evidence({
       run: {
         status: 'post_plan_running',
-        checks: [{ kind: 'run task', stage: 'post_plan', name: 'security-scan', status: 'running' }],
+        runTasks: [{ name: 'security-scan', status: 'running' }],
       },
     }),
   ],
