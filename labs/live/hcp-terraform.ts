@@ -55,11 +55,11 @@ export interface LabPlatform {
 
 export class LabHcpTerraform {
   readonly #api: HcpTerraform;
-  readonly #platform: LabPlatform;
+  readonly #platform: Required<LabPlatform>;
 
   constructor(platform: LabPlatform) {
-    this.#platform = platform;
-    this.#api = new HcpTerraform({ ...platform, dispatcher: platform.dispatcher ?? outbound(process.env) });
+    this.#platform = { ...platform, dispatcher: platform.dispatcher ?? outbound(process.env) };
+    this.#api = new HcpTerraform(this.#platform);
   }
 
   get #organization(): string {
@@ -114,7 +114,7 @@ export class LabHcpTerraform {
       method: 'PUT',
       headers: { 'content-type': 'application/octet-stream' },
       body: await archiveOf(configuration),
-      ...(dispatcher !== undefined && { dispatcher }),
+      dispatcher,
     });
     await body.dump();
     if (statusCode >= 300) throw new Error(`HCP Terraform answered the upload of a configuration with ${statusCode}.`);
@@ -154,11 +154,7 @@ export class LabHcpTerraform {
 
   /** The status of the answer to each request that the launcher needs, with this token. */
   async permissionsOf(teamToken: string, poolId: string, poolName: string): Promise<Record<string, number>> {
-    const api = new HcpTerraform({
-      ...this.#platform,
-      token: teamToken,
-      dispatcher: this.#platform.dispatcher ?? outbound(process.env),
-    });
+    const api = new HcpTerraform({ ...this.#platform, token: teamToken });
     const status = async (path: string): Promise<number> => {
       try {
         await api.get(path, z.unknown());
