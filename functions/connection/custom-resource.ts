@@ -1,11 +1,11 @@
 /**
  * Answers CloudFormation for the functions behind custom resources. CloudFormation waits for an answer at the event's URL until its timeout, so
- * every invocation answers, also if its work fails.
+ * every invocation answers, even if its work fails.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
  */
 import type { CloudFormationCustomResourceEvent } from 'aws-lambda';
 
-/** Attempts to send the answer, and the timeout of each. Together they take 15 s. A handler must stop its work earlier by that time. */
+/** Attempts to send the answer, and the timeout of each. Together they take 15 s, so a handler must stop its work that long before its timeout. */
 const ANSWER_ATTEMPTS = 3;
 const ANSWER_ATTEMPT_MS = 5_000;
 

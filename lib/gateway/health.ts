@@ -6,7 +6,7 @@ import { GATEWAY_TAGS } from '../../functions/launcher/contract.ts';
 
 export const HEALTH_SCRIPT = '/usr/local/sbin/agent-launcher-gateway';
 
-/** From this share of used space on, the disk counts as full: nginx could no longer write its log. */
+/** Percentage of used space from which on the disk counts as full. On a full disk, nginx can't write its log. */
 const FULL_PERCENT = 95;
 
 /** systemd starts nginx again within seconds, so only this many failed looks in a row prove that the filter doesn't run. */

@@ -30,8 +30,7 @@ export type EgressNetworkProps = OwnNetwork & {
   readonly fips?: boolean | undefined;
   /**
    * Set it if the launcher's function also runs in this VPC (`launcher.vpc` of `AgentLauncher`). The VPC then has a security group
-   * for the function, and endpoints for the APIs that only the launcher may use. Not with `public-ip` or
-   * `on-demand`.
+   * for the function, and endpoints for the APIs that only the launcher may use. Not with `public-ip` or `on-demand`.
    *
    * @default - the launcher runs in Lambda's own network
    */
