@@ -7,35 +7,41 @@ const amount = z.number().nonnegative();
 export const GROUPINGS = ['pool', 'workspace', 'day', 'phase'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
+const usage = {
+  tasks: count.describe('Tasks that ended'),
+  runs: count.describe('Runs that these tasks served'),
+  billedSeconds: amount.describe('What Fargate bills'),
+  dollars: amount.describe('Their Fargate cost'),
+};
+
 const fleet = z.strictObject({
   agents: count.describe('Number of agents that run all the time'),
   dollars: amount.describe('Their Fargate cost in the period'),
 });
 
 export const costJson = z.strictObject({
-  stack: z.string(),
-  from: z.iso.datetime(),
-  to: z.iso.datetime(),
-  days: count,
-  by: z.enum(GROUPINGS),
+  stack: z.string().describe('Name of the stack'),
+  from: z.iso.datetime().describe('Beginning of the period'),
+  to: z.iso.datetime().describe('End of the period'),
+  days: count.describe('Length of the period'),
+  by: z.enum(GROUPINGS).describe('What the rows group tasks by'),
   rows: z
     .array(
       z.strictObject({
         key: z.string().describe('Pool, workspace id, day in UTC, or phase'),
         name: z.string().optional().describe('Name of the workspace; absent if the token may not see it'),
-        tasks: count,
-        runs: count,
-        billedSeconds: amount,
-        dollars: amount,
+        ...usage,
       }),
     )
     .describe('Most expensive first; days in order'),
-  fargate: z.strictObject({ tasks: count, runs: count, billedSeconds: amount, dollars: amount }),
+  fargate: z.strictObject(usage).describe('All tasks'),
   publicAddresses: amount.describe('Public addresses of the tasks; 0 unless network.egress is public-ip'),
   idle: z.strictObject({
     dollars: amount.describe('In the period'),
-    dollarsPerMonth: amount,
-    parts: z.array(z.strictObject({ item: z.string(), dollarsPerMonth: amount })),
+    dollarsPerMonth: amount.describe('While nothing runs'),
+    parts: z.array(
+      z.strictObject({ item: z.string().describe('What costs it'), dollarsPerMonth: amount.describe('Its price') }),
+    ),
   }),
   total: amount.describe('fargate, publicAddresses and idle'),
   alwaysOn: z

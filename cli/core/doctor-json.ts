@@ -4,27 +4,35 @@ import { type Finding, GROUPS, SEVERITIES } from './doctor/findings.ts';
 import { countsOf, groupOf, mustAct, sorted } from './doctor/report.ts';
 
 const finding = z.strictObject({
-  /** Group and check. It stays the same between versions. */
-  id: z.string().regex(/^[a-z]+\.[a-z-]+$/),
-  group: z.enum(GROUPS),
-  severity: z.enum(SEVERITIES),
-  what: z.string(),
-  why: z.string().optional(),
-  todo: z.string().optional(),
+  id: z
+    .string()
+    .regex(/^[a-z]+\.[a-z-]+$/)
+    .describe('Group and check. It stays the same between versions'),
+  group: z.enum(GROUPS).describe('The first part of id'),
+  severity: z
+    .enum(SEVERITIES)
+    .describe(
+      'error: something is broken. warning: you must act, or the check could not be made. note: nothing must be done. ok: nothing is wrong',
+    ),
+  what: z.string().describe('What is wrong; with ok, what is right'),
+  why: z.string().optional().describe('Why it matters; absent with ok'),
+  todo: z.string().optional().describe('What to do; absent with ok'),
 });
 
 export const doctorJson = z.strictObject({
-  /** Name of the stack. */
-  stack: z.string(),
-  /** What was checked: the deployed stack, the settings in `cdk.json`, or neither. */
-  checked: z.enum(['deployment', 'settings', 'nothing']),
-  /** Groups that were checked. */
-  groups: z.array(z.enum(GROUPS)),
-  /** Whether something must be done; the exit code is then 1. */
-  mustAct: z.boolean(),
-  counts: z.strictObject({ error: z.int(), warning: z.int(), note: z.int(), ok: z.int() }),
-  /** Worst first. */
-  findings: z.array(finding),
+  stack: z.string().describe('Name of the stack'),
+  checked: z
+    .enum(['deployment', 'settings', 'nothing'])
+    .describe('deployment: the deployed stack. settings: those in cdk.json. nothing: neither could be read'),
+  groups: z.array(z.enum(GROUPS)).describe('Groups that were checked'),
+  mustAct: z.boolean().describe('Whether there is an error or a warning; the exit code is then 1'),
+  counts: z.strictObject({
+    error: z.int().describe('Number of errors'),
+    warning: z.int().describe('Number of warnings'),
+    note: z.int().describe('Number of notes'),
+    ok: z.int().describe('Number of checks that passed'),
+  }),
+  findings: z.array(finding).describe('Worst first'),
 });
 
 export type DoctorJson = z.infer<typeof doctorJson>;

@@ -2,20 +2,34 @@
 import * as z from 'zod';
 
 export const logsJson = z.strictObject({
-  tasks: z.array(
-    z.strictObject({
-      task: z.string(),
-      pool: z.string(),
-      /** The job that the task was launched for: `run-…/plan`, or that of a warm agent or a sweep. */
-      launchedFor: z.string().optional(),
-      /** The job that its agent executed or executes. Absent if nothing shows it: the agent may have taken another job than that of `launchedFor`. */
-      job: z.string().optional(),
-      logGroup: z.string(),
-      /** Whether ECS still runs the task. */
-      isLive: z.boolean(),
-      lines: z.array(z.strictObject({ at: z.iso.datetime(), message: z.string() })),
-    }),
-  ),
+  tasks: z
+    .array(
+      z.strictObject({
+        task: z.string().describe('Id of the task, and name of its agent'),
+        pool: z.string().describe('Name of the pool'),
+        launchedFor: z
+          .string()
+          .optional()
+          .describe('The job that the task was launched for, such as run-…/plan, or that of a warm agent or a sweep'),
+        job: z
+          .string()
+          .optional()
+          .describe(
+            'The job that its agent executed or executes; absent if nothing shows it: the agent may have taken another job than launchedFor',
+          ),
+        logGroup: z.string().describe("Log group of the pool's agents"),
+        isLive: z.boolean().describe('Whether ECS still runs the task'),
+        lines: z
+          .array(
+            z.strictObject({
+              at: z.iso.datetime().describe('Time of the line in CloudWatch Logs'),
+              message: z.string().describe('The line, without escape sequences'),
+            }),
+          )
+          .describe('Oldest first'),
+      }),
+    )
+    .describe('Oldest first'),
 });
 
 export type LogsJson = z.infer<typeof logsJson>;

@@ -10,47 +10,48 @@ const iso = z.iso.datetime({ offset: true });
 
 /** One task in `runs --json`. Members are only ever added. */
 const runRow = z.strictObject({
-  task: z.string(),
-  pool: z.string(),
-  /**
-   * What is known about the job. `known`: run, workspace and phase are those of the job that the agent executed. `assumed`: those of the job that the
-   * task was started for; its agent may have taken another one. `another`: another agent took that job, or it still waits, and nothing shows what this
-   * agent did. `none`: it took no job.
-   */
-  execution: z.enum(EXECUTIONS),
-  /** Absent if `execution` is `another`, and for a warm agent or a sweep that got no known job. */
-  run: z.string().optional(),
-  workspaceId: z.string().optional(),
-  /** Absent if the token may not see the workspace. */
-  workspace: z.string().optional(),
-  /** The run's status now; absent if the token may not see the run. */
-  runStatus: z.string().optional(),
-  phase: z.enum(['plan', 'apply']).optional(),
-  launchedFor: z.string(),
-  outcome: z.string(),
-  /** From queued to started, by the clock of HCP Terraform. */
-  queuedSeconds: z.number().optional(),
-  startedAt: iso.optional(),
-  stoppedAt: iso.optional(),
-  /** From the start of the container to its end. */
-  ranSeconds: z.number().optional(),
-  billedSeconds: z.number(),
-  cpu: z.number(),
-  memoryMiB: z.number(),
-  capacity: z.enum(['on-demand', 'spot']),
-  architecture: z.enum(['x86_64', 'arm64']),
-  exitCode: z.number().optional(),
-  stopCode: z.string().optional(),
-  stoppedReason: z.string().optional(),
-  dollars: z.number(),
+  task: z.string().describe('Id of the task, and name of its agent'),
+  pool: z.string().describe('Name of the pool'),
+  execution: z
+    .enum(EXECUTIONS)
+    .describe(
+      'known: run, workspace and phase are those of the job that the agent executed. assumed: those of launchedFor; the agent may have taken another job. another: another agent took the job of launchedFor, or it still waits, and nothing shows what this agent did. none: the agent took no job, and run, workspace and phase are those of launchedFor',
+    ),
+  run: z
+    .string()
+    .optional()
+    .describe('Id of the run; absent if execution is another, and for a warm agent or a sweep without a known job'),
+  workspaceId: z.string().optional().describe('Id of its workspace'),
+  workspace: z.string().optional().describe('Name of the workspace; absent if the token may not see it'),
+  runStatus: z.string().optional().describe("The run's status now; absent if the token may not see the run"),
+  phase: z.enum(['plan', 'apply']).optional().describe('Phase of the run'),
+  launchedFor: z
+    .string()
+    .describe('The job that the task was launched for, such as run-…/plan, or that of a warm agent or a sweep'),
+  outcome: z
+    .string()
+    .describe('ended, failed-to-start, stopped, out-of-memory, interrupted (such as by Spot) or failed'),
+  queuedSeconds: z.number().optional().describe('From queued to started, by the clock of HCP Terraform'),
+  startedAt: iso.optional().describe('When the container started; absent if it never did'),
+  stoppedAt: iso.optional().describe('When the task stopped'),
+  ranSeconds: z.number().optional().describe('From startedAt to stoppedAt'),
+  billedSeconds: z
+    .number()
+    .describe('What Fargate bills: from the image pull to the end, at least 60; 0 without a pull'),
+  cpu: z.number().describe('CPU units; 1024 are one vCPU. 0 if ECS did not show them'),
+  memoryMiB: z.number().describe('Memory of the task; 0 if ECS did not show it'),
+  capacity: z.enum(['on-demand', 'spot']).describe('Capacity of Fargate'),
+  architecture: z.enum(['x86_64', 'arm64']).describe('CPU architecture'),
+  exitCode: z.number().optional().describe('Exit code of the agent; absent if it never ran'),
+  stopCode: z.string().optional().describe("ECS's stopCode"),
+  stoppedReason: z.string().optional().describe("ECS's stoppedReason"),
+  dollars: z.number().describe('At list prices of us-east-1'),
 });
 
 export const runsJson = z.strictObject({
-  since: iso,
-  /** Newest first. */
-  tasks: z.array(runRow),
-  /** Whether there are older tasks in this time than `--limit` allows. */
-  hasMore: z.boolean(),
+  since: iso.describe('Beginning of the time that was searched'),
+  tasks: z.array(runRow).describe('Tasks that ended, newest first'),
+  hasMore: z.boolean().describe('Whether there are older tasks in this time than --limit allows'),
 });
 
 export type RunRow = z.infer<typeof runRow>;

@@ -6,7 +6,7 @@ const known = count.nullable();
 const iso = z.iso.datetime();
 
 const pool = z.strictObject({
-  name: z.string(),
+  name: z.string().describe('Name of the pool'),
   maxAgents: count.describe('Maximum number of agents running at the same time'),
   queued: known.describe('Plans and applies that wait for an agent; null if unknown'),
   oldestQueuedSeconds: known.describe('How long the oldest of them has waited; null if none waits, or if unknown'),
@@ -22,7 +22,7 @@ const pool = z.strictObject({
 });
 
 const gateway = z.strictObject({
-  name: z.string(),
+  name: z.string().describe('Name of the gateway'),
   state: z
     .string()
     .describe('absent, asleep, starting, awake, stopping, replacing or unhealthy; problem: see problems'),
@@ -33,7 +33,12 @@ const gateway = z.strictObject({
 
 export const statusJson = z.strictObject({
   at: iso.describe('When the status was read'),
-  stack: z.strictObject({ name: z.string(), status: z.string(), region: z.string(), account: z.string() }),
+  stack: z.strictObject({
+    name: z.string().describe('Name of the stack'),
+    status: z.string().describe("CloudFormation's status, such as UPDATE_COMPLETE"),
+    region: z.string().describe('AWS Region'),
+    account: z.string().describe('Id of the AWS account'),
+  }),
   launcher: z.strictObject({
     state: z
       .enum(['running', 'paused', 'partly-paused', 'silent', 'failing', 'unknown'])
@@ -41,7 +46,12 @@ export const statusJson = z.strictObject({
     version: z.string().nullable().describe('Version in the last log line; null if unknown'),
     schedule: z.string().nullable().describe('Expression of the schedule; null if unknown'),
     lastTick: z
-      .strictObject({ at: z.string(), secondsAgo: count, durationMs: z.number(), errors: count })
+      .strictObject({
+        at: z.string().describe('When it ended'),
+        secondsAgo: count.describe('Seconds since then'),
+        durationMs: z.number().describe('How long it took'),
+        errors: count.describe('Number of its errors'),
+      })
       .nullable()
       .describe('null: no tick in the period that was read'),
   }),
@@ -53,8 +63,15 @@ export const statusJson = z.strictObject({
     ),
   alarms: z
     .strictObject({
-      total: count,
-      on: z.array(z.strictObject({ name: z.string(), since: z.string().nullable() })),
+      total: count.describe('Number of alarms of the launcher'),
+      on: z
+        .array(
+          z.strictObject({
+            name: z.string().describe('Name of the alarm'),
+            since: z.string().nullable().describe('When it changed to this state; null if unknown'),
+          }),
+        )
+        .describe('Alarms in the state ALARM'),
     })
     .nullable()
     .describe('null if unknown'),
@@ -69,7 +86,9 @@ export const statusJson = z.strictObject({
     .nullable()
     .describe('null if unknown'),
   problems: z
-    .array(z.strictObject({ what: z.string(), do: z.string() }))
+    .array(
+      z.strictObject({ what: z.string().describe('What is wrong'), do: z.string().describe('What to do about it') }),
+    )
     .describe('The exit code is 1 if there is one'),
   notes: z.array(z.string()).describe('What could not be read, and other remarks'),
 });

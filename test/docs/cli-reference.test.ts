@@ -15,6 +15,11 @@ it('docs/cli.schema.json has the schemas of what the commands print (npm run doc
   expect(JSON.parse(readFileSync('docs/cli.schema.json', 'utf8'))).toEqual(await cliSchema());
 });
 
+it('docs/cli.md has a meaning for each member of the documents, except for objects and lists of them', async () => {
+  const rows = (await cliReference()).split('\n').filter((line) => /^\| `.* \| {2}\|$/.test(line));
+  expect(rows.filter((row) => !/ \| (?:object|list) \| {2}\|$/.test(row))).toEqual([]);
+});
+
 describe.each(all)('the help of $name', ({ command, name }) => {
   it('has a description and examples of this command', async () => {
     expect(command.description()).not.toBe('');

@@ -146,7 +146,7 @@ function members(schema: object): string {
   const rows = [...rowsOf(schema as Schema, '')].map(
     ([path, type, description]) => `| \`${path}\` | ${type} | ${description} |`,
   );
-  return ['| member | type | |', '|---|---|---|', ...rows].join('\n');
+  return ['| member | type | meaning |', '|---|---|---|', ...rows].join('\n');
 }
 
 function* rowsOf(schema: Schema, path: string): Iterable<[string, string, string]> {
