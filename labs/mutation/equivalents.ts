@@ -217,7 +217,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: 'The code only looks for OutOfMemory, which neither string contains.',
   },
   {
-    file: 'lib/launcher/monitoring.ts',
+    file: 'lib/launcher/dashboard.ts',
     line: "widgets.push(new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 3 }));",
     mutant: '\'Alarms\' → ""',
     because: 'For a widget without a title, the CDK uses the same title.',
