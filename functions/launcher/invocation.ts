@@ -39,12 +39,12 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
   const signal = clock.timeout(Math.max(1, deadlineMs - clock.now()));
   let active = false;
   for (;;) {
-    const before = parts.pollBudget().taken;
+    const before = parts.pollBudget().wanted;
     const ticked = await parts.tick({ signal, launchUntilMs: deadlineMs - ANSWER_MS });
     parts.report(ticked);
     active = isActive(ticked) || (active && hasErrors(ticked));
-    const taken = parts.pollBudget().taken.map((total, token) => total - (before[token] ?? 0));
-    const cost = taken.reduce((a, b) => Math.max(a, b), 1);
+    const wanted = parts.pollBudget().wanted.map((total, token) => total - (before[token] ?? 0));
+    const cost = wanted.reduce((a, b) => Math.max(a, b), 1);
     const isLate = hasLateLaunches(ticked);
     const waits = waitsForGateways(ticked);
     const usualMs = parts.activePollMs === 0 && waits ? GATEWAY_WAIT_MS : parts.activePollMs;
@@ -94,7 +94,7 @@ export async function tickOnce(
 }
 
 /**
- * The shortest interval between ticks that stays within the request budget, if each tick sends this many requests.
+ * The shortest interval between ticks that stays within the request budget, if each tick needs this many requests.
  * The budget also has to cover the first tick of the next invocation, which comes without a wait.
  *
  * @param leastMs - the interval if the budget allows everything; 0: a burst is allowed.

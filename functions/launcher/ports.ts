@@ -77,8 +77,8 @@ export interface PoolVisibility {
 
 export interface PollBudget {
   readonly usedInLastMinute: number;
-  /** For each API token, the number of all requests for run lists so far. */
-  readonly taken: readonly number[];
+  /** For each API token, the number of all requests for run lists so far, including those that the budget didn't allow for a whole pool. */
+  readonly wanted: readonly number[];
   readonly perMinute: number;
 }
 

@@ -63,6 +63,12 @@ describe('the simulation', () => {
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
+  it('waits long enough for the request budget to allow all pools, if the budget left one out', async () => {
+    const events = [5, 13, 7, 10, 6, 4, 8, 0, 1, 14, 11];
+    const scenario = withEvents(scenarioOf('reliability-1201.4874', 'all'), ({ id }) => events.includes(id));
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
   it('doesn’t count the agent of a task that the launcher knows to be stopped as foreign', async () => {
     const ids = [5, 6, 0, 1, 3, 12, 4, 11, 7, 13];
     const scenario = withEvents(scenarioOf('next.536', 'all'), ({ id }) => ids.includes(id));

@@ -31,7 +31,7 @@ class WarmFunction {
   part: Part = idle;
   requestsPerTick = 1;
   usedInLastMinute = 0;
-  taken = 0;
+  wanted = 0;
   sendError: UpstreamError | undefined;
   status: (runId: string) => string | undefined | Error = () => undefined;
   /** How long each tick may launch. */
@@ -53,11 +53,11 @@ class WarmFunction {
       idlePollMs,
       activeCost,
       report: () => undefined,
-      pollBudget: () => ({ usedInLastMinute: this.usedInLastMinute, taken: [0, this.taken], perMinute: 24 }),
+      pollBudget: () => ({ usedInLastMinute: this.usedInLastMinute, wanted: [0, this.wanted], perMinute: 24 }),
       tick: async ({ launchUntilMs }) => {
         this.ticks.push(this.seconds);
         this.launchSeconds.push((launchUntilMs - clock.now()) / 1000);
-        this.taken += this.requestsPerTick;
+        this.wanted += this.requestsPerTick;
         const startedAtMs = clock.now();
         clock.nowMs += this.tickMs;
         const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };

@@ -16,6 +16,7 @@ export class PollBudget {
   readonly #now: () => number;
   #requestsAtMs: number[] = [];
   #taken = 0;
+  #refused = 0;
   #setAside = 0;
   #blockedUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -33,6 +34,16 @@ export class PollBudget {
   /** Number of all requests so far. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** Number of all requests so far, including those of polls that got no request. */
+  get wanted(): number {
+    return this.#taken + this.#refused;
+  }
+
+  /** Notes that a poll needs this many requests, but gets none. */
+  refuse(count: number): void {
+    this.#refused += count;
   }
 
   /** Takes one request from the budget. Throws `UpstreamError` with fault `throttled` if none is left. */

@@ -383,10 +383,14 @@ export class RunPoller {
    * always be served before a large pool.
    */
   #shareOf(pool: Pool, turn: Turn): Share {
-    if (turn.over !== undefined) throw turn.over;
+    const budget = this.#requests.budgetOf(pool);
+    const count = this.#requestsOf.get(pool) ?? 1;
     try {
-      return this.#requests.budgetOf(pool).setAside(this.#requestsOf.get(pool) ?? 1);
+      if (turn.over !== undefined) throw turn.over;
+      return budget.setAside(count);
     } catch (error) {
+      // The invocation waits until the next tick can poll this pool, too.
+      budget.refuse(count);
       turn.over = error;
       throw error;
     }

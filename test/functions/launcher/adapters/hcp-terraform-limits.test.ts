@@ -182,7 +182,7 @@ describe('if a page of runs is larger than the launcher reads', () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     // 8 requests, and then 2 per poll.
     for (let poll = 0; poll < 9; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
-    expect(client.pollBudget().taken).toEqual([24]);
+    expect(client.pollBudget().wanted).toEqual([24]);
     expect(await runsOf()).toMatchObject({ error: { fault: 'throttled' } });
   });
 });
