@@ -22,6 +22,11 @@ export class LabAws {
     this.aws = new Aws(options, { env: process.env, interruption });
   }
 
+  /** The region of all calls. */
+  async region(): Promise<string> {
+    return (await this.aws.sts()).config.region();
+  }
+
   async account(): Promise<string> {
     const sts = await this.aws.sts();
     return (await ask('find the AWS account', sts.send(new GetCallerIdentityCommand({})))).Account ?? '';

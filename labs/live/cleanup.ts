@@ -13,6 +13,8 @@ const createdThing = z.object({
   id: z.string(),
   /** A command that removes it by hand. */
   byHand: z.string(),
+  /** Where a thing in AWS is. */
+  place: z.object({ account: z.string(), region: z.string() }).optional(),
 });
 
 export type CreatedThing = z.infer<typeof createdThing>;

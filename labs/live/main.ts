@@ -46,7 +46,7 @@ Options:
   --yes                  don't ask
   --local FILE           try the lab without accounts: FILE has the output of \`npm start --silent -- --keep --json\`.
                          Nothing is deployed
-  --clean FILE           remove what a killed run left: FILE is its created.json. Repeat its --region and --profile
+  --clean FILE           remove what a killed run left: FILE is its created.json. Repeat its --profile
   --help                 print this text
 
 Exit codes: 0 everything ran and no statement was refuted; 1 a step failed, something is left, or a statement was

@@ -172,6 +172,7 @@ export async function runLive(
   const { id, note, confirm, now } = deps;
   const { aws, hcpTerraform, found } = connect(options, deps);
   const account = await aws.account();
+  const place = { account, region: await aws.region() };
   await hcpTerraform.check();
   const question = `This creates a stack in the AWS account ${account}, and a pool and workspaces in the organization ${organization}, with the token from ${found.source}.\n${proof.cost}\nIt removes everything in the end, also after Ctrl-C. Continue?`;
   if (!(await confirm(question))) return undefined;
@@ -193,8 +194,8 @@ export async function runLive(
       [`${name}/api-token`, teamToken ?? found.token],
       [`${name}/agent-token`, await hcpTerraform.createAgentToken(poolId)],
     ] as const) {
-      const byHand = `aws secretsmanager delete-secret --force-delete-without-recovery --secret-id ${secret}`;
-      cleanup.add({ kind: 'secret', id: secret, byHand });
+      const byHand = `aws secretsmanager delete-secret --region ${place.region} --force-delete-without-recovery --secret-id ${secret}`;
+      cleanup.add({ kind: 'secret', id: secret, byHand, place });
       await aws.createSecret(secret, value);
     }
     writeApp(app, {
@@ -207,7 +208,8 @@ export async function runLive(
       network: proof.network,
       pools: [{ name, id: poolId, agentTokenSecret: `${name}/agent-token`, maxAgents: 5, phases: {} }],
     });
-    cleanup.add({ kind: 'stack', id: name, byHand: `aws cloudformation delete-stack --stack-name ${name}` });
+    const byHand = `aws cloudformation delete-stack --region ${place.region} --stack-name ${name}`;
+    cleanup.add({ kind: 'stack', id: name, byHand, place });
     const beganMs = now();
     await run(['deploy', '--require-approval', 'never', '--progress', 'events'], cli);
     const seconds = (now() - beganMs) / 1000;
@@ -237,14 +239,30 @@ export async function runLocal(
   }).finally(() => hcpTerraform.close());
 }
 
-/** Removes what an earlier run left. @returns what is still left */
-export async function runClean(file: string, options: LiveOptions, deps: SessionDeps): Promise<readonly string[]> {
+/**
+ * Removes what an earlier run left, in the region of that run.
+ * @returns what is still left
+ * @throws LabError if the credentials are those of another account
+ */
+export async function runClean(file: string, given: LiveOptions, deps: SessionDeps): Promise<readonly string[]> {
+  const things = Cleanup.read(file);
+  const place = things.find((thing) => thing.place !== undefined)?.place;
+  const options = { ...given, region: place?.region ?? given.region };
   const { aws, hcpTerraform } = connect(options, deps);
-  const cli = cdkOptions(join(file, '../cdk'), options, deps.note);
-  const remove = removerFor({ aws, hcpTerraform }, cli, deps.cdk ?? cdk);
-  const cleanup = new Cleanup({ file, remove, sleep: deps.sleep, note: deps.note }, Cleanup.read(file));
-  const { left } = await cleanup.run().finally(() => hcpTerraform.close());
-  return left;
+  try {
+    const account = await aws.account();
+    if (place !== undefined && account !== place.account) {
+      throw new LabError(
+        `The run created things in the AWS account ${place.account}, but the credentials are those of ${account}. Repeat its --profile.`,
+      );
+    }
+    const cli = cdkOptions(join(file, '../cdk'), options, deps.note);
+    const remove = removerFor({ aws, hcpTerraform }, cli, deps.cdk ?? cdk);
+    const { left } = await new Cleanup({ file, remove, sleep: deps.sleep, note: deps.note }, things).run();
+    return left;
+  } finally {
+    await hcpTerraform.close();
+  }
 }
 
 function newCleanup({ folder, sleep, note }: SessionDeps, remove: (thing: CreatedThing) => Promise<void>): Cleanup {

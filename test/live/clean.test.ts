@@ -3,10 +3,12 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CreatedThing } from '../../labs/live/cleanup.ts';
 import { runClean, type SessionDeps } from '../../labs/live/session.ts';
 import { startSystem, type TestSystem } from '../cli/system.ts';
 import { newFolder } from '../temporary-folder.ts';
 
+const ACCOUNT = '000000000000';
 const STACK = 'agent-launcher-live-test';
 const PROFILE = 'lab';
 
@@ -26,11 +28,15 @@ beforeEach(() => {
 });
 
 /** Cleans up the stack of a killed run. */
-async function clean(given: { readonly region?: string; readonly profile?: string }, destroy: () => void) {
+async function clean(
+  given: { readonly region?: string; readonly profile?: string },
+  destroy: () => void,
+  place?: CreatedThing['place'],
+) {
   const { hostname, organization, apiToken, certPem: ca } = system.hcpTerraform;
   const folder = newFolder('live-clean');
   const file = join(folder, 'created.json');
-  writeFileSync(file, JSON.stringify([{ kind: 'stack', id: STACK, byHand: 'delete the stack' }]));
+  writeFileSync(file, JSON.stringify([{ kind: 'stack', id: STACK, byHand: 'delete the stack', place }]));
   const deps: SessionDeps = {
     version: '0.2.0',
     id: 'test',
@@ -66,6 +72,20 @@ describe('cleaning up after a killed run', () => {
   it('leaves region and profile to the environment if the command line has neither', async () => {
     await clean({}, deleteStack);
     expect(destroyed).toEqual([expect.objectContaining({ env: {} })]);
+  });
+
+  it('destroys the stack in the region of the killed run', async () => {
+    const place = { account: ACCOUNT, region: 'eu-west-2' };
+    await clean({ region: 'eu-north-1' }, deleteStack, place);
+    expect(destroyed).toEqual([expect.objectContaining({ env: { AWS_REGION: 'eu-west-2' } })]);
+  });
+
+  it('refuses the credentials of another account', async () => {
+    const place = { account: '210987654321', region: 'eu-west-2' };
+    await expect(clean({}, deleteStack, place)).rejects.toThrow(
+      `in the AWS account 210987654321, but the credentials are those of ${ACCOUNT}`,
+    );
+    expect(destroyed).toEqual([]);
   });
 
   it('keeps the stack in the list if it still exists after cdk destroy', async () => {
