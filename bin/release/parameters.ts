@@ -202,7 +202,7 @@ const GROUPS: readonly Group[] = [
         setting: 'network.egress',
         template: {
           ...oneOf(EGRESS, 'nat-gateway'),
-          Description: `How traffic of the agents leaves. nat-gateway: a new VPC with private subnets and a NAT gateway, which costs ${dollars(total(idleNetworkCost({ natGateways: 1 })))} per month while nothing runs. public-ip: a new VPC with public subnets, almost free while nothing runs. existing-vpc: your VPC.`,
+          Description: `How traffic of the agents leaves. nat-gateway: a new VPC with private subnets and a NAT gateway, which costs ${dollars(total(idleNetworkCost({ natGateways: 1 })))} per month in us-east-1 while nothing runs. public-ip: a new VPC with public subnets, almost free while nothing runs. existing-vpc: your VPC.`,
         },
       },
       NatGateways: {
