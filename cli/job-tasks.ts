@@ -6,6 +6,7 @@ import { logEvents } from './aws/log-events.ts';
 import { describeTasks, tasksStartedBy } from './aws/task-facts.ts';
 import type { Context } from './context.ts';
 import { tasksOfJobs } from './core/job-tasks.ts';
+import { hasStopped } from './core/task-status.ts';
 import type { TaskFacts } from './core/why/evidence.ts';
 import { isTaskId, taskIdsOf } from './core/why/situation.ts';
 import { CommandError, UsageError } from './io.ts';
@@ -134,5 +135,5 @@ function jobTask(
   const pool = of.pool ?? ofFamily?.name;
   const group = agentLogGroups.get(pool ?? '');
   if (pool === undefined || group === undefined) return undefined;
-  return { id, pool, group, launchedFor, job, isLive: task !== undefined && task.lastStatus !== 'STOPPED' };
+  return { id, pool, group, launchedFor, job, isLive: task !== undefined && !hasStopped(task) };
 }

@@ -13,11 +13,23 @@ export function integerOption(
   description: string,
   { fallback, least, most }: { readonly fallback: number; readonly least: number; readonly most: number },
 ): Option {
-  return new Option(flags, description).default(fallback).argParser((text) => {
+  return new Option(flags, description).default(fallback).argParser(integer({ least, most }));
+}
+
+/** Reads an integer. Default: any that isn't negative. */
+export function integer(range?: { readonly least: number; readonly most: number }): (text: string) => number {
+  const { least, most } = range ?? { least: 0, most: Number.MAX_SAFE_INTEGER };
+  const allowed = range === undefined ? '' : ` from ${least} to ${most}`;
+  return (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Use an integer from ${least} to ${most}.`);
-  });
+    throw new InvalidArgumentError(`Use an integer${allowed}.`);
+  };
+}
+
+/** The values of an option that can be repeated. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 /** Refuses an option without the one that it belongs to: it would have no effect. @param option such as `--interval` */

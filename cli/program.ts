@@ -18,8 +18,6 @@ import { Interrupted, type Interruption } from './interruption.ts';
 import { CommandError, EXIT, type ExitCode, exitCodeOfSignal, type Io, StoppedError, UsageError } from './io.ts';
 import { defaultStackName, version } from './package.ts';
 
-export { jsonOption } from './options.ts';
-
 /** Adds a command to the program. */
 export type Register = (program: Command, run: RunCommand) => void;
 

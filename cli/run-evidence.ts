@@ -1,6 +1,5 @@
 /** Gathers what is known about a run: from HCP Terraform, the launcher's log, ECS, the agents' logs and the gateways' log. */
-import { type Capacity, ENV, PHASES } from '../functions/launcher/contract.ts';
-import { DEFAULT_START_DEADLINE_SECONDS } from '../lib/defaults.ts';
+import { type Capacity, PHASES } from '../functions/launcher/contract.ts';
 import { OUTPUTS } from '../lib/names.ts';
 import { agentLog } from './aws/agent-log.ts';
 import type { Deployment } from './aws/deployment.ts';
@@ -190,8 +189,7 @@ function searchFrom(reading: RunReading, nowMs: number): number {
 }
 
 function launcherFacts(deployment: Deployment, launcherSwitch: Awaited<ReturnType<typeof readSwitch>>): LauncherFacts {
-  const { stackName, name, hostname, region, launcherLogGroup, environment } = deployment;
-  const deadline = Number(environment[ENV.startDeadlineSeconds]);
+  const { stackName, name, hostname, region, launcherLogGroup, startDeadlineSeconds } = deployment;
   return {
     ...launcherSwitch,
     stackName,
@@ -199,7 +197,7 @@ function launcherFacts(deployment: Deployment, launcherSwitch: Awaited<ReturnTyp
     hostname,
     region,
     launcherLogGroup,
-    startDeadlineSeconds: Number.isFinite(deadline) && deadline > 0 ? deadline : DEFAULT_START_DEADLINE_SECONDS,
+    startDeadlineSeconds,
     pools: deployment.pools.map((pool) => poolFacts(pool, deployment)),
   };
 }

@@ -7,6 +7,7 @@ import { jobIn } from './core/executed-jobs.ts';
 import { Follower } from './core/follow.ts';
 import { harmless } from './core/harmless.ts';
 import type { LogsJson } from './core/logs-json.ts';
+import { hasStopped } from './core/task-status.ts';
 import { Interrupted } from './interruption.ts';
 import { CommandError, EXIT, type ExitCode } from './io.ts';
 import { type JobTask, type Subject, subjectOf, tasksOf } from './job-tasks.ts';
@@ -102,7 +103,7 @@ async function liveAmong({ aws }: Context, cluster: string, tasks: readonly JobT
     cluster,
     tasks.map(({ id }) => id),
   );
-  return described.some(({ lastStatus }) => lastStatus !== 'STOPPED');
+  return described.some((task) => !hasStopped(task));
 }
 
 /** The known tasks and the new ones. */

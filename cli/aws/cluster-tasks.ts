@@ -1,6 +1,7 @@
 /** Lists the tasks of the agents' cluster. */
 import type { Task } from '@aws-sdk/client-ecs';
 import type { Capacity } from '../../functions/launcher/contract.ts';
+import { hasStopped } from '../core/task-status.ts';
 import type { Aws } from './clients.ts';
 import { byCreation, describedTasks, familyIn, taskArns, taskIdIn } from './ecs-tasks.ts';
 
@@ -36,7 +37,7 @@ export async function clusterTasks(aws: Aws, cluster: string): Promise<ClusterTa
   return {
     live: tasks
       .map(taskOf)
-      .filter(({ lastStatus }) => lastStatus !== 'STOPPED' && lastStatus !== 'DELETED')
+      .filter((task) => !hasStopped(task))
       .sort(byCreation),
     ids: new Set(arns.map(taskIdIn)),
   };

@@ -3,6 +3,7 @@ import { DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformatio
 import { GetFunctionConfigurationCommand, type VpcConfigResponse } from '@aws-sdk/client-lambda';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { type AgentPoolEnvironment, agentPoolsEnvironment } from '../../functions/launcher/pool-environment.ts';
+import { DEFAULT_START_DEADLINE_SECONDS } from '../../lib/defaults.ts';
 import { OUTPUTS } from '../../lib/names.ts';
 import { jsonOf } from '../core/json.ts';
 import { type LauncherOutputs, launchersIn, withoutLauncher } from '../core/launchers.ts';
@@ -33,6 +34,8 @@ export interface Deployment {
   /** Secret of the API token, unless a pool has its own. */
   readonly apiTokenSecret: string;
   readonly pools: readonly AgentPoolEnvironment[];
+  /** Seconds from the launch of a task after which its agent must have registered. */
+  readonly startDeadlineSeconds: number;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -125,6 +128,7 @@ export async function readDeployment(aws: Aws, { stack: stackName, launcher }: W
     organization: environment[ENV.organization] ?? '',
     apiTokenSecret: environment[ENV.apiTokenSecret] ?? '',
     pools: pools.data,
+    startDeadlineSeconds: Number(environment[ENV.startDeadlineSeconds]) || DEFAULT_START_DEADLINE_SECONDS,
     environment,
   };
 }

@@ -7,7 +7,8 @@ import { doctorDocument } from '../core/doctor-json.ts';
 import { wrap } from '../core/wrap.ts';
 import type { Diagnosis } from '../doctor/doctor.ts';
 import { EXIT } from '../io.ts';
-import { jsonOption, type RunCommand } from '../program.ts';
+import { collect, jsonOption } from '../options.ts';
+import type { RunCommand } from '../program.ts';
 
 interface Options {
   readonly only?: readonly Group[];
@@ -37,7 +38,7 @@ export function registerDoctor(program: Command, run: RunCommand): void {
       new Option(
         '-c, --context <name=value>',
         'override a setting, as with "cdk deploy -c"; can be repeated',
-      ).argParser((value: string, before: readonly string[] = []) => [...before, value]),
+      ).argParser(collect),
     )
     .option('--all', 'also print the checks that passed, and why a note matters')
     .addOption(jsonOption())

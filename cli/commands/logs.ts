@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { sinceMs } from '../core/since.ts';
 import { UsageError } from '../io.ts';
-import { jsonOption, type RunCommand } from '../program.ts';
+import { jsonOption } from '../options.ts';
+import type { RunCommand } from '../program.ts';
 
 interface LogsOptions {
   readonly follow?: boolean;

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { RotateFlags } from '../operate/rotate.ts';
+import { collect, integerOption } from '../options.ts';
 import type { RunCommand } from '../program.ts';
 
 /** `rotate`: replaces the agent token of a pool without ending a job. */
@@ -11,9 +12,15 @@ export function registerRotate(program: Command, run: RunCommand): void {
     .option(
       '--old-token <id>',
       'id of an agent token to revoke that no version of the secret contains; repeat it for more',
-      (id: string, before: readonly string[] = []) => [...before, id],
+      collect,
     )
-    .option('--deadline <minutes>', 'how long to wait for tasks that use the old token', minutes, 60)
+    .addOption(
+      integerOption('--deadline <minutes>', 'how long to wait for tasks that use the old token', {
+        fallback: 60,
+        least: 1,
+        most: 1440,
+      }),
+    )
     .option('--force', 'revoke the old token even if agents outside this stack may use it')
     .option('--non-interactive', 'never ask')
     .addHelpText(
@@ -46,10 +53,4 @@ Examples:
         return rotate(context, flags);
       }),
     );
-}
-
-function minutes(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1 && value <= 1440) return value;
-  throw new InvalidArgumentError('It must be an integer from 1 to 1440.');
 }

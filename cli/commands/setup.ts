@@ -1,7 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { CAPACITIES } from '../../functions/launcher/contract.ts';
 import { EGRESS_MODES } from '../../lib/network/egress.ts';
-import { excludes, listOf } from '../options.ts';
+import { collect, excludes, integer, listOf } from '../options.ts';
 import type { RunCommand } from '../program.ts';
 import type { SetupFlags } from '../setup/flags.ts';
 import { AGENT_TOKEN_VARIABLE, API_TOKEN_VARIABLE } from '../setup/tokens.ts';
@@ -44,21 +44,21 @@ export function registerSetup(program: Command, run: RunCommand): void {
       ]),
     )
     .option('--agent-token-secret <name>', 'secret of the agent token (default: agent-launcher/POOL/agent-token)')
-    .option('--max-agents <count>', 'maximum number of agents at the same time', integer)
-    .option('--cpu <units>', 'CPU units of a task; 1024 are one vCPU', integer)
-    .option('--memory <mib>', 'memory of a task in MiB', integer)
+    .option('--max-agents <count>', 'maximum number of agents at the same time', integer())
+    .option('--cpu <units>', 'CPU units of a task; 1024 are one vCPU', integer())
+    .option('--memory <mib>', 'memory of a task in MiB', integer())
     .option('--phases', 'separate tasks for plans and applies, each with its own role')
     .option('--no-phases', 'the same tasks for plans and applies')
-    .option('--plan-cpu <units>', 'CPU units of a task for plans; implies --phases', integer)
-    .option('--plan-memory <mib>', 'memory of a task for plans; implies --phases', integer)
+    .option('--plan-cpu <units>', 'CPU units of a task for plans; implies --phases', integer())
+    .option('--plan-memory <mib>', 'memory of a task for plans; implies --phases', integer())
     .addOption(
       new Option(
         '--plan-capacity <capacity>',
         'capacity of the tasks for plans; implies --phases. Spot is cheaper, but AWS can interrupt the plan',
       ).choices([...CAPACITIES]),
     )
-    .option('--apply-cpu <units>', 'CPU units of a task for applies; implies --phases', integer)
-    .option('--apply-memory <mib>', 'memory of a task for applies; implies --phases', integer)
+    .option('--apply-cpu <units>', 'CPU units of a task for applies; implies --phases', integer())
+    .option('--apply-memory <mib>', 'memory of a task for applies; implies --phases', integer())
     .optionsGroup('Alarms:')
     .option('--alarm-email <address>', 'e-mail address that receives the alarms; the stack creates an SNS topic')
     .optionsGroup('Network:')
@@ -107,13 +107,4 @@ Examples:
   excludes(command, '--phases', '--no-phases');
   excludes(command, '--project', '--all-projects');
   for (const option of PHASE_OPTIONS) excludes(command, '--no-phases', option);
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
-function integer(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be an integer.');
 }

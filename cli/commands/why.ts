@@ -4,7 +4,8 @@ import { explain } from '../core/why/explain.ts';
 import { type Paint, screenOf, type Tone } from '../core/why/screen.ts';
 import { whyDocument } from '../core/why-json.ts';
 import { EXIT } from '../io.ts';
-import { jsonOption, type RunCommand } from '../program.ts';
+import { jsonOption } from '../options.ts';
+import type { RunCommand } from '../program.ts';
 
 const COLOURS: Readonly<Record<Tone, Parameters<Context['style']>[0]>> = {
   done: 'green',

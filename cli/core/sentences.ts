@@ -2,8 +2,12 @@
 
 /** Ends a text of the launcher, ECS or HCP Terraform with a full stop, and begins it with a capital letter. */
 export function sentence(text: string): string {
-  const trimmed = text.trim().replace(/[.;:]+$/, '');
-  return `${capital(trimmed)}.`;
+  return capital(fullStop(text));
+}
+
+/** The text with one full stop at its end. */
+export function fullStop(text: string): string {
+  return `${text.trim().replace(/[.;:]+$/, '')}.`;
 }
 
 /** The text with a capital letter at its beginning. */
@@ -14,6 +18,11 @@ export function capital(text: string): string {
 /** `1 job`, `3 jobs`. */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;
+}
+
+/** `one job`, `3 jobs`. */
+export function countedInWords(count: number, noun: string, plural = `${noun}s`): string {
+  return count === 1 ? `one ${noun}` : counted(count, noun, plural);
 }
 
 /** Joins words as in a sentence: `a, b and c`. After `most` words, it only counts the others. */

@@ -1,7 +1,7 @@
 /** Describes what the live tasks of a full pool do. */
 import { duration } from './durations.ts';
 import { jobIn } from './executed-jobs.ts';
-import { counted } from './sentences.ts';
+import { counted, listed } from './sentences.ts';
 
 /** A job that an agent executes, as HCP Terraform shows it. */
 export interface BusyJob {
@@ -34,16 +34,23 @@ export function slotsText(slots: readonly Slot[], busy: readonly BusyJob[] | und
   const atWork = new Set(jobs.map(({ agentName }) => agentName));
   const others = slots.filter(({ taskId }) => !atWork.has(taskId));
   const left = Math.max(0, slots.length - jobs.length);
-  const running = listed(jobs.map((job) => jobText(job, nowMs)));
+  const running = listed(
+    jobs.map((job) => jobText(job, nowMs)),
+    SHOWN,
+  );
   // Without names, an agent that isn't the launcher's looks like the others.
   if (jobs.length > slots.length) {
     return `${counted(jobs.length, 'job')} of this pool run, some perhaps on agents that the launcher didn’t start: ${running}.`;
   }
+  const startedFor = listed(
+    others.slice(0, left).map((slot) => slotText(slot, nowMs)),
+    SHOWN,
+  );
   return [
     jobs.length === 0 ? '' : `${counted(jobs.length, 'agent')} ${jobs.length === 1 ? 'is' : 'are'} busy: ${running}.`,
     left === 0
       ? ''
-      : `${counted(left, jobs.length === 0 ? 'task' : 'other task')} ${left === 1 ? 'was' : 'were'} started for ${listed(others.slice(0, left).map((slot) => slotText(slot, nowMs)))}; ${left === 1 ? 'its agent may have taken another job' : 'their agents may have taken other jobs'}, because an agent takes any queued job of its pool.`,
+      : `${counted(left, jobs.length === 0 ? 'task' : 'other task')} ${left === 1 ? 'was' : 'were'} started for ${startedFor}; ${left === 1 ? 'its agent may have taken another job' : 'their agents may have taken other jobs'}, because an agent takes any queued job of its pool.`,
   ]
     .filter((text) => text !== '')
     .join(' ');
@@ -62,9 +69,4 @@ function slotText({ startedFor, createdAtMs }: Slot, nowMs: number): string {
   const found = jobIn(startedFor);
   const what = found === undefined ? startedFor : `the ${found.phase} of ${found.run}`;
   return createdAtMs === undefined ? what : `${what} ${duration(nowMs - createdAtMs)} ago`;
-}
-
-function listed(texts: readonly string[]): string {
-  const more = texts.length > SHOWN ? `, and ${texts.length - SHOWN} more` : '';
-  return `${texts.slice(0, SHOWN).join(', ')}${more}`;
 }

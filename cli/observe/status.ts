@@ -1,5 +1,4 @@
 /** Reads what `status` shows. A part that can't be read doesn't prevent the others. */
-import { ENV } from '../../functions/launcher/contract.ts';
 import { launcherAlarms } from '../aws/alarms.ts';
 import { clusterTasks } from '../aws/cluster-tasks.ts';
 import { type Deployment, readDeployment } from '../aws/deployment.ts';
@@ -83,7 +82,7 @@ export class StatusReader {
       },
       schedule: deployment.name,
       pools,
-      startDeadlineMs: Number(deployment.environment[ENV.startDeadlineSeconds] ?? 300) * 1000,
+      startDeadlineMs: deployment.startDeadlineSeconds * 1000,
       switches,
       tick,
       tasks,

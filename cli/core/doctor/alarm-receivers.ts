@@ -1,5 +1,7 @@
 /** Checks whether anybody gets the alarms: the alarms' topic, and its subscriptions. */
-import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
+
+import { countedInWords } from '../sentences.ts';
+import { couldNotCheck, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 
 export interface Subscription {
   /** Such as `email`. */
@@ -70,7 +72,7 @@ function findingsOf({ arn, subscriptions }: AlarmAction): Finding[] {
   }
   const pending = all.filter(({ confirmed }) => !confirmed);
   if (pending.length === 0) {
-    return [ok(ID, `The topic ${arn} sends the alarms to ${counted(all.length, 'confirmed subscription')}.`)];
+    return [ok(ID, `The topic ${arn} sends the alarms to ${countedInWords(all.length, 'confirmed subscription')}.`)];
   }
   return pending.map(({ protocol, endpoint }) =>
     warning(ID, {

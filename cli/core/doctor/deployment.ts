@@ -3,11 +3,11 @@ import type { TickLine } from '../../../functions/launcher/log-lines.ts';
 import { dateTime } from '../durations.ts';
 import { withoutLauncher } from '../launchers.ts';
 import { liveIn, type Trouble, type TroubledPool, troublesOf } from '../pool-trouble.ts';
-import { capital, listed } from '../sentences.ts';
+import { capital, countedInWords, listed } from '../sentences.ts';
 import { lastDeployment } from '../stack-status.ts';
 import { isEnding } from '../task-status.ts';
 import { describeError, isRefusedByHcpTerraform, remedyOfError, type TickError } from '../tick-errors.ts';
-import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
+import { couldNotCheck, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 
 /** A stack that exists without a launcher, for example because its first deployment failed. */
 export function checkStackWithoutLauncher(stackName: string, status: string): Finding {
@@ -85,16 +85,16 @@ export function checkTicks(
     if (changedAtMs !== undefined && leftMs > 0) {
       return [
         note(id, {
-          what: `The launcher has not ticked yet. Its stack or its schedule was changed ${counted(Math.round((nowMs - changedAtMs) / 60_000), 'minute')} ago.`,
+          what: `The launcher has not ticked yet. Its stack or its schedule was changed ${countedInWords(Math.round((nowMs - changedAtMs) / 60_000), 'minute')} ago.`,
           why: 'A deployment takes some minutes, and the first tick comes with the next invocation by the schedule.',
-          todo: `Run doctor again in ${counted(Math.ceil(leftMs / 60_000), 'minute')}.`,
+          todo: `Run doctor again in ${countedInWords(Math.ceil(leftMs / 60_000), 'minute')}.`,
         }),
       ];
     }
     const since =
       ageMs === undefined
-        ? `in the last ${counted(Math.round(searchedMs / 60_000), 'minute')}`
-        : `since ${last?.timestamp} (${counted(Math.round(ageMs / 60_000), 'minute')} ago)`;
+        ? `in the last ${countedInWords(Math.round(searchedMs / 60_000), 'minute')}`
+        : `since ${last?.timestamp} (${countedInWords(Math.round(ageMs / 60_000), 'minute')} ago)`;
     return [
       error(id, {
         what: `The launcher has not ticked ${since}.`,
@@ -103,7 +103,7 @@ export function checkTicks(
       }),
     ];
   }
-  const age = `${counted(Math.max(0, Math.round(ageMs / 1000)), 'second')} ago`;
+  const age = `${countedInWords(Math.max(0, Math.round(ageMs / 1000)), 'second')} ago`;
   const errors = last.pools.flatMap(({ pool, errors: its = [] }) => its.map((one) => ({ pool, ...one })));
   if (errors.length === 0) {
     const earlier =
@@ -111,7 +111,7 @@ export function checkTicks(
         ? []
         : [
             note('deployment.earlier-ticks', {
-              what: `${withErrors} of the last ${counted(all, 'tick')} had errors; the last one had none.`,
+              what: `${withErrors} of the last ${countedInWords(all, 'tick')} had errors; the last one had none.`,
               why: 'One failed tick only delays jobs. The next one does its work.',
               todo: 'Nothing, unless it happens often: see docs/runbook.md, "Ticks fail".',
             }),
@@ -229,16 +229,17 @@ export function checkTasks(tasks: Observed<readonly LiveTask[]>, hours: number, 
   if (old.length === 0) {
     return ok(
       id,
-      `${live.length === 0 ? 'No task is' : `${capital(counted(live.length, 'task'))} ${live.length === 1 ? 'is' : 'are'}`} live, none for more than ${counted(hours, 'hour')}.`,
+      `${live.length === 0 ? 'No task is' : `${capital(countedInWords(live.length, 'task'))} ${live.length === 1 ? 'is' : 'are'}`} live, none for more than ${countedInWords(hours, 'hour')}.`,
     );
   }
   const shown = listed(
     old.map(
-      ({ task, lastStatus, ageMs }) => `${task} (${counted(Math.floor(ageMs / 3_600_000), 'hour')}, ${lastStatus})`,
+      ({ task, lastStatus, ageMs }) =>
+        `${task} (${countedInWords(Math.floor(ageMs / 3_600_000), 'hour')}, ${lastStatus})`,
     ),
   );
   return warning(id, {
-    what: `${capital(counted(old.length, 'task'))} ${old.length === 1 ? 'has' : 'have'} run for more than ${counted(hours, 'hour')}: ${shown}.`,
+    what: `${capital(countedInWords(old.length, 'task'))} ${old.length === 1 ? 'has' : 'have'} run for more than ${countedInWords(hours, 'hour')}: ${shown}.`,
     why: 'A task runs one job. An old one may hang: it costs money, and counts towards maxAgents.',
     todo: 'Look up the agent with the task’s name in HCP Terraform’s pool. If it isn’t busy, stop the task: aws ecs stop-task. If it is busy with a run that hangs, cancel the run. To stop such tasks automatically, set maxJobHours. If your jobs take that long, pass --task-hours.',
   });

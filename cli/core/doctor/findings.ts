@@ -1,4 +1,5 @@
 /** The findings of `doctor`, and what its checks decide from: facts that were observed, or the reason why they could not be. */
+import { fullStop } from '../sentences.ts';
 
 /** The groups of checks, in the order of the report. */
 export const GROUPS = [
@@ -65,7 +66,7 @@ export const note = (id: Finding['id'], words: Words): Finding => ({ id, severit
  */
 export function couldNotCheck(id: Finding['id'], what: string, failure: Failure, permission: string): Finding {
   return warning(id, {
-    what: `Could not check ${what}: ${sentence(failure.reason)}`,
+    what: `Could not check ${what}: ${fullStop(failure.reason)}`,
     why: 'If this part is broken, doctor can’t tell.',
     todo: REMEDIES[failure.kind](permission),
   });
@@ -76,13 +77,3 @@ const REMEDIES: Readonly<Record<Failure['kind'], (permission: string) => string>
   failed: (permission) => `Check the message, and run doctor again. The check needs ${permission}.`,
   explained: () => 'Correct the reason, which is another finding, and run doctor again.',
 };
-
-/** `one agent`, `3 agents`. */
-export function counted(count: number, noun: string, plural = `${noun}s`): string {
-  return `${count === 1 ? 'one' : count} ${count === 1 ? noun : plural}`;
-}
-
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  return /[.!?)]$/.test(trimmed) ? trimmed : `${trimmed}.`;
-}

@@ -1,8 +1,8 @@
 /** Checks of the agents' images: whether they exist, and how old their agents are. */
 import { isOlder } from '../../../lib/agent/version.ts';
-import { listed } from '../sentences.ts';
+import { countedInWords, listed } from '../sentences.ts';
 import { AGENT_RELEASES, type AgentRelease, CHANGELOG_URL, TABLE_DATE } from './agent-releases.ts';
-import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
+import { couldNotCheck, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 import type { Target, TargetImage } from './target.ts';
 
 /** An image that tasks pull from a registry, or that the deployment copies from there. */
@@ -112,7 +112,7 @@ export function checkAgentAge(
     'value' in released ? '' : ` by the changelog of ${TABLE_DATE} (releases.hashicorp.com can’t be reached)`;
   const [newest] = newer;
   if (newest === undefined) return ok(id, `Agent ${version} ${of} is the newest release${asOf}.`);
-  const behind = `Agent ${version} ${of} is ${counted(newer.length, 'release')} behind ${newest}${asOf}`;
+  const behind = `Agent ${version} ${of} is ${countedInWords(newer.length, 'release')} behind ${newest}${asOf}`;
   const fixing = table.filter((release) => release.fixes !== undefined && isOlder(version, release.version));
   const fixes = [...new Set(fixing.flatMap((release) => release.fixes ?? []))];
   const todo = `Set agentImage.version (or the tag of agentImage.registry) to ${newest}, and deploy. What changed: ${CHANGELOG_URL}`;

@@ -1,7 +1,7 @@
 /** Checks of the agent pools in HCP Terraform. */
 
-import { listed } from '../sentences.ts';
-import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
+import { countedInWords, listed } from '../sentences.ts';
+import { couldNotCheck, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 import type { Target, TargetPool } from './target.ts';
 
 export interface PoolFacts {
@@ -80,7 +80,9 @@ function* nameFindings({ name, id }: TargetPool, facts: PoolFacts): Iterable<Fin
 function scopeFinding(facts: PoolFacts): Finding {
   const { name, organizationScoped, allowedWorkspaces, allowedProjects, usedBy } = facts;
   const users =
-    usedBy === 0 ? 'no workspace uses it yet' : `${counted(usedBy, 'workspace')} ${usedBy === 1 ? 'uses' : 'use'} it`;
+    usedBy === 0
+      ? 'no workspace uses it yet'
+      : `${countedInWords(usedBy, 'workspace')} ${usedBy === 1 ? 'uses' : 'use'} it`;
   if (organizationScoped) {
     return ok('pool.scope', `The pool ${name} exists. Every workspace of the organization may use it; ${users}.`);
   }
@@ -92,8 +94,8 @@ function scopeFinding(facts: PoolFacts): Finding {
     });
   }
   const allowed = [
-    ...(allowedProjects > 0 ? [counted(allowedProjects, 'project')] : []),
-    ...(allowedWorkspaces > 0 ? [counted(allowedWorkspaces, 'workspace')] : []),
+    ...(allowedProjects > 0 ? [countedInWords(allowedProjects, 'project')] : []),
+    ...(allowedWorkspaces > 0 ? [countedInWords(allowedWorkspaces, 'workspace')] : []),
   ];
   return ok('pool.scope', `The pool ${name} exists. ${allowed.join(' and ')} may use it; ${users}.`);
 }
@@ -118,7 +120,7 @@ function* tokenFindings({ name, agentTokens }: PoolFacts): Iterable<Finding> {
     const more = ages.length > days.length ? ' and more' : '';
     yield ok(
       'pool.agent-tokens',
-      `The pool ${name} has ${counted(ages.length, 'agent token')}. ${ages.length === 1 ? 'Its age' : 'Their ages'} in days: ${days.join(', ')}${more}.`,
+      `The pool ${name} has ${countedInWords(ages.length, 'agent token')}. ${ages.length === 1 ? 'Its age' : 'Their ages'} in days: ${days.join(', ')}${more}.`,
     );
     return;
   }

@@ -1,5 +1,7 @@
 /** Checks of what AWS allows: Fargate's vCPUs, Lambda's concurrency, and free addresses. */
-import { couldNotCheck, counted, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
+
+import { countedInWords } from '../sentences.ts';
+import { couldNotCheck, error, type Finding, note, type Observed, ok, warning } from './findings.ts';
 import type { TargetPool } from './target.ts';
 
 /**
@@ -110,7 +112,7 @@ function quotaFinding(kind: VcpuKind, need: VcpuNeed, allowed: number, use: Vcpu
   const todo = `Request more: aws service-quotas request-service-quota-increase --service-code ${service} --quota-code ${code} --desired-value ${Math.ceil(need.all + others)}. Or lower maxAgents or cpu.`;
   if (allowed < need.largest) {
     return error(id, {
-      what: `The quota "${name}" is ${counted(allowed, 'vCPU')}, but one task needs ${need.largest}.${now}`,
+      what: `The quota "${name}" is ${countedInWords(allowed, 'vCPU')}, but one task needs ${need.largest}.${now}`,
       why: 'ECS refuses to start agents of this size.',
       todo,
     });
@@ -118,19 +120,19 @@ function quotaFinding(kind: VcpuKind, need: VcpuNeed, allowed: number, use: Vcpu
   const atMost = `all pools at maxAgents use ${need.all}`;
   if (allowed < need.all) {
     return warning(id, {
-      what: `The quota "${name}" is ${counted(allowed, 'vCPU')}, but ${atMost}.${now}`,
+      what: `The quota "${name}" is ${countedInWords(allowed, 'vCPU')}, but ${atMost}.${now}`,
       why: 'ECS refuses to start more agents at the quota, and jobs wait. Other tasks of the account count as well.',
       todo,
     });
   }
   if (allowed < need.all + others) {
     return warning(id, {
-      what: `The quota "${name}" is ${counted(allowed, 'vCPU')}, and ${atMost}, but others in the account use ${others} now.`,
+      what: `The quota "${name}" is ${countedInWords(allowed, 'vCPU')}, and ${atMost}, but others in the account use ${others} now.`,
       why: 'The quota is for all clusters of the account. ECS refuses to start more agents at the quota, and jobs wait.',
       todo,
     });
   }
-  return ok(id, `The quota "${name}" is ${counted(allowed, 'vCPU')}; ${atMost}.${now}`);
+  return ok(id, `The quota "${name}" is ${countedInWords(allowed, 'vCPU')}; ${atMost}.${now}`);
 }
 
 function inUse(launcher: number | undefined, account: number | undefined): string {
@@ -156,7 +158,7 @@ export function checkAddresses(subnets: Observed<readonly FreeAddresses[]>, agen
   const where = subnets.value.map((subnet) => `${subnet.subnet}: ${subnet.free}`).join(', ');
   if (free < needed) {
     return error(id, {
-      what: `The subnets have ${counted(free, 'free address', 'free addresses')} (${where}), but ${counted(needed, 'more agent')} can start.`,
+      what: `The subnets have ${countedInWords(free, 'free address', 'free addresses')} (${where}), but ${countedInWords(needed, 'more agent')} can start.`,
       why: 'Each task needs an address. Without one, it doesn’t start.',
       todo: 'Use larger or more subnets, remove what uses the addresses, or lower maxAgents.',
     });
@@ -171,7 +173,7 @@ export function checkAddresses(subnets: Observed<readonly FreeAddresses[]>, agen
   }
   return ok(
     id,
-    `The subnets have ${counted(free, 'free address', 'free addresses')} (${where}) for ${counted(needed, 'more agent')}.`,
+    `The subnets have ${countedInWords(free, 'free address', 'free addresses')} (${where}) for ${countedInWords(needed, 'more agent')}.`,
   );
 }
 

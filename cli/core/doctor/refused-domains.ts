@@ -1,5 +1,6 @@
 /** Checks what the gateways of `network.egress: on-demand` refused. */
 import { allowingText, type Refusals, refusedDomains, refusedText } from '../refused-domains.ts';
+import { countedInWords } from '../sentences.ts';
 import { couldNotCheck, type Finding, note, type Observed, ok } from './findings.ts';
 
 /** Hours whose connections are read. */
@@ -17,7 +18,7 @@ export function checkRefusals(refusals: Observed<Refusals>, nowMs: number): Find
   const time = `in the last ${REFUSALS_HOURS} hours`;
   if (connections === 0 && !isCut) return ok(ID, `The gateways refused no connection ${time}.`);
   const domains = refusedDomains(refusals.value);
-  const count = `${isCut ? 'at least ' : ''}${connections === 1 ? 'one connection' : `${connections} connections`}`;
+  const count = `${isCut ? 'at least ' : ''}${countedInWords(connections, 'connection')}`;
   return note(ID, {
     what: `The gateways refused ${count} ${time}: ${refusedText(refusals.value, nowMs, MOST_NAMES)}.`,
     why: 'A job that needs one of these hosts fails or waits for it in vain.',

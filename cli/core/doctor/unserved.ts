@@ -1,7 +1,7 @@
 /** Checks whether runs wait in agent pools that neither this launcher nor any agent serves. */
-import { capital } from '../sentences.ts';
+import { capital, countedInWords } from '../sentences.ts';
 import { type OtherPool, UNSERVED_WHY, unservedText } from '../unserved.ts';
-import { couldNotCheck, counted, type Finding, note, type Observed, ok, warning } from './findings.ts';
+import { couldNotCheck, type Finding, note, type Observed, ok, warning } from './findings.ts';
 
 export interface OtherPools {
   /** Number of pools of the organization that this launcher doesn't serve, also of those with agents. */
@@ -47,14 +47,14 @@ export function checkUnserved(
 function* unreadFindings(organization: string, { unreadRuns, unreadPools }: OtherPools): Iterable<Finding> {
   if (unreadRuns > 0) {
     yield note('pool.unserved', {
-      what: `${capital(counted(unreadRuns, 'more run'))} of ${organization} ${unreadRuns === 1 ? 'waits' : 'wait'} in pools without agents that aren’t pools of this launcher.`,
+      what: `${capital(countedInWords(unreadRuns, 'more run'))} of ${organization} ${unreadRuns === 1 ? 'waits' : 'wait'} in pools without agents that aren’t pools of this launcher.`,
       why: 'doctor looks up the workspaces of the newest runs only, because each one takes a request.',
       todo: 'Run doctor again when the other runs have ended.',
     });
   }
   if (unreadPools > 0) {
     yield note('pool.unserved', {
-      what: `doctor didn’t check ${counted(unreadPools, 'more agent pool')} of ${organization} without agents.`,
+      what: `doctor didn’t check ${countedInWords(unreadPools, 'more agent pool')} of ${organization} without agents.`,
       why: 'It checks the first 50 of them, with one request. Runs that wait in the others can’t be seen here.',
       todo: 'Delete pools that nobody uses: Settings, Agents.',
     });

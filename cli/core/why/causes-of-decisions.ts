@@ -8,12 +8,10 @@ import { slotsText } from '../slots.ts';
 import { describeError, remedyOfError } from '../tick-errors.ts';
 import { blocked, type Cause, type Finding, waiting } from './cause.ts';
 import type { SlotsReading } from './evidence.ts';
-import type { LastDecision, Situation } from './situation.ts';
+import { isQueued, type LastDecision, type Situation } from './situation.ts';
 
 type Deferred = Extract<LastDecision, { kind: 'deferred' }>;
 type Refused = Extract<LastDecision, { kind: 'refused' }>;
-
-const isQueued = ({ run, meaning }: Situation): boolean => run === undefined || meaning?.waitsFor === 'agent';
 
 const deferredBy = (
   id: string,

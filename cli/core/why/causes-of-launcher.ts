@@ -10,7 +10,7 @@ import { secretNameOf } from '../secret-name.ts';
 import { counted, sentence } from '../sentences.ts';
 import { pauseFactsOf } from '../switches.ts';
 import { blocked, type Cause, type Finding, waiting } from './cause.ts';
-import { mentions, type Situation } from './situation.ts';
+import { isQueued, mentions, type Situation } from './situation.ts';
 
 /** A tick of the schedule can take a minute, and CloudWatch shows a line some seconds late. */
 const LOG_DELAY_MS = 90_000;
@@ -21,7 +21,7 @@ const PASSING_MS = 30_000;
 const queued =
   (find: (situation: Situation) => Finding | undefined): Cause['find'] =>
   (situation) =>
-    situation.run === undefined || situation.meaning?.waitsFor === 'agent' ? find(situation) : undefined;
+    isQueued(situation) ? find(situation) : undefined;
 
 interface TickError {
   readonly system: string;

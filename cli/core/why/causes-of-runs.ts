@@ -1,6 +1,7 @@
 /** Causes that HCP Terraform's answer alone shows: the run isn't visible, has ended, runs, or waits for something other than an agent. */
 import { duration } from '../durations.ts';
 import { sentence } from '../sentences.ts';
+import { hasStopped } from '../task-status.ts';
 import { isUnserved, serveSteps, UNSERVED_WHY } from '../unserved.ts';
 import { blocked, type Cause, done, type Finding, person, running, waiting } from './cause.ts';
 import type { EarlierRun, RunFacts, ScopeFacts, WorkspaceFacts } from './evidence.ts';
@@ -229,7 +230,7 @@ export const RUN_CAUSES: readonly Cause[] = [
       const { run, meaning, phase, task, ended, nowMs } = situation;
       if (run === undefined || meaning?.waitsFor !== 'running') return undefined;
       const agent = phase === 'plan' ? run.planAgent : run.applyAgent;
-      const isStopped = task?.lastStatus === 'STOPPED' || (task === undefined && ended !== undefined);
+      const isStopped = task === undefined ? ended !== undefined : hasStopped(task);
       if (!isStopped && !LOST.has(agent?.status ?? '')) return undefined;
       const silent = agent?.lastPingAtMs === undefined ? '' : ` since ${duration(nowMs - agent.lastPingAtMs)}`;
       const what = isStopped

@@ -6,7 +6,7 @@ import { isEnding } from '../task-status.ts';
 import { blocked, type Cause, type Finding, quoted, waiting } from './cause.ts';
 import { endOf } from './causes-of-runs.ts';
 import type { TaskFacts } from './evidence.ts';
-import type { Situation } from './situation.ts';
+import { isQueued, type Situation } from './situation.ts';
 
 /** Fargate usually needs less time than this from RunTask to the start of the container. */
 const SLOW_START_MS = 90_000;
@@ -15,7 +15,6 @@ const TWO_JOB_REQUESTS_MS = 60_000;
 /** ECS shows a new task in its lists some seconds late, and forgets a stopped task after about an hour. */
 const NEW_TASK_MS = 60_000;
 
-const isQueued = ({ run, meaning }: Situation): boolean => run === undefined || meaning?.waitsFor === 'agent';
 const short = (taskId: string): string => `${taskId.slice(0, 8)}…`;
 
 /** A cause about the live task of a queued job. */

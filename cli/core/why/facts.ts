@@ -2,9 +2,10 @@
 import { ago, clock, duration } from '../durations.ts';
 import { refusedText } from '../refused-domains.ts';
 import { counted } from '../sentences.ts';
+import { hasStopped } from '../task-status.ts';
 import { endOf } from './causes-of-runs.ts';
 import type { TaskFacts } from './evidence.ts';
-import type { Situation } from './situation.ts';
+import { isQueued, type Situation } from './situation.ts';
 
 export interface Fact {
   readonly source: 'HCP Terraform' | 'Launcher' | 'ECS' | 'Gateway';
@@ -59,7 +60,7 @@ function launcherFacts({
 }: Situation): (string | undefined)[] {
   const { log } = evidence;
   if (log.unreadable !== undefined) return [`its log was not read: ${log.unreadable.split('\n')[0]}`];
-  const isQueued = run === undefined || meaning?.waitsFor === 'agent';
+  const isWaiting = isQueued({ run, meaning });
   const delay =
     seenAtMs !== undefined && queuedAtMs !== undefined && seenAtMs >= queuedAtMs
       ? `, ${duration(seenAtMs - queuedAtMs)} after it was queued`
@@ -71,12 +72,12 @@ function launcherFacts({
   ].filter((text) => text !== undefined);
   return [
     seenAtMs === undefined
-      ? isQueued
+      ? isWaiting
         ? `its log does not mention the ${phase}`
         : undefined
       : `saw the ${phase} at ${clock(seenAtMs, nowMs)}${delay}`,
     decisionFact({ decision, nowMs, phase, task, taskId }),
-    isQueued
+    isWaiting
       ? lastTick === undefined
         ? 'no tick in the log'
         : `last tick at ${ago(lastTick.atMs, nowMs)}${isBefore(lastTick.atMs, task) ? ', before the task was started' : ''}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`
@@ -118,10 +119,9 @@ function taskFacts(situation: Situation): (string | undefined)[] {
   const { task, ended, taskId, nowMs } = situation;
   if (taskId === undefined) return [];
   if (task !== undefined) {
-    const isStopped = task.lastStatus === 'STOPPED';
     return [
       `task ${task.id} is ${task.lastStatus}${sinceOf(task, nowMs)}`,
-      isStopped || task.stopCode !== undefined ? endOf(situation) : undefined,
+      hasStopped(task) || task.stopCode !== undefined ? endOf(situation) : undefined,
     ];
   }
   if (ended === undefined) return [`no longer shows task ${taskId}`];
@@ -139,8 +139,7 @@ function refusalFacts({ evidence: { refusals }, nowMs }: Situation): (string | u
 }
 
 function sinceOf(task: TaskFacts, nowMs: number): string {
-  if (task.lastStatus === 'STOPPED')
-    return task.stoppedAtMs === undefined ? '' : ` since ${ago(task.stoppedAtMs, nowMs)}`;
+  if (hasStopped(task)) return task.stoppedAtMs === undefined ? '' : ` since ${ago(task.stoppedAtMs, nowMs)}`;
   if (task.startedAtMs !== undefined) return ` since ${ago(task.startedAtMs, nowMs)}`;
   return task.createdAtMs === undefined ? '' : `, created ${ago(task.createdAtMs, nowMs)}`;
 }

@@ -91,6 +91,11 @@ export function situationOf(evidence: Evidence): Situation {
   };
 }
 
+/** Whether the run waits for an agent, as far as HCP Terraform shows it to this command. */
+export function isQueued({ run, meaning }: Pick<Situation, 'run' | 'meaning'>): boolean {
+  return run === undefined || meaning?.waitsFor === 'agent';
+}
+
 /** Whether the tick's line says anything about the job. */
 export function mentions(line: PoolLine, jobKey: string): boolean {
   return (

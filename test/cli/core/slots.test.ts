@@ -19,7 +19,7 @@ it('lists at most five of the jobs that the agents execute', () => {
       NOW,
     ),
   ).toBe(
-    `7 agents are busy: ${[1, 2, 3, 4, 5].map((n) => `apply of run-J${n} in workspace w${n} for 1 min`).join(', ')}, and 2 more.`,
+    `7 agents are busy: ${[1, 2, 3, 4, 5].map((n) => `apply of run-J${n} in workspace w${n} for 1 min`).join(', ')} and 2 more.`,
   );
 });
 
@@ -38,7 +38,7 @@ it('ignores jobs of foreign agents, and counts jobs whose agent is unknown', () 
 it('shows what tasks were started for if HCP Terraform could not be read, and nothing without a task', () => {
   const warm = { taskId: 'w', startedFor: 'warm/default/1' };
   expect(slotsText([slot(1), warm], undefined, NOW)).toMatch(
-    /^2 tasks were started for the plan of run-S1 56 s ago, warm\/default\/1; their agents may have taken/,
+    /^2 tasks were started for the plan of run-S1 56 s ago and warm\/default\/1; their agents may have taken/,
   );
   expect(slotsText([], [], NOW)).toBe('');
 });
@@ -47,7 +47,7 @@ it('claims no agent for jobs without the name of their agent if there are more o
   const nameless = [1, 2, 3].map((n) => ({ ...job(n), agentName: undefined }));
   expect(slotsText([slot(1), slot(2)], nameless, NOW)).toBe(
     '3 jobs of this pool run, some perhaps on agents that the launcher didn’t start: ' +
-      'apply of run-J1 in workspace w1 for 1 min, apply of run-J2 in workspace w2 for 1 min, apply of run-J3 in workspace w3 for 1 min.',
+      'apply of run-J1 in workspace w1 for 1 min, apply of run-J2 in workspace w2 for 1 min and apply of run-J3 in workspace w3 for 1 min.',
   );
   expect(slotsText([slot(1), slot(2)], nameless.slice(1), NOW)).toMatch(/^2 agents are busy: /);
 });

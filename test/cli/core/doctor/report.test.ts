@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { couldNotCheck, counted, type Finding } from '../../../../cli/core/doctor/findings.ts';
+import { couldNotCheck, type Finding } from '../../../../cli/core/doctor/findings.ts';
 import { countsOf, linesOf, mustAct, passedByGroup, sorted, summary } from '../../../../cli/core/doctor/report.ts';
 import { doctorDocument, doctorJson } from '../../../../cli/core/doctor-json.ts';
-import { listed } from '../../../../cli/core/sentences.ts';
+import { countedInWords, listed } from '../../../../cli/core/sentences.ts';
 
 const finding = (id: Finding['id'], severity: Finding['severity']): Finding =>
   severity === 'ok' ? { id, severity, what: 'Fine.' } : { id, severity, what: 'What.', why: 'Why.', todo: 'Do.' };
@@ -95,11 +95,11 @@ it('words are listed as in a sentence', () => {
   expect(listed(['a'])).toBe('a');
   expect(listed(['a', 'b', 'c'])).toBe('a, b and c');
   expect(listed(['a', 'b', 'c', 'd'], 2)).toBe('a, b and 2 more');
-  expect([counted(1, 'task'), counted(2, 'task'), counted(0, 'free address', 'free addresses')]).toEqual([
-    'one task',
-    '2 tasks',
-    '0 free addresses',
-  ]);
+  expect([
+    countedInWords(1, 'task'),
+    countedInWords(2, 'task'),
+    countedInWords(0, 'free address', 'free addresses'),
+  ]).toEqual(['one task', '2 tasks', '0 free addresses']);
 });
 
 it('a note is short: it has no reason, and says only what to do', () => {
