@@ -69,6 +69,8 @@ export class EgressNetwork extends Construct {
   readonly idle: IdleNetwork;
   /** Every domain that resolves. */
   readonly names: readonly string[];
+  /** Log of the VPC's DNS queries; `undefined`: they are not logged. */
+  readonly dnsQueryLogGroup: logs.ILogGroup | undefined;
   private readonly dnsFirewall: boolean;
   /** The endpoint of Secrets Manager, with `vpcEndpoints: 'task-start'`. */
   private readonly secretsEndpoint: ec2.InterfaceVpcEndpoint | undefined;
@@ -138,12 +140,13 @@ export class EgressNetwork extends Construct {
     this.names = normalised([...resolvingNames(network, images, place, guardDuty), ...launcherNames]);
     this.dnsFirewall = dnsFirewall;
     if (this.dnsFirewall) {
-      new DnsFirewall(this, 'DnsFirewall', {
+      const { queryLogGroup } = new DnsFirewall(this, 'DnsFirewall', {
         vpcId: vpc.vpcId,
         names: this.names,
         logs: network.logs,
         queryLogRetention: network.dnsQueryLogRetentionDays ?? DEFAULT_LOG_RETENTION_DAYS,
       });
+      this.dnsQueryLogGroup = queryLogGroup;
     }
     // Traffic to an endpoint doesn't pass the firewall or the gateway, so these don't need to allow it.
     const start = taskStartNames(images, place, guardDuty);

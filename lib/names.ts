@@ -102,6 +102,7 @@ export const OUTPUTS = {
   egressAllocationIds: 'EgressAllocationIds',
   egressClaim: 'EgressClaim',
   egressIdleCost: 'EgressIdleCost',
+  dnsQueryLogGroup: 'DnsQueryLogGroup',
   gatewayAddress: 'GatewayAddress',
   gatewayRunningCost: 'GatewayRunningCost',
   gatewayLogGroup: 'GatewayLogGroup',

@@ -126,6 +126,13 @@ export function* networkOutputs(
     value: `${dollars(total(idleNetworkCost(idle)))} per month`,
     description: 'Monthly cost of the network while nothing runs, at list prices of us-east-1; see docs/costs.md',
   };
+  if (created instanceof EgressNetwork && created.dnsQueryLogGroup !== undefined) {
+    yield {
+      id: OUTPUTS.dnsQueryLogGroup,
+      value: created.dnsQueryLogGroup.logGroupName,
+      description: 'Log of the DNS queries in the network: a line for each with its domain and whether it was refused',
+    };
+  }
   if (network.egress === 'on-demand' && created instanceof EgressNetwork && created.gateways !== undefined) {
     yield* gatewayOutputs(network, created.gateways);
   }

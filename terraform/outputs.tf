@@ -43,6 +43,11 @@ output "egress_idle_cost" {
   value       = lookup(aws_cloudformation_stack.this.outputs, "EgressIdleCost", null)
 }
 
+output "dns_query_log_group" {
+  description = "Log of the DNS queries in the network. Absent without DNS Firewall or its log, and with existing-vpc."
+  value       = lookup(aws_cloudformation_stack.this.outputs, "DnsQueryLogGroup", null)
+}
+
 output "idle_poll_cost" {
   description = "Monthly cost of idle polls, if `idle_poll_seconds` is below 60."
   value       = lookup(aws_cloudformation_stack.this.outputs, "IdlePollCost", null)

@@ -27,6 +27,9 @@ export interface DnsFirewallProps {
  * has no `AWS::Route53Resolver::FirewallConfig`: a region or partition without that type would reject the template.
  */
 export class DnsFirewall extends Construct {
+  /** Log of every query; `undefined`: queries are not logged. */
+  readonly queryLogGroup: logs.LogGroup | undefined;
+
   constructor(scope: Construct, id: string, props: DnsFirewallProps) {
     super(scope, id);
     if (props.names.length > MAX_DOMAINS) {
@@ -55,10 +58,10 @@ export class DnsFirewall extends Construct {
       priority: ASSOCIATION_PRIORITY,
     });
     const { queryLogRetention = 0 } = props;
-    if (queryLogRetention !== 0) this.logQueries(props, queryLogRetention);
+    this.queryLogGroup = queryLogRetention === 0 ? undefined : this.logQueries(props, queryLogRetention);
   }
 
-  private logQueries({ vpcId, logs: options }: DnsFirewallProps, retention: logs.RetentionDays): void {
+  private logQueries({ vpcId, logs: options }: DnsFirewallProps, retention: logs.RetentionDays): logs.LogGroup {
     const logGroup = vendedLogGroup(this, 'Queries', retention, options);
     const config = new resolver.CfnResolverQueryLoggingConfig(this, 'QueryLog', {
       destinationArn: logGroup.logGroupArn,
@@ -69,5 +72,6 @@ export class DnsFirewall extends Construct {
       resolverQueryLogConfigId: config.attrId,
       resourceId: vpcId,
     });
+    return logGroup;
   }
 }

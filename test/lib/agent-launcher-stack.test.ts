@@ -165,6 +165,7 @@ describe('the stack', () => {
       'AgentLogGroups',
       'ClusterName',
       'DashboardUrl',
+      'DnsQueryLogGroup',
       'EgressAddresses',
       'EgressClaim',
       'EgressIdleCost',

@@ -75,6 +75,17 @@ it('the stack writes the logs of the launcher, its agents and the network by def
   expect(retentionIn(templateOf({ stackName: 'Test', network: EXISTING_VPC }))).toEqual(ofStack);
 });
 
+it('the stack has the name of its DNS query log as an output, and none without the log', () => {
+  const outputOf = (network: object) => templateOf({ network }).findOutputs('DnsQueryLogGroup');
+  for (const egress of ['nat-gateway', 'public-ip', 'on-demand', 'network-firewall']) {
+    const { DnsQueryLogGroup: output } = outputOf({ egress });
+    expect(output?.['Value']).toEqual({ Ref: expect.stringMatching(/^NetworkDnsFirewallQueries/) });
+  }
+  for (const network of [{ dnsQueryLogRetentionDays: 0 }, { dnsFirewall: false }, EXISTING_VPC]) {
+    expect(outputOf(network)).toEqual({});
+  }
+});
+
 /** Settings with which the stack has a log group of each kind. */
 const EVERY_GROUP = {
   nudge: { hmacKeySecret: 'acme/nudge-key' },
