@@ -1,9 +1,7 @@
-/** Gathers what is known about a run: from HCP Terraform, the launcher's log, ECS, the agents' logs and the gateways' log. */
+/** Gathers what is known about a run: from HCP Terraform, the launcher's log, ECS, the agents' logs and the logs of the network. */
 import { type Capacity, PHASES } from '../functions/launcher/contract.ts';
-import { OUTPUTS } from '../lib/names.ts';
 import { agentLog } from './aws/agent-log.ts';
 import type { Deployment } from './aws/deployment.ts';
-import { refusals } from './aws/gateway-log.ts';
 import { readLauncherLog } from './aws/launcher-log.ts';
 import { readSwitch } from './aws/launcher-state.ts';
 import { agentTokenSecretOf } from './aws/pool-tasks.ts';
@@ -25,6 +23,7 @@ import { hcpTerraformAt } from './hcp-terraform/connect.ts';
 import { readRun } from './hcp-terraform/run-reader.ts';
 import { findToken } from './hcp-terraform/token.ts';
 import { CommandError, UsageError } from './io.ts';
+import { gatherRefusals } from './refusals.ts';
 import { slotsOf } from './run-slots.ts';
 import { unlessRefused } from './unless-refused.ts';
 
@@ -70,7 +69,7 @@ export async function gatherEvidence(context: Context, runId: string): Promise<E
   const group = deployment.agentLogGroups.get(pool?.name ?? ended?.pool ?? '');
   const [agentLog, refused] = await Promise.all([
     taskId === undefined || group === undefined ? undefined : unlessRefused(logOf(context, group, taskId)),
-    unlessRefused(refusedDuring(context, deployment, { task, ended })),
+    refusedDuring(context, deployment, { task, ended }),
   ]);
   const isRejected = situationOf({ ...known, tasks, agentLog }).agent.failure?.cause === 'token-rejected';
   return {
@@ -158,21 +157,20 @@ async function logOf({ aws }: Context, group: string, taskId: string): Promise<A
   return { taskId, lines };
 }
 
-/** What the gateways refused while the task ran. */
+/** What the network refused while the task ran; `undefined` if that time is unknown, or the stack has no log of it. */
 async function refusedDuring(
   { aws, io }: Context,
-  { outputs }: Deployment,
+  deployment: Deployment,
   { task, ended }: Pick<Situation, 'task' | 'ended'>,
 ): Promise<RefusalsReading | undefined> {
-  const group = outputs.get(OUTPUTS.gatewayLogGroup);
   const fromMs = task?.createdAtMs ?? msOf(ended?.createdAt);
-  const toMs = task?.stoppedAtMs ?? msOf(ended?.stoppedAt) ?? io.now();
-  if (group === undefined || fromMs === undefined) return undefined;
+  if (fromMs === undefined) return undefined;
   const source = task?.address;
-  return {
-    ...(await refusals(aws, { group, fromMs, toMs: toMs + CLOCK_MS, source })),
-    areOfTask: source !== undefined,
-  };
+  const endMs = task?.stoppedAtMs ?? msOf(ended?.stoppedAt);
+  // A new task can get the address as soon as this one has stopped.
+  const toMs = endMs !== undefined && source !== undefined ? endMs : (endMs ?? io.now()) + CLOCK_MS;
+  const refusals = await gatherRefusals(aws, deployment, { fromMs, toMs, source });
+  return refusals && { ...refusals, areOfTask: source !== undefined };
 }
 
 function msOf(iso: string | undefined): number | undefined {

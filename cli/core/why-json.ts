@@ -17,7 +17,7 @@ export const whyJson = z.strictObject({
   facts: z
     .array(
       z.strictObject({
-        source: z.enum(['HCP Terraform', 'Launcher', 'ECS', 'Gateway']).describe('Where the fact is from'),
+        source: z.enum(['HCP Terraform', 'Launcher', 'ECS', 'Network']).describe('Where the fact is from'),
         text: z.string().describe('One thing that the source shows'),
       }),
     )

@@ -1,13 +1,11 @@
-/** Reads the existing VPC, HCP Terraform's IP allowlists, and what the gateways refused. */
+/** Reads the existing VPC, HCP Terraform's IP allowlists, and what the network refused. */
 import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import * as z from 'zod';
-import { OUTPUTS } from '../../lib/names.ts';
 import { askAwsCli } from '../../lib/network-check/aws-cli.ts';
 import { findingsIn } from '../../lib/network-check/check.ts';
 import { askEc2 } from '../../lib/network-check/ec2.ts';
 import { dnsFirewallFacts, NO_DNS_FIREWALL, vpcFacts } from '../../lib/network-check/facts.ts';
 import type { VpcNeeds } from '../../lib/network-check/findings.ts';
-import { refusals } from '../aws/gateway-log.ts';
 import type { Context } from '../context.ts';
 import type { Finding } from '../core/doctor/findings.ts';
 import {
@@ -21,6 +19,7 @@ import {
 import { checkRefusals, REFUSALS_HOURS } from '../core/doctor/refused-domains.ts';
 import { targetOfSettings } from '../core/doctor/target.ts';
 import { type HcpTerraform, paginationMeta, unlessHidden } from '../hcp-terraform/client.ts';
+import { gatherRefusals } from '../refusals.ts';
 import type { TargetCheckup } from './doctor.ts';
 import { observe } from './observe.ts';
 import type { ObservedPool } from './pool.ts';
@@ -32,11 +31,10 @@ export async function networkFindings(checkup: TargetCheckup, pools: readonly Ob
 }
 
 async function refusalFindings({ context: { aws, io }, deployment }: TargetCheckup): Promise<Finding[]> {
-  const group = deployment?.outputs.get(OUTPUTS.gatewayLogGroup);
-  if (group === undefined) return [];
+  if (deployment === undefined) return [];
   const nowMs = io.now();
-  const fromMs = nowMs - REFUSALS_HOURS * 3_600_000;
-  return [checkRefusals(await observe(() => refusals(aws, { group, fromMs, toMs: nowMs })), nowMs)];
+  const refusals = await gatherRefusals(aws, deployment, { fromMs: nowMs - REFUSALS_HOURS * 3_600_000, toMs: nowMs });
+  return refusals === undefined ? [] : checkRefusals(refusals, nowMs);
 }
 
 async function vpcFindings(checkup: TargetCheckup): Promise<Finding[]> {

@@ -21,6 +21,7 @@ import { fargateVcpus } from '../../local/ecs/server.ts';
 import { archiveOf } from '../../local/start/configurations.ts';
 import { LAUNCHER, taskDefinition } from '../../local/start/task-definition.ts';
 import { newFolder } from '../temporary-folder.ts';
+import { queryLine } from './query-log.ts';
 import { type RunOptions, startSystem, type TestSystem } from './system.ts';
 
 const POOL = 'production';
@@ -802,8 +803,9 @@ describe('the existing VPC of a deployed stack, without a settings file', () => 
   });
 });
 
-describe('what the gateways of on-demand refused', () => {
+describe('what the network refused', () => {
   const GROUP = 'AgentLauncher-Gateways';
+  const QUERIES = '/aws/vendedlogs/AgentLauncher-Network-DnsFirewall-Queries';
   const ID = 'network.refused-domains';
   const refusals = async () =>
     (await doctor(['--only', 'network'])).findings
@@ -811,14 +813,25 @@ describe('what the gateways of on-demand refused', () => {
       .map(({ severity, what }) => [severity, what]);
   const connect = (name: string, verdict = 'refused', at = Date.now()): void =>
     system.addLogEvent({ group: GROUP, message: { service: LAUNCHER, source: '10.0.0.7', name, verdict }, at });
+  const lookUp = (name: string, isRefused = true, at = Date.now()): void =>
+    system.addLogEvent({ group: QUERIES, message: queryLine(name, '10.0.0.7', isRefused), at });
+  const setOutputs = (outputs: Readonly<Record<string, string>>): void => {
+    const { cloudFormation } = system.ecs.aws;
+    const stack = cloudFormation.stack(LAUNCHER);
+    const others = stack.outputs.filter(
+      ({ key }) => key !== OUTPUTS.gatewayLogGroup && key !== OUTPUTS.dnsQueryLogGroup,
+    );
+    const added = Object.entries(outputs).map(([key, value]) => ({ key, value }));
+    cloudFormation.put({ ...stack, outputs: [...others, ...added] });
+  };
 
   beforeEach(() => {
     const { cloudFormation, logs } = system.ecs.aws;
     const stack = cloudFormation.stack(LAUNCHER);
-    cloudFormation.put({ ...stack, outputs: [...stack.outputs, { key: OUTPUTS.gatewayLogGroup, value: GROUP }] });
-    logs.store.createGroup(GROUP);
+    setOutputs({ [OUTPUTS.gatewayLogGroup]: GROUP, [OUTPUTS.dnsQueryLogGroup]: QUERIES });
+    for (const group of [GROUP, QUERIES]) logs.store.createGroup(group);
     return () => {
-      logs.store.deleteGroup(GROUP);
+      for (const group of [GROUP, QUERIES]) logs.store.deleteGroup(group);
       cloudFormation.put(stack);
     };
   });
@@ -831,7 +844,7 @@ describe('what the gateways of on-demand refused', () => {
       [
         'note',
         expect.stringMatching(
-          /^The gateways refused 4 connections in the last 24 hours: often\.example \(2 times, last at [^)]+\), .*rare\.example \(once, /,
+          /^In the last 24 hours, the gateways refused 4 connections: often\.example \(2 connections, last at [^)]+\), .*rare\.example \(1 connection, /,
         ),
       ],
     ]);
@@ -839,7 +852,40 @@ describe('what the gateways of on-demand refused', () => {
 
   it('is ok if it is nothing', async () => {
     connect('passed.example', 'passed');
-    expect(await refusals()).toEqual([['ok', 'The gateways refused no connection in the last 24 hours.']]);
+    lookUp('app.terraform.io.', false);
+    lookUp('7.0.0.10.in-addr.arpa.');
+    expect(await refusals()).toEqual([
+      [
+        'ok',
+        'In the last 24 hours, DNS Firewall refused no lookup of a public domain and the gateways refused no connection.',
+      ],
+    ]);
+  });
+
+  it('includes the lookups that DNS Firewall refused, and not those of the search domain', async () => {
+    lookUp('old.example.', true, Date.now() - 25 * 3_600_000);
+    lookUp('app.terraform.io.', false);
+    for (const name of ['a.example.', 'a.example.', 'a.example.ec2.internal.']) lookUp(name);
+    connect('a.example');
+    expect(await refusals()).toEqual([
+      [
+        'note',
+        expect.stringMatching(
+          /^In the last 24 hours, DNS Firewall refused 2 lookups and the gateways refused one connection: a\.example \(2 lookups and 1 connection, last at [^)]+\)\.$/,
+        ),
+      ],
+    ]);
+  });
+
+  it('is only what DNS Firewall refused in an egress mode without gateways', async () => {
+    setOutputs({ [OUTPUTS.dnsQueryLogGroup]: QUERIES });
+    lookUp('a.example.');
+    expect(await refusals()).toEqual([
+      [
+        'note',
+        expect.stringMatching(/^In the last 24 hours, DNS Firewall refused one lookup: a\.example \(1 lookup, at /),
+      ],
+    ]);
   });
 
   it('can’t forge a line or move the cursor', async () => {
@@ -860,18 +906,20 @@ describe('what the gateways of on-demand refused', () => {
     expect(requests() - before).toBeLessThan(20);
   });
 
-  it('is not looked for without gateways', async () => {
-    const { cloudFormation } = system.ecs.aws;
-    const stack = cloudFormation.stack(LAUNCHER);
-    cloudFormation.put({ ...stack, outputs: stack.outputs.filter(({ key }) => key !== OUTPUTS.gatewayLogGroup) });
+  it('is not looked for if the stack has neither log', async () => {
+    setOutputs({});
     connect('a.example');
+    lookUp('a.example.');
     expect(await refusals()).toEqual([]);
   });
 
-  it('is a warning if the log may not be read', async () => {
+  it('is a warning for a log that may not be read, and includes the other log', async () => {
     const message = 'User: me is not authorized to perform: logs:FilterLogEvents';
     system.ecs.faults.next('FilterLogEvents', { kind: 'error', code: 'AccessDeniedException', message });
-    expect(await refusals()).toEqual([['warning', expect.stringContaining(message)]]);
+    const [denied, read, ...others] = await refusals();
+    expect(denied).toEqual(['warning', expect.stringContaining(message)]);
+    expect(read).toEqual(['ok', expect.stringContaining('In the last 24 hours')]);
+    expect(others).toEqual([]);
   });
 });
 

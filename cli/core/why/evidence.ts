@@ -19,12 +19,12 @@ export interface Evidence {
   readonly agentTokenChangedAtMs?: number | undefined;
   /** The last lines of the log of the agent that matters, oldest first. */
   readonly agentLog?: AgentLogReading | undefined;
-  /** What the gateways refused while the task of the job ran; absent without gateways, or if the task's time is unknown. */
+  /** What the network refused while the task of the job ran; absent if the stack has no log of it, or the task's time is unknown. */
   readonly refusals?: RefusalsReading | undefined;
 }
 
 export interface RefusalsReading extends Refusals {
-  /** Whether all connections are those of the task. ECS forgets the address of a task about an hour after it stopped. */
+  /** Whether all of it is the task's. ECS forgets the address of a task about an hour after it stopped. */
   readonly areOfTask: boolean;
 }
 

@@ -72,7 +72,8 @@ function allowing(
   { id, finding: { state } }: { readonly id: string; readonly finding: Finding },
 ): string[] {
   const mayFail = state === 'running' || state === 'blocked' || (state === 'done' && id !== 'finished');
-  const domains = refusals === undefined ? [] : refusedDomains(refusals);
-  if (!mayFail || domains.length === 0) return [];
-  return [`If the job needs ${listed(domains, MOST_DOMAINS)}, ${allowingText('the domain')}`];
+  if (!mayFail || refusals === undefined) return [];
+  const domains = refusedDomains(refusals);
+  if (domains.length === 0) return [];
+  return [`If the job needs ${listed(domains, MOST_DOMAINS)}, ${allowingText('the domain', refusals)}`];
 }

@@ -1,6 +1,6 @@
 /** The facts behind an explanation: one line for each thing that HCP Terraform, the launcher's log and ECS show. */
 import { ago, clock, duration } from '../durations.ts';
-import { refusedText } from '../refused-domains.ts';
+import { cutText, LOG_NAMES, refusedText, type UnreadLog } from '../refused-domains.ts';
 import { counted } from '../sentences.ts';
 import { hasStopped } from '../task-status.ts';
 import { endOf } from './causes-of-runs.ts';
@@ -8,7 +8,7 @@ import type { TaskFacts } from './evidence.ts';
 import { isQueued, type Situation } from './situation.ts';
 
 export interface Fact {
-  readonly source: 'HCP Terraform' | 'Launcher' | 'ECS' | 'Gateway';
+  readonly source: 'HCP Terraform' | 'Launcher' | 'ECS' | 'Network';
   readonly text: string;
 }
 
@@ -19,7 +19,7 @@ export function factsOf(situation: Situation): Fact[] {
     ...of('HCP Terraform', runFacts(situation)),
     ...of('Launcher', launcherFacts(situation)),
     ...of('ECS', taskFacts(situation)),
-    ...of('Gateway', refusalFacts(situation)),
+    ...of('Network', refusalFacts(situation)),
   ];
 }
 
@@ -133,9 +133,21 @@ function taskFacts(situation: Situation): (string | undefined)[] {
 const MOST_REFUSED = 5;
 
 function refusalFacts({ evidence: { refusals }, nowMs }: Situation): (string | undefined)[] {
-  if (refusals === undefined || refusals.connections === 0) return [];
-  const whose = refusals.areOfTask ? 'refused the task' : 'while the task ran, refused one or more tasks';
-  return [`${whose}: ${refusedText(refusals, nowMs, MOST_REFUSED)}`];
+  if (refusals === undefined) return [];
+  const { areOfTask, names, read, unread } = refusals;
+  const whose = areOfTask ? ' to the task' : ' to tasks while this task ran';
+  const cut = read.filter(({ isCut }) => isCut);
+  return [
+    ...(names.length === 0
+      ? cut.map((log) => cutText(log, whose))
+      : [`refused${whose}${cut.length === 0 ? '' : ', at least'}: ${refusedText(refusals, nowMs, MOST_REFUSED)}`]),
+    ...unread.map(unreadText),
+  ];
+}
+
+function unreadText({ kind, group, failure }: UnreadLog): string {
+  const why = failure.kind === 'denied' ? `logs:FilterLogEvents on ${group}` : failure.reason;
+  return `${LOG_NAMES[kind]} could not be read (${why})`;
 }
 
 function sinceOf(task: TaskFacts, nowMs: number): string {

@@ -4,6 +4,7 @@ import { CAUSE_IDS } from '../../../cli/core/why/explain.ts';
 import { whyJson } from '../../../cli/core/why-json.ts';
 import { OUTPUTS } from '../../../lib/names.ts';
 import { LAUNCHER } from '../../../local/start/task-definition.ts';
+import { queryLine } from '../query-log.ts';
 import { POOL, type Scene, Stage } from './scene.ts';
 
 let stage: Stage;
@@ -868,29 +869,38 @@ describe('why', () => {
     expect(JSON.parse(stdout)).toMatchObject({ run: scene.runId });
   });
 
-  describe('with gateways', () => {
+  describe('with logs of the network', () => {
     const GROUP = 'AgentLauncher-Gateways';
+    const QUERIES = '/aws/vendedlogs/AgentLauncher-Network-DnsFirewall-Queries';
     const connect = (name: string, source = '10.0.0.1', at = Date.now()): void =>
       stage.system.addLogEvent({ group: GROUP, message: { source, name, verdict: 'refused' }, at });
-    const addressOf = async (task: string): Promise<string> => {
+    const lookUp = (name: string, source: string): void =>
+      stage.system.addLogEvent({ group: QUERIES, message: queryLine(name, source), at: Date.now() });
+    const ecsShows = async (task: string) => {
       const client = new ECSClient({});
       const { tasks = [] } = await client.send(new DescribeTasksCommand({ cluster: LAUNCHER, tasks: [task] }));
       client.destroy();
       const details = tasks[0]?.attachments?.[0]?.details ?? [];
-      return details.find(({ name }) => name === 'privateIPv4Address')?.value ?? '';
+      const address = details.find(({ name }) => name === 'privateIPv4Address')?.value ?? '';
+      return { address, stoppedAtMs: tasks[0]?.stoppedAt?.getTime() ?? 0 };
     };
+    const addressOf = async (task: string): Promise<string> => (await ecsShows(task)).address;
     const explained = async (scene: Scene) => {
       const { facts, ...rest } = whyJson.parse(JSON.parse((await scene.run(['why', scene.runId, '--json'])).stdout));
-      return { ...rest, refused: facts.filter(({ source }) => source === 'Gateway').map(({ text }) => text) };
+      return { ...rest, refused: facts.filter(({ source }) => source === 'Network').map(({ text }) => text) };
     };
 
     beforeEach(() => {
       const { cloudFormation, logs } = stage.system.ecs.aws;
       const stack = cloudFormation.stack(LAUNCHER);
-      cloudFormation.put({ ...stack, outputs: [...stack.outputs, { key: OUTPUTS.gatewayLogGroup, value: GROUP }] });
-      logs.store.createGroup(GROUP);
+      const added = [
+        { key: OUTPUTS.gatewayLogGroup, value: GROUP },
+        { key: OUTPUTS.dnsQueryLogGroup, value: QUERIES },
+      ];
+      cloudFormation.put({ ...stack, outputs: [...stack.outputs, ...added] });
+      for (const group of [GROUP, QUERIES]) logs.store.createGroup(group);
       return () => {
-        logs.store.deleteGroup(GROUP);
+        for (const group of [GROUP, QUERIES]) logs.store.deleteGroup(group);
         cloudFormation.put(stack);
       };
     });
@@ -900,12 +910,26 @@ describe('why', () => {
       const task = await scene.task('running');
       scene.launched(task).takePlan(task).status('errored');
       connect('before.example', await addressOf(task), scene.startedAt - 3_600_000);
-      connect('provider.example', await addressOf(task));
+      const address = await addressOf(task);
+      connect('provider.example', address);
+      for (const [name, source] of [
+        ['registry.example.', address],
+        ['registry.example.', address],
+        ['other.example.', '192.0.2.99'],
+      ] as const) {
+        lookUp(name, source);
+      }
       connect('other.example', '192.0.2.99');
       const { cause, refused, todo } = await explained(scene);
       expect(cause).toBe('errored');
-      expect(refused).toEqual([expect.stringMatching(/^refused the task: provider\.example \(once, at \S+\)$/)]);
-      expect(todo.at(-1)).toMatch(/^If the job needs provider\.example, add the domain to network\.allowedDomains/);
+      expect(refused).toEqual([
+        expect.stringMatching(
+          /^refused to the task: registry\.example \(2 lookups, last at \S+\) and provider\.example \(1 connection, at \S+\)$/,
+        ),
+      ]);
+      expect(todo.at(-1)).toMatch(
+        /^If the job needs registry\.example and provider\.example, add the domain to network\.allowedDomains/,
+      );
     });
 
     test('names what tasks were refused at that time, if ECS no longer shows the task', async () => {
@@ -917,7 +941,7 @@ describe('why', () => {
       connect('provider.example', '10.0.0.1', scene.nowMs - 700_000);
       connect('after.example', '10.0.0.1', scene.nowMs - 300_000);
       expect((await explained(scene)).refused).toEqual([
-        expect.stringMatching(/^while the task ran, refused one or more tasks: provider\.example \(once, at .+\)$/),
+        expect.stringMatching(/^refused to tasks while this task ran: provider\.example \(1 connection, at .+\)$/),
       ]);
     });
 
@@ -930,12 +954,27 @@ describe('why', () => {
       expect([cause, refused.length, todo]).toEqual(['finished', 1, []]);
     });
 
-    test('explains the run without the log of the gateways if it may not be read', async () => {
+    test('doesn’t name what was refused after the task stopped, when another task can have its address', async () => {
+      const scene = await stage.scene();
+      const task = await scene.task('stopped');
+      scene.launched(task).takePlan(task).status('errored');
+      const { address, stoppedAtMs } = await ecsShows(task);
+      connect('provider.example', address, stoppedAtMs - 1);
+      connect('next.example', address, stoppedAtMs + 1_000);
+      expect((await explained(scene)).refused).toEqual([
+        expect.stringMatching(/^refused to the task: provider\.example \([^)]+\)$/),
+      ]);
+    });
+
+    test('explains the run, and says which log may not be read', async () => {
       const scene = await stage.scene();
       const task = await scene.task('running');
       scene.launched(task).takePlan(task).status('errored');
       stage.system.ecs.aws.logs.store.deleteGroup(GROUP);
-      expect(await explained(scene)).toMatchObject({ cause: 'errored', refused: [] });
+      expect(await explained(scene)).toMatchObject({
+        cause: 'errored',
+        refused: [expect.stringMatching(/^the log of the gateways could not be read \(.*does not exist/)],
+      });
     });
   });
 
