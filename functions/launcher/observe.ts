@@ -138,6 +138,9 @@ export async function observePool(input: ObserveInput, deps: ObserveDeps): Promi
     early.rest ?? late(pool, deps),
     active || deps.isExtra ? [] : deps.tasks.endedTasks(familiesOf(pool), deps.signal),
   ]);
+  // ECS's list can lack a task that the function knows and that hasn't ended. Its pool isn't idle.
+  const unlisted = idleEnded.filter(isLive);
+  if (unlisted.length > 0) return observePool({ ...input, early: { live: unlisted } }, deps);
   const ended = [...stopped, ...idleEnded].filter(({ lastStatus }) => lastStatus === 'STOPPED');
   // A task that stopped between the two requests is in both lists. Use its stopped state.
   const tasks = [...new Map([...early.live, ...stopped].map((task) => [task.id, task])).values()];

@@ -77,7 +77,9 @@ export interface PoolVisibility {
 
 export interface PollBudget {
   readonly usedInLastMinute: number;
-  /** For each API token, the number of all requests for run lists so far, including those that the budget didn't allow for a whole pool. */
+  /** For each API token, the number of all requests for run lists so far. */
+  readonly taken: readonly number[];
+  /** The same, and in addition the requests that pools needed and the budget didn't allow. */
   readonly wanted: readonly number[];
   readonly perMinute: number;
 }

@@ -134,9 +134,9 @@ export class WokenInvocations {
 
   async #tick(time: TickTime): Promise<Tick> {
     const { tick, pollBudget } = this.#parts;
-    const before = pollBudget().wanted;
+    const before = pollBudget().taken;
     const ticked = await tick(time);
-    this.#cost = pollBudget().wanted.reduce((most, wanted, token) => Math.max(most, wanted - (before[token] ?? 0)), 1);
+    this.#cost = pollBudget().taken.reduce((most, taken, token) => Math.max(most, taken - (before[token] ?? 0)), 1);
     return ticked;
   }
 

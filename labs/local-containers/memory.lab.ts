@@ -50,7 +50,7 @@ describeUnless(NO_ENGINE, 'the memory of a task', () => {
     new TickReport({
       logger: { info: ignore, error: ignore, warn: (...line) => warnings.push(line) },
       metrics: { addMetric: ignore, addDimension: ignore, publishStoredMetrics: ignore },
-      pollBudget: () => ({ usedInLastMinute: 0, wanted: [], perMinute: 24 }),
+      pollBudget: () => ({ usedInLastMinute: 0, taken: [], wanted: [], perMinute: 24 }),
       scheduleMs: 60_000,
     }).report({
       startedAtMs: nowMs,

@@ -470,6 +470,9 @@ export class Promises {
     const recent = [...(this.#launchesAtMs.get(family) ?? []).filter((at) => at > now - HOUR_MS), now];
     this.#launchesAtMs.set(family, recent);
     if (first === undefined) return;
+    // Without a list of agents, a warm agent that fails after some seconds looks like one whose job failed.
+    const areUnclear = !this.#parts.settings.agentsVisible && pool.standing !== undefined;
+    if (areUnclear && failures.some(({ startFault }) => startFault?.startsWith('start-exit'))) return;
     const inARow = recent.filter((at) => at >= first.createdAtMs).length;
     if (inARow > pool.maxAgents + PROBES_AN_HOUR) {
       this.#break(6, `${inARow} launches within an hour in ${family}, where no task has started successfully since`);

@@ -40,7 +40,7 @@ async function waits({ activePollMs, idlePollMs, active }: Mode): Promise<number
         activePollMs,
         idlePollMs,
         activeCost: 1,
-        pollBudget: () => ({ usedInLastMinute: 0, wanted: [], perMinute: 24 }),
+        pollBudget: () => ({ usedInLastMinute: 0, taken: [], wanted: [], perMinute: 24 }),
         report: () => {},
         wakeUps: {
           send: async (wakeUp, delaySeconds) => {

@@ -63,6 +63,17 @@ describe('the simulation', () => {
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
+  it('counts a task that ECS’s list lacks for agentsCeiling, although no job waits in its pool', async () => {
+    const events = [0, 2, 1, 4, 9, 10];
+    const scenario = withEvents(scenarioOf('reliability-1201.59948', 'all'), ({ id }) => events.includes(id));
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
+  it('expects no back-off if warm agents fail like failed jobs, and agents can’t be listed', async () => {
+    const scenario = withEvents(scenarioOf('reliability-1201.63534', 'all'), ({ id }) => id === 1);
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
   it('waits long enough for the request budget to allow all pools, if the budget left one out', async () => {
     const events = [5, 13, 7, 10, 6, 4, 8, 0, 1, 14, 11];
     const scenario = withEvents(scenarioOf('reliability-1201.4874', 'all'), ({ id }) => events.includes(id));

@@ -43,7 +43,7 @@ async function confirm(
       hcpTerraform: {
         openRuns: () => new Map(),
         visibilityOf: () => ({ agentsVisible: true }),
-        pollBudget: () => ({ usedInLastMinute: 0, wanted: [], perMinute: 24 }),
+        pollBudget: () => ({ usedInLastMinute: 0, taken: [], wanted: [], perMinute: 24 }),
         agents: async (_, sinceMs) => {
           asked.push(sinceMs);
           const agents = typeof answer === 'function' ? answer(sinceMs) : answer;

@@ -91,7 +91,7 @@ export class FakePlatform implements HcpTerraform {
   }
 
   pollBudget() {
-    return { usedInLastMinute: this.used, wanted: [this.used], perMinute: 24 };
+    return { usedInLastMinute: this.used, taken: [this.used], wanted: [this.used], perMinute: 24 };
   }
 }
 

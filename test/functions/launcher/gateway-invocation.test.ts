@@ -61,7 +61,7 @@ async function tick(): Promise<Tick> {
 const parts = (activePollMs: number) => ({
   tick,
   report: () => undefined,
-  pollBudget: () => ({ usedInLastMinute, wanted: [0], perMinute: 24 }),
+  pollBudget: () => ({ usedInLastMinute, taken: [0], wanted: [0], perMinute: 24 }),
   clock,
   activePollMs,
   gatewaysAllow: async () => {

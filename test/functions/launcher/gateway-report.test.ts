@@ -28,7 +28,7 @@ beforeEach(() => {
       addDimension: () => undefined,
       publishStoredMetrics: () => undefined,
     },
-    pollBudget: () => ({ usedInLastMinute: 7, wanted: [70], perMinute: 24 }),
+    pollBudget: () => ({ usedInLastMinute: 7, taken: [70], wanted: [70], perMinute: 24 }),
     scheduleMs: 60_000,
   });
 });

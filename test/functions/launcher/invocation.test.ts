@@ -43,7 +43,7 @@ async function invoke(
       },
       activePollMs,
       // Old requests drop out of the last minute's count while new ones are added, so only the total shows how many requests a tick made.
-      pollBudget: () => ({ usedInLastMinute: 8, wanted: [1000, used], perMinute: 24 }),
+      pollBudget: () => ({ usedInLastMinute: 8, taken: [1000, used], wanted: [1000, used], perMinute: 24 }),
       report: (ticked) => reported.push(ticked),
       tick: async () => {
         startedAtMs.push(clock.now());

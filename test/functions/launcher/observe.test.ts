@@ -97,6 +97,15 @@ describe('an idle pool', () => {
     expect(seen.supply.seenTaskIds.size).toBe(0);
   });
 
+  it('becomes active because of a known task that ECS’s list of live tasks lacks', async () => {
+    tasks.ended = [task('unlisted', { family: FAMILY })];
+    const seen = await observe({});
+    expect(seen).not.toHaveProperty('startsUnread');
+    expect(seen.supply.live).toMatchObject([{ task: { id: 'unlisted' }, state: 'starting' }]);
+    expect([tasks.stoppedAsked, tasks.endedAsked]).toEqual([1, 1]);
+    expect(platform.agentsAsked).toEqual([{ pool: 'one', sinceMs: RECENT }]);
+  });
+
   it('is not asked for ended tasks by a tick that only a nudge caused', async () => {
     expect(await observe({ isExtra: true })).not.toHaveProperty('ended');
     expect(tasks.endedAsked).toBe(0);

@@ -54,7 +54,7 @@ beforeEach(() => {
         metrics = {};
       },
     },
-    pollBudget: () => ({ usedInLastMinute: 7, wanted: [70], perMinute: 24 }),
+    pollBudget: () => ({ usedInLastMinute: 7, taken: [70], wanted: [70], perMinute: 24 }),
     scheduleMs: 60_000,
   });
 });

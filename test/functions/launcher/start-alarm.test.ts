@@ -63,7 +63,7 @@ class Days {
         addDimension: log,
         publishStoredMetrics: log,
       },
-      pollBudget: () => ({ usedInLastMinute: 0, wanted: [], perMinute: 24 }),
+      pollBudget: () => ({ usedInLastMinute: 0, taken: [], wanted: [], perMinute: 24 }),
       scheduleMs: 60_000,
     });
   }

@@ -48,7 +48,7 @@ beforeEach(() => {
         metrics = {};
       },
     },
-    pollBudget: () => ({ usedInLastMinute: 1, wanted: [1], perMinute: 24 }),
+    pollBudget: () => ({ usedInLastMinute: 1, taken: [1], wanted: [1], perMinute: 24 }),
     scheduleMs: minutes(1),
   });
 });

@@ -53,7 +53,12 @@ class WarmFunction {
       idlePollMs,
       activeCost,
       report: () => undefined,
-      pollBudget: () => ({ usedInLastMinute: this.usedInLastMinute, wanted: [0, this.wanted], perMinute: 24 }),
+      pollBudget: () => ({
+        usedInLastMinute: this.usedInLastMinute,
+        taken: [0, this.wanted],
+        wanted: [0, this.wanted],
+        perMinute: 24,
+      }),
       tick: async ({ launchUntilMs }) => {
         this.ticks.push(this.seconds);
         this.launchSeconds.push((launchUntilMs - clock.now()) / 1000);

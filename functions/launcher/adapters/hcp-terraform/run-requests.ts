@@ -51,6 +51,7 @@ export class RunRequests {
     const budgets = [...this.#budgets.values()];
     return {
       usedInLastMinute: budgets.reduce((most, { used }) => Math.max(most, used), 0),
+      taken: budgets.map(({ taken }) => taken),
       wanted: budgets.map(({ wanted }) => wanted),
       perMinute: POLLS_PER_MINUTE,
     };
