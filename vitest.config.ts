@@ -5,6 +5,9 @@ import { configDefaults, defineConfig } from 'vitest/config';
  * so `npm run test:slow` runs them.
  */
 export const SLOW_TESTS = [
+  'test/agent-image/fetch-release.test.ts',
+  'test/agent-image/idle-watchdog.test.ts',
+  'test/journey/journey.test.ts',
   'test/cli/*.test.ts',
   'test/cli/commands/*.test.ts',
   'test/cli/setup/*.test.ts',

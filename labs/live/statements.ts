@@ -58,6 +58,11 @@ export const STATEMENTS: readonly Statement[] = [
     outOfReach: 'AWS documents no value, so the policy has no such condition',
   },
   {
+    says: 'The field srcaddr of a logged lookup from a Fargate task has the private address of the task.',
+    where: [at('docs/network.md', 'It is unverified on a live account that the field `srcaddr`')],
+    outOfReach: 'the lab makes no job that looks up a domain which is not allowed',
+  },
+  {
     says: 'A gateway forwards TLS to HCP Terraform, and refuses a connection to an address. Its log shows both.',
     where: [],
     check: 'gateway-filter',

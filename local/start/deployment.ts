@@ -39,6 +39,9 @@ const GATEWAY_ALARM = 'A gateway has a problem';
 /** In a deployment, CloudFormation chooses the name. */
 const GATEWAY_LOG_GROUP = `${LAUNCHER}-Gateways`;
 
+/** It stays empty, because the local system has no DNS Firewall. */
+const DNS_QUERY_LOG_GROUP = `/aws/vendedlogs/${LAUNCHER}-DnsQueries`;
+
 /** Maximum number of invocations by wake-ups at the same time, as in lib/launcher/wake-ups.ts. */
 export const WAKE_UPS_CONCURRENCY = 2;
 
@@ -62,7 +65,7 @@ export function deploy(
   const { logs, functions, schedules, cloudFormation, cloudWatch } = aws;
   const agentGroups = pools.map((pool) => agentLogGroup(LAUNCHER, pool));
   const launcherGroup = launcherLogGroup(LAUNCHER);
-  const gatewayGroups = gateway === undefined ? [] : [GATEWAY_LOG_GROUP];
+  const gatewayGroups = gateway === undefined ? [] : [GATEWAY_LOG_GROUP, DNS_QUERY_LOG_GROUP];
   for (const group of [launcherGroup, ...agentGroups, ...gatewayGroups])
     logs.store.createGroup(group, DEFAULT_LOG_RETENTION_DAYS);
   const functionArn = functions.put({
@@ -141,6 +144,7 @@ function gatewayOutputs({ environment, instanceType }: LocalGateway) {
     [OUTPUTS.gatewayAddress]: environment.fixedAddress ? 'fixed' : 'changing',
     ...(usd !== undefined && { [OUTPUTS.gatewayRunningCost]: `${dollars(usd)} per hour` }),
     [OUTPUTS.gatewayLogGroup]: GATEWAY_LOG_GROUP,
+    [OUTPUTS.dnsQueryLogGroup]: DNS_QUERY_LOG_GROUP,
   };
 }
 
