@@ -69,6 +69,11 @@ describe('the simulation', () => {
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
+  it('expects no report of a task whose family was removed and came back', async () => {
+    const scenario = withEvents(scenarioOf('agent-launcher.54', 'rephased'), ({ id }) => [9, 11, 12].includes(id));
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
   it('expects no back-off if warm agents fail like failed jobs, and agents can’t be listed', async () => {
     const scenario = withEvents(scenarioOf('reliability-1201.63534', 'all'), ({ id }) => id === 1);
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();

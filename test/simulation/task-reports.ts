@@ -51,6 +51,9 @@ export class TaskReports {
   readonly #parts: Parts;
   readonly #break: (what: string) => void;
   readonly #reporters = new Map<number, Reporter>();
+  readonly #seenFamilies = new Set<string>();
+  /** Families that a deployment removed. While they were missing, no instance read their tasks, even if a later deployment brought them back. */
+  readonly #removedFamilies = new Set<string>();
 
   constructor(parts: Parts, broken: (what: string) => void) {
     this.#parts = parts;
@@ -82,6 +85,9 @@ export class TaskReports {
 
   /** An instance has finished a tick and its report. @param counted how many ended tasks the tick's metrics count */
   ticked(by: TickRecord, isExtra: boolean, isClean: boolean, counted: number): void {
+    const families = this.#families();
+    for (const family of families) this.#seenFamilies.add(family);
+    for (const family of this.#seenFamilies) if (!families.has(family)) this.#removedFamilies.add(family);
     const reporter = isExtra ? this.#reporter(by.environment) : this.#begun(by);
     for (const id of [...by.live, ...by.createdIds]) reporter.known.add(id);
     if (!isExtra && isClean) reporter.cleanAtMs.push(by.startedAtMs);
@@ -96,11 +102,11 @@ export class TaskReports {
 
   /** At the end of the world, no task is missing that an instance should have reported. */
   worldEnded(): void {
-    const { ecs, settings } = this.#parts;
-    const families = new Set(settings.pools.flatMap(({ lanes }) => lanes.map(({ family }) => family)));
+    const { ecs } = this.#parts;
+    const families = this.#families();
     const reported = new Set([...this.#reporters.values()].flatMap((one) => [...one.reported]));
     for (const task of ecs.tasks) {
-      if (!task.byLauncher || !families.has(task.family)) continue;
+      if (!task.byLauncher || !families.has(task.family) || this.#removedFamilies.has(task.family)) continue;
       const fresh = [...this.#reporters].find(([, reporter]) => isMissedByFirstTick(reporter, task));
       if (fresh !== undefined)
         this.#break(`instance ${fresh[0]} began and did not report task ${task.id}, which had ended before`);
@@ -108,6 +114,10 @@ export class TaskReports {
       const missed = [...this.#reporters].find(([, reporter]) => this.#shouldHaveReported(reporter, task));
       if (missed !== undefined) this.#break(`instance ${missed[0]} never reported the end of task ${task.id}`);
     }
+  }
+
+  #families(): ReadonlySet<string> {
+    return new Set(this.#parts.settings.pools.flatMap(({ lanes }) => lanes.map(({ family }) => family)));
   }
 
   /** Whether the instance knew the task and could observe everything from before its end until after it, without a long pause. */
